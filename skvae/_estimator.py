@@ -1,0 +1,455 @@
+"""The estimator: parameters, order of checks, learned attributes. It delegates everything else."""
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skvae import likelihoods, objectives, posteriors, priors
+from skvae._component import resolve
+from skvae._table import FLOATS, Table, as_numbers
+
+MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
+WARM_UP = 0.25  # share of the epochs over which the KL term comes in linearly
+SUMMARY_ROWS, SUMMARY_DRAWS = 2000, 8  # training rows and draws behind lower_bound_ and latent_kl_
+AUTO_BATCH = 128
+HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # and the sign of its Jacobian
+ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
+
+
+class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Variational Auto-Encoder: reduces, restores, generates and scores rows of a table.
+
+    DOC
+    """
+
+    _parameter_constraints: dict = {
+        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "likelihood": [str, likelihoods.Likelihood],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(ACTIVATIONS)],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "prior": [str, priors.Prior],
+        "posterior": [str, posteriors.Posterior],
+        "objective": [str, objectives.Objective],
+        "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        latent_dim=2,
+        *,
+        likelihood="auto",
+        hidden_layer_sizes=(256, 128),
+        activation="relu",
+        dropout=0.0,
+        beta=1.0,
+        prior="normal",
+        posterior="gaussian",
+        objective="elbo",
+        n_draws=1,
+        learning_rate=1e-3,
+        batch_size="auto",
+        max_iter=200,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.latent_dim = latent_dim
+        self.likelihood = likelihood
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.beta = beta
+        self.prior = prior
+        self.posterior = posterior
+        self.objective = objective
+        self.n_draws = n_draws
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the model from the rows of X.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Numbers or booleans without holes.
+        y : ignored
+
+        Returns
+        -------
+        self : VAETransformer
+
+        Raises
+        ------
+        ValueError
+            If X has values that the likelihood cannot give, NaN, infinity or text, if the
+            schema differs from that of an earlier fit under `warm_start`, or if the loss
+            stops being finite.
+        """
+        continues = self.warm_start and hasattr(self, "_model")
+        rng = _generator(self.random_state)
+        choose, parts = self._chooser(), self._parts()
+        values = as_numbers(self, X, reset=not continues)
+        table = self._table if continues else Table.learn(self, X, values, choose)
+        table.check_support(values)
+
+        from skvae._network import Network
+
+        network = Network(n_cells=values.shape[1], likelihood=table.likelihood, **parts)
+        if continues and network != self._model.network:
+            raise ValueError("warm_start continues the model of the last fit, but its architecture has changed; set warm_start=False.")
+        self._table = table
+        self._train(network, table.encode(values), rng, continues)
+        return self
+
+    def transform(self, X):
+        """Mean of q(z | x) of each row.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, latent_dim)
+            In float32 for float32 input, else in float64. Deterministic.
+        """
+        from skvae import _inference
+
+        x, dtype = self._encoded(X)
+        return _inference.posterior_mean(self._model, x).astype(dtype)
+
+    def inverse_transform(self, Z):
+        """The mean of p(x | z) at each latent point, as a table like the one seen in `fit`.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, latent_dim)
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            Float columns hold the mean, in the units of X; integers the mean rounded and
+            within the range seen; booleans the more likely value.
+        """
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=FLOATS, input_name="Z")
+        if Z.shape[1] != self._n_features_out:
+            raise ValueError(f"Z has {Z.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
+        raw, w = self._decoded(Z)
+        return self._table.decode(self._model.network.likelihood.point(w, raw))
+
+    def sample(self, n_samples=1, random_state=None):
+        """New rows drawn from the model, as a table like the one seen in `fit`.
+
+        Each cell is drawn from its likelihood; it is not the mean.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState, Generator or None, default=None
+            The same int gives the same rows; None gives others at every call.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+        """
+        rng = _generator(random_state)
+        return self._draw_rows(self._draw_prior(n_samples, "n_samples", rng), rng)
+
+    def sample_latent(self, X=None, n_draws=1, random_state=None):
+        """Latent points drawn from q(z | x), or from the prior.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features), default=None
+            None draws from the prior.
+        n_draws : int, default=1
+        random_state : int, RandomState, Generator or None, default=None
+            The same int gives the same points; None gives others at every call.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_draws, n_samples, latent_dim), or (n_draws, latent_dim) from the prior
+        """
+        rng = _generator(random_state)
+        if X is None:
+            return self._draw_prior(n_draws, "n_draws", rng)
+        x, dtype = self._encoded(X)
+        return self._draw_posterior(x, n_draws, rng).astype(dtype)
+
+    def posterior_predictive(self, X, n_draws=1, random_state=None):
+        """Rows drawn from p(x_new | x): a latent point from q(z | x), then a row from p(x | z).
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        n_draws : int, default=1
+            Rows drawn for each row of X.
+        random_state : int, RandomState, Generator or None, default=None
+            The same int gives the same rows; None gives others at every call.
+
+        Returns
+        -------
+        X_new : ndarray or DataFrame of shape (n_draws * n_samples, n_features)
+            The first draw of every row, then the second of every row, and so on.
+        """
+        rng = _generator(random_state)
+        x, _ = self._encoded(X)
+        z = self._draw_posterior(x, n_draws, rng)
+        return self._draw_rows(z.reshape(-1, z.shape[-1]), rng)
+
+    def score_samples(self, X, n_draws=128):
+        """Importance-weighted lower bound of log p(x) of each row.
+
+        In nats, in the units of X: the scaling of columns inside the model is counted, so
+        scores of models with other settings compare, and multiplying a column by 1000
+        takes log 1000 off. Always with beta = 1. Deterministic, and free of the other rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        n_draws : int, default=128
+            Draws of z for each row. The bound rises to log p(x) as they grow.
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+
+        References
+        ----------
+        Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders.
+        """
+        from skvae import _inference
+
+        _check_count(n_draws, "n_draws")
+        x, _ = self._encoded(X)
+        return _inference.log_likelihood(self._model, x, n_draws) + self._table.log_jacobian
+
+    def score(self, X, y=None):
+        """Mean of `score_samples` over the rows: higher is better.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        score : float
+            In nats per row, in the units of X.
+        """
+        return float(self.score_samples(X).mean())
+
+    @property
+    def encoder_(self):
+        """Keras model from encoded cells to the raw parameters of q(z | x), built on demand."""
+        return self._keras_model("encoder")
+
+    @property
+    def decoder_(self):
+        """Keras model from latent points to the raw parameters of p(x | z), built on demand."""
+        return self._keras_model("decoder")
+
+    @property
+    def _n_features_out(self):
+        return self._model.network.latent_dim
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.positive_only = self._needs_positive()
+        return tags
+
+    def _needs_positive(self) -> bool:
+        try:
+            return self._chooser()(np.dtype(float)).positive_only
+        except ValueError:  # an unknown name or a bad parameter is reported by fit
+            return False
+
+    def _chooser(self) -> Callable[[np.dtype], likelihoods.Likelihood]:
+        """The function from a column's dtype to its likelihood."""
+        if isinstance(self.likelihood, str) and self.likelihood == "auto":
+            return likelihoods.automatic
+        fixed = resolve(self.likelihood, likelihoods.Likelihood, likelihoods)
+        return lambda dtype: fixed
+
+    def _parts(self) -> dict:
+        """The parameters that make the architecture, validated."""
+        return {
+            "latent_dim": int(self.latent_dim),
+            "hidden": _hidden_layers(self.hidden_layer_sizes),
+            "activation": self.activation,
+            "prior": resolve(self.prior, priors.Prior, priors),
+            "posterior": resolve(self.posterior, posteriors.Posterior, posteriors),
+            "objective": resolve(self.objective, objectives.Objective, objectives),
+        }
+
+    def _train(self, network: Any, x: np.ndarray, rng: np.random.Generator, continues: bool) -> None:
+        """Train on encoded rows and set every learned attribute."""
+        from skvae import _inference, _network, _training
+
+        training, validation = self._split(x, rng)
+        if not continues:
+            self._model = _inference.Model(
+                network,
+                weights=_network.pack(network.init(rng)),
+                constants=_network.pack(network.likelihood.constants(training)),
+                varies=self._table.varies[self._table.order].astype(np.float32),
+            )
+            self._state = _training.State.start(self._model.weights)
+            self.history_ = {name: np.empty(0) for name in HISTORY}
+        self._state, curves = _training.train(
+            self._model.network,
+            self._state,
+            _training.Data(self._model.constants, self._model.varies, training, validation),
+            rng=rng,
+            n_draws=self.n_draws,
+            batch_size=_batch_size(self.batch_size, len(training)),
+            dropout=self.dropout,
+            learning_rate=self.learning_rate,
+            betas=self._betas(),
+            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
+            tol=self.tol,
+            report=self._report,
+        )
+        self._model = self._model._replace(weights=self._state.weights)
+        self._summarise(curves, training)
+
+    def _split(self, x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+        """Training rows and validation rows; no validation where that would leave too few."""
+        held_out = int(np.ceil(self.validation_fraction * len(x)))
+        if not self.early_stopping or held_out < MIN_VALIDATION_ROWS:
+            return x, None
+        order = rng.permutation(len(x))
+        return x[order[held_out:]], x[order[:held_out]]
+
+    def _betas(self) -> np.ndarray:
+        """The KL term's weight in each epoch to come: it rises linearly, then stays."""
+        epochs = np.arange(1, self.max_iter + 1) + len(self.history_["loss"])
+        return self.beta * np.minimum(1.0, epochs / max(1.0, WARM_UP * self.max_iter))
+
+    def _report(self, epoch: int, curve: np.ndarray) -> None:
+        """Print one line per so many epochs."""
+        if self.verbose and (epoch + 1) % int(self.verbose) == 0:
+            values = zip(HISTORY, self._in_units_of_X(curve), strict=True)
+            print(f"epoch {epoch + 1:4d}  " + "  ".join(f"{name} {value:.4g}" for name, value in values))
+
+    def _in_units_of_X(self, curves: np.ndarray) -> np.ndarray:
+        """Curves of encoded cells, (..., len(HISTORY)), with the Jacobian of the encoding counted."""
+        return curves + self._table.log_jacobian * np.array([HISTORY[name] for name in HISTORY])
+
+    def _summarise(self, curves: np.ndarray, training: np.ndarray) -> None:
+        """Set the learned attributes that say how training went and what it gave."""
+        from skvae import _inference
+
+        self.history_ = {
+            name: np.append(self.history_[name], curve)
+            for name, curve in zip(HISTORY, self._in_units_of_X(curves).T, strict=True)
+        }
+        self.n_iter_ = len(self.history_["loss"])
+        bound, self.latent_kl_ = _inference.lower_bound(self._model, training[:SUMMARY_ROWS], SUMMARY_DRAWS)
+        self.lower_bound_ = bound + self._table.log_jacobian
+        self.likelihood_ = _per_column(self._table)
+        self.prior_, self.posterior_ = self._model.network.prior, self._model.network.posterior
+
+    def _encoded(self, X: Any) -> tuple[np.ndarray, np.dtype]:
+        """Checked rows as cells, and the dtype that results should have."""
+        check_is_fitted(self)
+        values = as_numbers(self, X, reset=False)
+        self._table.check_support(values)
+        return self._table.encode(values), values.dtype
+
+    def _decoded(self, z: np.ndarray) -> tuple[np.ndarray, dict]:
+        """The decoder's raw numbers at latent points, and the likelihood's arrays to read them with."""
+        from skvae import _inference, _network
+
+        w = _network.reader(self._model.network, np.reshape)(self._model.weights, self._model.constants)
+        return _inference.decode(self._model, z.astype(np.float32)), w["likelihood"]
+
+    def _draw_rows(self, z: np.ndarray, rng: np.random.Generator) -> Any:
+        raw, w = self._decoded(z)
+        return self._table.decode(self._model.network.likelihood.sample(w, raw, rng))
+
+    def _draw_prior(self, n: Any, name: str, rng: np.random.Generator) -> np.ndarray:
+        check_is_fitted(self)
+        _check_count(n, name)
+        return self.prior_.sample({}, rng.standard_normal((n, self._n_features_out), np.float32))
+
+    def _draw_posterior(self, x: np.ndarray, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
+        from skvae import _inference
+
+        _check_count(n_draws, "n_draws")
+        noise = rng.standard_normal((n_draws, len(x), self._n_features_out), np.float32)
+        return _inference.posterior_sample(self._model, x, noise)
+
+    def _keras_model(self, part: str) -> Any:
+        check_is_fitted(self)
+        from skvae import _network
+
+        w = _network.reader(self._model.network, np.reshape)(self._model.weights, self._model.constants)
+        return _network.keras_model(w[part], self._model.network.activation)
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    """Random numbers from the argument alone: the global generators are neither read nor moved."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**31, size=4)
+    return np.random.default_rng(random_state)
+
+
+def _hidden_layers(sizes: Any) -> tuple[int, ...]:
+    layers = tuple(np.atleast_1d(np.asarray(sizes, dtype=object)).tolist())
+    if not all(isinstance(size, Integral) and size >= 1 for size in layers):
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r}, but each layer needs a whole number of units of at least 1, such as "
+            "(128, 64); () makes a linear model."
+        )
+    return tuple(int(size) for size in layers)
+
+
+def _per_column(table: Table) -> Any:
+    """The likelihood, or {column: likelihood} where columns differ."""
+    per_column = table.likelihoods()
+    if len(set(per_column)) == 1:
+        return per_column[0]
+    return dict(zip(table.names, per_column, strict=True))
+
+
+def _batch_size(batch_size: Any, n_rows: int) -> int:
+    return min(n_rows, AUTO_BATCH if batch_size == "auto" else batch_size)
+
+
+def _check_count(n: Any, name: str) -> None:
+    if not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"{name}={n!r}, but a whole number of at least 1 is expected.")

@@ -1,0 +1,52 @@
+"""keras.ops, imported at first use, with the few functions that it lacks.
+
+Components do `from skvae import _math as ops`: importing or constructing them must not
+import Keras, and whatever is not defined here is looked up in keras.ops.
+"""
+
+from typing import Any
+
+LOG_2PI = 1.8378770664093453
+MAX_LOG_SCALE = 10.0  # exp(10) is 22026: beyond any standardised column
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    import keras
+
+    return getattr(keras.ops, name)
+
+
+def bounded(x: Any, xp: Any = None) -> Any:
+    """About x near zero, and smoothly never beyond MAX_LOG_SCALE either way."""
+    if xp is None:
+        from keras import ops as xp
+
+    return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)
+
+
+def log_mean_exp(x: Any, axis: int) -> Any:
+    """log of the mean of exp(x) along an axis."""
+    from keras import ops
+
+    return ops.logsumexp(x, axis=axis) - ops.log(float(x.shape[axis]))
+
+
+def stirling_remainder(x: Any) -> Any:
+    """log(x!) - (x log x - x), exact to float32 where the difference itself is not."""
+    import tensorflow as tf
+
+    small = tf.minimum(x, 10.0)
+    large = tf.maximum(x, 10.0)
+    exact = tf.math.lgamma(small + 1.0) - tf.math.xlogy(small, small) + small
+    series = 0.5 * (LOG_2PI + tf.math.log(large)) + 1 / (12 * large) - 1 / (360 * large**3)
+    return tf.where(x < 10.0, exact, series)
+
+
+def normal_quantile(u: Any) -> Any:
+    """The standard normal's quantile function; finite on the whole of [0, 1]."""
+    from keras import ops
+
+    edge = 1.0 - 2.0**-23
+    return 1.4142135623730951 * ops.erfinv(ops.clip(2.0 * u - 1.0, -edge, edge))

@@ -1,0 +1,129 @@
+"""Encoder, decoder and the few lines that are a Variational Auto-Encoder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@dataclass(frozen=True)
+class Network:
+    """The architecture. Its weights come in as the argument `w` of every method."""
+
+    n_cells: int
+    latent_dim: int
+    hidden: tuple[int, ...]
+    activation: str
+    likelihood: Any
+    prior: Any
+    posterior: Any
+    objective: Any
+
+    def init(self, rng: np.random.Generator) -> dict:
+        """Random weights to start training from: NumPy arrays by part."""
+        return {
+            "encoder": _random_layers(self.encoder_sizes, rng),
+            "decoder": _random_layers(self.decoder_sizes, rng),
+            "likelihood": self.likelihood.init(),
+            "posterior": self.posterior.init(self.latent_dim, rng),
+            "prior": self.prior.init(self.latent_dim, rng),
+        }
+
+    @property
+    def encoder_sizes(self) -> tuple[int, ...]:
+        return self.n_cells, *self.hidden, self.posterior.n_raw(self.latent_dim)
+
+    @property
+    def decoder_sizes(self) -> tuple[int, ...]:
+        return self.latent_dim, *reversed(self.hidden), self.likelihood.n_raw()
+
+    def encode(self, w: dict, x: Any, drop: Callable) -> Any:
+        """The raw numbers of q(z | x), (rows, posterior.n_raw)."""
+        return self._apply(w["encoder"], self.likelihood.features(w["likelihood"], x), drop)
+
+    def decode(self, w: dict, z: Any, drop: Callable) -> Any:
+        """The raw numbers of p(x | z), (..., likelihood.n_raw)."""
+        raw = self._apply(w["decoder"], ops.reshape(z, (-1, self.latent_dim)), drop)
+        return ops.reshape(raw, (*ops.shape(z)[:-1], self.decoder_sizes[-1]))
+
+    def terms(self, w: dict, x: Any, varies: Any, noise: Any, drop: Callable) -> tuple[Any, Any, Any]:
+        """Log-likelihood and log q/p of each draw, (draws, rows), and the KL in closed form, (rows, d)."""
+        raw = self.encode(w, x, drop)
+        z, log_q = self.posterior.sample(w["posterior"], raw, noise)
+        cells = self.likelihood.log_prob(w["likelihood"], x, self.decode(w, z, drop))
+        log_lik = ops.sum(varies * cells, axis=-1)
+        log_ratio = log_q - self.prior.log_prob(w["prior"], z)
+        return log_lik, log_ratio, self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
+
+    def losses(
+        self, w: dict, x: Any, varies: Any, noise: Any, drop: Callable, beta: Any
+    ) -> tuple[Any, Any, Any]:
+        """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
+        log_lik, log_ratio, kl = self.terms(w, x, varies, noise, drop)
+        closed_form = self.objective.closed_form_kl and kl is not None
+        kl = kl[None] if closed_form else log_ratio[..., None]
+        return self.objective.loss(log_lik, kl, beta), ops.mean(log_lik, 0), ops.mean(ops.sum(kl, -1), 0)
+
+    def _apply(self, layers: list, x: Any, drop: Callable) -> Any:
+        activation = keras.activations.get(self.activation)
+        *hidden, (kernel, bias) = layers
+        for hidden_kernel, hidden_bias in hidden:
+            x = drop(activation(x @ hidden_kernel + hidden_bias))
+        return x @ kernel + bias
+
+
+def pack(arrays: dict) -> np.ndarray:
+    """All the arrays of a nested dict as one vector."""
+    leaves = keras.tree.flatten(arrays)
+    return np.concatenate([np.zeros(0, np.float32), *(leaf.ravel() for leaf in leaves)], dtype=np.float32)
+
+
+def unpack(vector: Any, like: dict, reshape: Callable = ops.reshape) -> dict:
+    """The nested dict that `pack` made a vector of; `like` has its shapes."""
+    shapes = [leaf.shape for leaf in keras.tree.flatten(like)]
+    edges = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+    leaves = [reshape(vector[i:j], shape) for (i, j), shape in zip(pairwise(edges), shapes, strict=True)]
+    return keras.tree.pack_sequence_as(like, leaves)
+
+
+def reader(network: Network, reshape: Callable = ops.reshape) -> Callable[[Any, Any], dict]:
+    """The function that turns the vectors of weights and of constants into the argument `w`."""
+    like = network.init(np.random.default_rng(0))
+    like_constants = network.likelihood.constants(np.zeros((1, network.n_cells), np.float32))
+
+    def read(weights: Any, constants: Any) -> dict:
+        w, fixed = unpack(weights, like, reshape), unpack(constants, like_constants, reshape)
+        return {**w, "likelihood": {i: {**own, **fixed[i]} for i, own in w["likelihood"].items()}}
+
+    return read
+
+
+def no_dropout(x: Any) -> Any:
+    """What `drop` is outside of training."""
+    return x
+
+
+def keras_model(layers: list, activation: str) -> keras.Sequential:
+    """A stack of layers as a Keras model of its own."""
+    widths = [kernel.shape[1] for kernel, _ in layers]
+    activations = [activation] * (len(layers) - 1) + ["linear"]
+    dense = [
+        keras.layers.Dense(width, name, dtype="float32", kernel_initializer="zeros")
+        for width, name in zip(widths, activations, strict=True)
+    ]
+    model = keras.Sequential([keras.Input((layers[0][0].shape[0],), dtype="float32"), *dense])
+    model.set_weights([array for layer in layers for array in layer])
+    return model
+
+
+def _random_layers(sizes: tuple[int, ...], rng: np.random.Generator) -> list:
+    return [(_glorot_uniform(a, b, rng), np.zeros(b, np.float32)) for a, b in pairwise(sizes)]
+
+
+def _glorot_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
+    limit = np.sqrt(6 / (n_in + n_out))
+    return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)

@@ -1,0 +1,290 @@
+"""Training: one compiled call per epoch, early stopping; returns weights and curves, keeps no state."""
+
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from skvae._network import Network, no_dropout, reader
+
+CHUNK = 32  # steps whose rows and random numbers are fetched at once
+XLA_STEPS = 2000  # XLA takes about 2 s to compile and halves each step: it pays from here on
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam, as published and as in Keras
+CLIP = 10.0  # largest gradient norm, per square root of the number of cells
+VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell epochs apart
+BLOCK = 4096  # validation rows x draws at once
+
+
+class State(NamedTuple):
+    """What an optimiser step changes: weights, Adam's two moments, number of steps so far."""
+
+    weights: Any
+    m: Any
+    v: Any
+    step: Any
+
+    @classmethod
+    def start(cls, weights: np.ndarray) -> "State":
+        return cls(weights, np.zeros_like(weights), np.zeros_like(weights), np.int32(0))
+
+
+class Program(NamedTuple):
+    """The compiled functions of one architecture."""
+
+    epoch: Callable
+    losses: Callable
+
+
+def compiled(network: Network, n_draws: int, dropout: bool, xla: bool) -> Program:
+    """The program of an architecture, from the cache where it has been compiled before."""
+    try:
+        return _cached(network, n_draws, dropout, xla)
+    except TypeError:  # a component with an unhashable parameter is compiled for this fit alone
+        return _compile(network, n_draws, dropout, xla)
+
+
+def _compile(network: Network, n_draws: int, dropout: bool, xla: bool) -> Program:
+    read = reader(network)
+
+    def mean_losses(vector, constants, varies, x, noise, keep, rate, beta):
+        drop = _dropout(keep, rate) if dropout else no_dropout
+        losses = network.losses(read(vector, constants), x, varies, noise, drop, beta)
+        return tf.stack([tf.reduce_mean(loss) for loss in losses])
+
+    @tf.function(jit_compile=xla, autograph=False)
+    def chunk(state, constants, varies, x, noise, keep, n_steps, rate, learning_rate, beta):
+        def step(i, state, sums):
+            with tf.GradientTape() as tape:
+                tape.watch(state.weights)
+                means = mean_losses(state.weights, constants, varies, x[i], noise[i], [k[i] for k in keep], rate, beta)
+                loss = means[0]
+            gradient = _clipped(tape.gradient(loss, state.weights), CLIP * network.n_cells**0.5)
+            return i + 1, _adam(state, gradient, learning_rate), sums + means
+
+        start = (tf.constant(0), State(*state), tf.zeros(3))
+        return tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)[1:]
+
+    vector, scalar = tf.TensorSpec([None]), tf.TensorSpec([])
+    state_spec = State(vector, vector, vector, tf.TensorSpec([], tf.int32))
+    data_spec = (vector, tf.TensorSpec([network.n_cells]), tf.TensorSpec([None, network.n_cells]))
+    seed_spec = tf.TensorSpec([2], tf.int32)
+
+    @tf.function(
+        autograph=False,
+        input_signature=[state_spec, *data_spec, tf.TensorSpec([None] * 3, tf.int32), tf.TensorSpec([], tf.int32),
+                         seed_spec, scalar, scalar, scalar],
+    )
+    def epoch(state, constants, varies, rows, order, n_steps, seed, rate, learning_rate, beta):
+        chunks, length, batch = tf.unstack(tf.shape(order))
+
+        def run(c, state, sums):
+            seeds = tf.random.split(tf.random.fold_in(seed, c), 1 + 2 * len(network.hidden))
+            noise = tf.random.stateless_normal((length, n_draws, batch, network.latent_dim), seeds[0])
+            keep = _random_bits(network.hidden, length, batch, n_draws, seeds[1:]) if dropout else []
+            left = tf.minimum(length, n_steps - c * length)
+            x = tf.gather(rows, order[c])
+            state, more = chunk(state, constants, varies, x, noise, keep, left, rate, learning_rate, beta)
+            return c + 1, State(*state), sums + more
+
+        start = (tf.constant(0), State(*state), tf.zeros(3))
+        _, state, sums = tf.while_loop(lambda c, *_: c < chunks, run, start, parallel_iterations=1)
+        return state, sums / tf.cast(n_steps, tf.float32)
+
+    @tf.function(autograph=False, input_signature=[vector, *data_spec, tf.TensorSpec([], tf.int32), seed_spec, scalar])
+    def losses(vector, constants, varies, x, draws, seed, beta):
+        noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
+        return network.losses(read(vector, constants), x, varies, noise, no_dropout, beta)[0]
+
+    return Program(epoch, losses)
+
+
+_cached = lru_cache(maxsize=32)(_compile)
+
+
+def _dropout(keep: list, rate: Any) -> Callable:
+    bits = iter(keep)
+    threshold = tf.cast(rate * 65536.0, tf.int32)
+
+    def drop(x: Any) -> Any:
+        return tf.where(tf.cast(next(bits), tf.int32) >= threshold, x / (1.0 - rate), 0.0)
+
+    return drop
+
+
+def _random_bits(hidden: tuple, length: Any, batch: Any, n_draws: int, seeds: Any) -> list:
+    rows = [batch] * len(hidden) + [n_draws * batch] * len(hidden)
+    widths = [*hidden, *reversed(hidden)]
+    bits = []
+    for n, width, seed in zip(rows, widths, tf.unstack(seeds), strict=True):
+        pairs = tf.random.stateless_uniform((length, n, (width + 1) // 2), seed, None, None, tf.int32)
+        bits.append(tf.reshape(tf.bitcast(pairs, tf.uint16), (length, n, -1))[..., :width])
+    return bits
+
+
+def _clipped(gradient: Any, largest: float) -> Any:
+    norm = tf.sqrt(tf.reduce_sum(gradient * gradient))
+    return gradient * (largest / tf.maximum(norm, largest))
+
+
+def _adam(state: State, gradient: Any, learning_rate: Any) -> State:
+    step = state.step + 1
+    t = tf.cast(step, tf.float32)
+    m = state.m + (1.0 - BETA_1) * (gradient - state.m)
+    v = state.v + (1.0 - BETA_2) * (gradient * gradient - state.v)
+    rate = learning_rate * tf.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)
+    return State(state.weights - rate * m / (tf.sqrt(v) + EPSILON), m, v, step)
+
+
+class Data(NamedTuple):
+    """What training reads."""
+
+    constants: np.ndarray  # what the likelihood learned from the table once
+    varies: np.ndarray  # 1 for a cell with a likelihood term, 0 for one of a constant column
+    rows: np.ndarray
+    validation: np.ndarray | None
+
+
+def train(
+    network: Network,
+    state: State,
+    data: Data,
+    *,
+    rng: np.random.Generator,
+    n_draws: int,
+    batch_size: int,
+    dropout: float,
+    learning_rate: float,
+    betas: np.ndarray,
+    n_iter_no_change: int | None,
+    tol: float,
+    report: Callable,
+) -> tuple[State, np.ndarray]:
+    """The best state of len(betas) epochs at most, and the curves, (epochs, 5).
+
+    The learning rate is kept until the loss stalls for `n_iter_no_change` epochs, or until
+    the last fifth of the epochs begins, and then falls linearly to zero. `n_iter_no_change`
+    None trains for all the epochs and keeps the last state.
+    """
+    n_steps = len(betas) * -(-len(data.rows) // batch_size)
+    program = compiled(network, n_draws, dropout > 0, n_steps >= XLA_STEPS)
+    validate = _validator(program, data, rng, betas[-1])
+    data = data._replace(rows=tf.constant(data.rows))
+    pace = Pace(len(betas))
+    watch = Watch(n_iter_no_change, tol, first_epoch=int(np.argmax(betas == betas[-1])))
+    curves = np.empty((0, 5))
+    while len(curves) < pace.end:
+        epoch = len(curves)
+        rates = dropout, learning_rate * pace.rate(epoch), betas[epoch]
+        try:
+            state, means = _run_epoch(program, state, data, rng, batch_size, rates)
+            losses = validate(state, means)
+        except KeyboardInterrupt:
+            warnings.warn(f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before.", stacklevel=4)
+            break
+        curves = np.vstack([curves, [*means, betas[epoch], losses.mean()]])
+        _check_finite(curves, learning_rate)
+        report(epoch, curves[-1])
+        if watch.stalls(epoch, losses, state):
+            pace.fall_from(epoch + 1)
+    return _on_host(watch.best_of(state)), curves
+
+
+class Pace:
+    """How the learning rate is kept and then falls, and when training ends."""
+
+    COOL_DOWN = 0.25  # epochs with a falling rate per epoch before them
+
+    def __init__(self, max_iter: int):
+        self.end = max_iter
+        self.fall = int(np.ceil(max_iter / (1 + self.COOL_DOWN)))
+
+    def fall_from(self, epoch: int) -> None:
+        if epoch < self.fall:
+            self.fall = epoch
+            self.end = min(self.end, epoch + int(np.ceil(self.COOL_DOWN * epoch)))
+
+    def rate(self, epoch: int) -> float:
+        """The share of the learning rate that an epoch gets."""
+        return min(1.0, (self.end - epoch) / (self.end - self.fall + 1))
+
+
+class Watch:
+    """Keeps the best state and tells when the loss has stopped falling."""
+
+    def __init__(self, patience: int | None, tol: float, first_epoch: int):
+        self.patience, self.tol, self.first_epoch = patience, tol, first_epoch
+        self.best = self.lowest = self.reference = None
+        self.waited = 0
+
+    def stalls(self, epoch: int, losses: np.ndarray, state: State) -> bool:
+        """Take note of an epoch; whether `patience` epochs have passed without a gain."""
+        if self.patience is None or epoch < self.first_epoch:
+            return False
+        if self.best is None or losses.mean() < self.lowest:
+            self.lowest, self.best = losses.mean(), state
+        if self.reference is None or _gain(self.reference, losses) > self.tol:
+            self.reference, self.waited = losses, 0
+        else:
+            self.waited += 1
+        return self.waited >= self.patience
+
+    def best_of(self, last: State) -> State:
+        """The best state noted, or else the last one."""
+        return last if self.best is None else self.best
+
+
+def _gain(before: np.ndarray, after: np.ndarray) -> float:
+    """By how much paired losses have fallen, beyond the standard error of their mean."""
+    gains = before - after
+    noise = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
+    return gains.mean() - noise
+
+
+def _validator(program: Program, data: Data, rng: np.random.Generator, beta: float) -> Callable:
+    """The function from a state to the losses that judge it: of each validation row, or the epoch's mean."""
+    rows = data.validation
+    if rows is None:
+        return lambda state, means: means[:1]
+    draws = max(1, VALIDATION_DRAWS // len(rows))
+    height = max(1, BLOCK // draws)
+    starts = range(0, len(rows), height)
+    seeds = _seeds(rng, len(starts))  # the same noise in every epoch
+
+    def validate(state: State, means: np.ndarray) -> np.ndarray:
+        blocks = [
+            program.losses(state.weights, data.constants, data.varies, rows[i : i + height], draws, seed, beta)
+            for i, seed in zip(starts, seeds, strict=True)
+        ]
+        return np.concatenate([block.numpy() for block in blocks]).astype(np.float64)
+
+    return validate
+
+
+def _run_epoch(program: Program, state: State, data: Data, rng: np.random.Generator, batch_size: int, rates: tuple):
+    """One pass over the shuffled rows: the new state, and the mean loss, log-likelihood and KL."""
+    n_steps = -(-len(data.rows) // batch_size)
+    chunks = -(-n_steps // CHUNK)
+    shape = chunks, -(-n_steps // chunks), batch_size
+    order = np.resize(rng.permutation(len(data.rows)).astype(np.int32), shape)
+    state, means = program.epoch(state, *data[:3], order, n_steps, _seeds(rng, 1)[0], *rates)
+    return state, means.numpy().astype(np.float64)
+
+
+def _seeds(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.integers(2**31, size=(n, 2), dtype=np.int32)
+
+
+def _on_host(state: State) -> State:
+    return State(*(np.asarray(array) for array in state))
+
+
+def _check_finite(curves: np.ndarray, learning_rate: float) -> None:
+    if np.isfinite(curves[-1]).all():
+        return
+    raise ValueError(
+        f"The loss became {curves[-1, 0]:g} in epoch {len(curves)} of training with learning_rate={learning_rate:g}; "
+        "lower learning_rate, or raise batch_size, or transform columns with extreme values."
+    )

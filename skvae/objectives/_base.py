@@ -1,0 +1,20 @@
+"""The interface of what is maximised."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+from skvae._component import Component
+
+
+class Objective(Component):
+    """What training brings down."""
+
+    closed_form_kl: ClassVar[bool]  # true only where the objective is linear in the KL
+
+    @abstractmethod
+    def loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:
+        """Loss of each row in nats, `(rows,)`.
+
+        `log_lik` is `(draws, rows)`; `kl` is `(1, rows, latent_dim)` in closed form, else
+        `(draws, rows, 1)`.
+        """

@@ -1,0 +1,35 @@
+"""The interface of q(z | x)."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from skvae._component import Component
+
+
+class Posterior(Component):
+    """Distribution of the latent point of a row, q(z | x).
+
+    `raw` is what the encoder gives, `(rows, n_raw(latent_dim))`.
+    """
+
+    @abstractmethod
+    def n_raw(self, latent_dim: int) -> int:
+        """How many raw numbers the encoder has to give."""
+
+    def init(self, latent_dim: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Arrays of its own that it wants trained, at their first values."""
+        return {}
+
+    @abstractmethod
+    def sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
+        """Points and their log-density from standard normal noise, (draws, rows, d) and (draws, rows)."""
+
+    @abstractmethod
+    def moments(self, w: dict, raw: Any) -> tuple[Any, Any] | None:
+        """Mean and log-scale of a diagonal normal, (rows, d) each; None for any other shape."""
+
+    @abstractmethod
+    def mean(self, w: dict, raw: Any) -> Any:
+        """The mean of q, (rows, d)."""

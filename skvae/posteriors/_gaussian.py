@@ -1,0 +1,35 @@
+from typing import Any
+
+from skvae import _math as ops
+from skvae.posteriors._base import Posterior
+
+
+class Gaussian(Posterior):
+    """Normal distribution with a mean and a scale of its own in each latent dimension.
+
+    References
+    ----------
+    Kingma, Welling (2014). Auto-Encoding Variational Bayes.
+
+    Examples
+    --------
+    >>> from skvae.posteriors import Gaussian
+    >>> Gaussian()
+    Gaussian()
+    """
+
+    def n_raw(self, latent_dim: int) -> int:
+        return 2 * latent_dim
+
+    def sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
+        mean, log_scale = self.moments(w, raw)
+        z = mean + ops.exp(log_scale) * noise
+        log_q = -ops.sum(0.5 * (noise * noise + ops.LOG_2PI) + log_scale, axis=-1)
+        return z, log_q
+
+    def moments(self, w: dict, raw: Any) -> tuple[Any, Any]:
+        mean, log_scale = ops.split(raw, 2, axis=-1)
+        return mean, ops.bounded(log_scale)
+
+    def mean(self, w: dict, raw: Any) -> Any:
+        return self.moments(w, raw)[0]

@@ -1,0 +1,29 @@
+from typing import Any
+
+import numpy as np
+
+from skvae import _math as ops
+from skvae.priors._base import Prior
+
+
+class Normal(Prior):
+    """Standard normal distribution, N(0, I).
+
+    Examples
+    --------
+    >>> from skvae.priors import Normal
+    >>> Normal()
+    Normal()
+    """
+
+    def log_prob(self, w: dict, z: Any) -> Any:
+        return -0.5 * ops.sum(z * z + ops.LOG_2PI, axis=-1)
+
+    def sample(self, w: dict, noise: np.ndarray) -> np.ndarray:
+        return noise
+
+    def kl(self, w: dict, moments: tuple | None) -> Any:
+        if moments is None:
+            return None
+        mean, log_scale = moments
+        return 0.5 * (mean * mean + ops.expm1(2.0 * log_scale)) - log_scale
