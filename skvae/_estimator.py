@@ -16,7 +16,7 @@ from skvae._table import FLOATS, Table, as_numbers
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
 WARM_UP = 0.25  # share of the epochs over which the KL term comes in linearly
 SUMMARY_ROWS, SUMMARY_DRAWS = 2000, 8  # training rows and draws behind lower_bound_ and latent_kl_
-AUTO_BATCH = 128
+AUTO_BATCH = 16, 128  # smallest and largest
 HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # and the sign of its Jacobian
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
 
@@ -63,7 +63,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         posterior="gaussian",
         objective="elbo",
         n_draws=1,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         batch_size="auto",
         max_iter=200,
         early_stopping=True,
@@ -122,6 +122,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         values = as_numbers(self, X, reset=not continues)
         table = self._table if continues else Table.learn(self, X, values, choose)
         table.check_support(values)
+        _check_backend()
 
         from skvae._network import Network
 
@@ -421,6 +422,16 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return _network.keras_model(w[part], self._model.network.activation)
 
 
+def _check_backend() -> None:
+    import keras
+
+    if keras.config.backend() != "tensorflow":
+        raise RuntimeError(
+            f"KERAS_BACKEND={keras.config.backend()} is set, but skvae trains with TensorFlow; start Python with "
+            "KERAS_BACKEND=tensorflow or without that variable."
+        )
+
+
 def _generator(random_state: Any) -> np.random.Generator:
     """Random numbers from the argument alone: the global generators are neither read nor moved."""
     if isinstance(random_state, np.random.RandomState):
@@ -440,14 +451,15 @@ def _hidden_layers(sizes: Any) -> tuple[int, ...]:
 
 def _per_column(table: Table) -> Any:
     """The likelihood, or {column: likelihood} where columns differ."""
-    per_column = table.likelihoods()
-    if len(set(per_column)) == 1:
-        return per_column[0]
-    return dict(zip(table.names, per_column, strict=True))
+    first, *others = table.likelihood.likelihoods
+    return dict(zip(table.names, table.likelihoods(), strict=True)) if others else first
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:
-    return min(n_rows, AUTO_BATCH if batch_size == "auto" else batch_size)
+    """"auto" is a power of two that leaves some sixteen steps an epoch: small tables need them."""
+    smallest, largest = AUTO_BATCH
+    auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
+    return min(n_rows, auto if batch_size == "auto" else batch_size)
 
 
 def _check_count(n: Any, name: str) -> None:

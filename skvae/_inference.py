@@ -6,6 +6,7 @@ same height: what a row gives then never depends on its neighbours.
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,24 +29,15 @@ class Model(NamedTuple):
     varies: np.ndarray  # 1 for a cell with a likelihood term, 0 for one of a constant column
 
 
-class Program(NamedTuple):
-    """The compiled functions of one architecture."""
-
-    mean: Callable
-    sample: Callable
-    decode: Callable
-    terms: Callable
-
-
 def posterior_mean(model: Model, x: np.ndarray) -> np.ndarray:
     """Mean of q(z | x) of each row, (rows, latent_dim)."""
-    run = _compiled(model.network).mean
+    run = _compiled(_mean, model.network)
     return _concatenated([run(model.weights, model.constants, block)[:n] for n, block in _blocks(x, HEIGHT)])
 
 
 def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Draws from q(z | x) made from standard normal noise (draws, rows, latent_dim), of its shape."""
-    run, height = _compiled(model.network).sample, max(1, HEIGHT // len(noise))
+    run, height = _compiled(_sample, model.network), max(1, HEIGHT // len(noise))
     pairs = zip(_blocks(x, height), _blocks(noise.swapaxes(0, 1), height), strict=True)
     draws = [run(model.weights, model.constants, x, noise.swapaxes(0, 1))[:, :n] for (n, x), (_, noise) in pairs]
     return _concatenated(draws, axis=1)
@@ -53,71 +45,76 @@ def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarr
 
 def decode(model: Model, z: np.ndarray) -> np.ndarray:
     """The decoder's raw numbers at each latent point, (rows, n_raw)."""
-    run = _compiled(model.network).decode
+    run = _compiled(_decode, model.network)
     return _concatenated([run(model.weights, model.constants, block)[:n] for n, block in _blocks(z, HEIGHT)])
 
 
 def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
     """Importance-weighted lower bound of log p(x) of each row, in nats, (rows,)."""
-    bounds = []
-    for log_lik, log_ratio, _ in _terms(model, x, n_draws):
-        bounds.append(logsumexp(log_lik - log_ratio, axis=0) - np.log(n_draws))
-    return np.concatenate(bounds)
+    bounds = [
+        logsumexp(log_lik - log_ratio, axis=0)[:n] for n, (log_lik, log_ratio, _) in _terms(model, x, n_draws)
+    ]
+    return np.concatenate(bounds) - np.log(n_draws)
 
 
 def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.ndarray]:
     """The ELBO in nats per row, and the nats that each latent dimension carries, (latent_dim,)."""
-    log_lik, log_ratio, kl = zip(*_terms(model, x, n_draws), strict=True)
-    kl = np.concatenate(kl).mean(axis=0, dtype=np.float64)
-    return np.concatenate(log_lik, axis=1).mean(dtype=np.float64) - kl.sum(), kl
+    blocks = [(log_lik[:, :n], kl[:n]) for n, (log_lik, _, kl) in _terms(model, x, n_draws)]
+    log_lik, kl = zip(*blocks, strict=True)
+    kl = np.concatenate(kl).mean(axis=0)
+    return np.concatenate(log_lik, axis=1).mean() - kl.sum(), kl
 
 
-def _terms(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """Log-likelihood and log q/p of each draw, (draws, rows), and KL, (rows, latent_dim), by block."""
-    run, height = _compiled(model.network).terms, max(1, HEIGHT // n_draws)
+def _terms(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """By block, with its number of true rows: log-likelihood and log q/p of each draw, and the KL."""
+    run, height = _compiled(_terms_of_draws, model.network), max(1, HEIGHT // n_draws)
     points = _sobol(n_draws, model.network.latent_dim)
     for n, block in _blocks(x, height):
         shifts = _row_shifts(block, model.network.latent_dim)
-        log_lik, log_ratio, kl = run(model.weights, model.constants, model.varies, block, points, shifts)
-        yield log_lik.numpy()[:, :n].astype(np.float64), log_ratio.numpy()[:, :n], kl.numpy()[:n]
+        terms = run(model.weights, model.constants, block, model.varies, points, shifts)
+        yield n, [term.numpy().astype(np.float64) for term in terms]
 
 
-@lru_cache(maxsize=32)
-def _cached(network: Network) -> Program:
-    return _compile(network)
+def _mean(network: Network, w: dict, x: Any) -> Any:
+    return network.posterior.mean(w["posterior"], network.encode(w, x, no_dropout))
 
 
-def _compiled(network: Network) -> Program:
+def _sample(network: Network, w: dict, x: Any, noise: Any) -> Any:
+    return network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)[0]
+
+
+def _decode(network: Network, w: dict, z: Any) -> Any:
+    return network.decode(w, z, no_dropout)
+
+
+def _terms_of_draws(network: Network, w: dict, x: Any, varies: Any, points: Any, shifts: Any) -> tuple[Any, ...]:
+    noise = normal_quantile((points[:, None] + shifts) % 1.0)
+    return network.terms(w, x, varies, noise, no_dropout)
+
+
+def _compiled(function: Callable, network: Network) -> Callable:
+    """One of the functions above for an architecture, from the cache where it has been compiled before."""
     try:
-        return _cached(network)
+        return _cached(function, network)
     except TypeError:  # a component with an unhashable parameter cannot be looked up
-        return _compile(network)
+        return _compile(function, network)
 
 
-def _compile(network: Network) -> Program:
+def _compile(function: Callable, network: Network) -> Callable:
     read = reader(network)
-    function = tf.function(autograph=False, reduce_retracing=False)
+    rows, latent = tf.TensorSpec([None, network.n_cells]), tf.TensorSpec([None, network.latent_dim])
+    vector, draws = tf.TensorSpec([None]), tf.TensorSpec([None, None, network.latent_dim])
+    specs = {"x": rows, "varies": vector, "noise": draws, "z": latent, "points": latent, "shifts": latent}
+    names = list(signature(function).parameters)[2:]
 
-    @function
-    def mean(weights: Any, constants: Any, x: Any) -> Any:
-        w = read(weights, constants)
-        return network.posterior.mean(w["posterior"], network.encode(w, x, no_dropout))
+    @tf.function(autograph=False, input_signature=[vector, vector, *(specs[name] for name in names)])
+    def run(weights: Any, constants: Any, *arrays: Any) -> Any:
+        return function(network, read(weights, constants), *arrays)
 
-    @function
-    def sample(weights: Any, constants: Any, x: Any, noise: Any) -> Any:
-        w = read(weights, constants)
-        return network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)[0]
+    return run.get_concrete_function()
 
-    @function
-    def decode(weights: Any, constants: Any, z: Any) -> Any:
-        return network.decode(read(weights, constants), z, no_dropout)
 
-    @function
-    def terms(weights: Any, constants: Any, varies: Any, x: Any, points: Any, shifts: Any) -> tuple[Any, ...]:
-        noise = normal_quantile((points[:, None] + shifts) % 1.0)
-        return network.terms(read(weights, constants), x, varies, noise, no_dropout)
-
-    return Program(mean, sample, decode, terms)
+_cached = lru_cache(maxsize=128)(_compile)
 
 
 def _blocks(array: np.ndarray, height: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -38,7 +38,7 @@ def as_numbers(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
 class Table:
     """What fit saw of the table: everything needed to encode rows and to restore them."""
 
-    names: tuple[str, ...]  # as error messages say them
+    names: tuple  # of the columns; their numbers where fit saw an array
     template: Any  # the frame without its rows; None where fit saw an array
     dtypes: tuple[np.dtype, ...]
     low: tuple  # smallest and largest value of each column, in its own dtype
@@ -55,7 +55,7 @@ class Table:
         columns = list(_columns(X, values))
         dtypes = tuple(column.dtype for column in columns)
         chosen = [choose(dtype) for dtype in dtypes]
-        kinds = list(dict.fromkeys(chosen))
+        kinds = [likelihood for i, likelihood in enumerate(chosen) if likelihood not in chosen[:i]]
         block = np.array([kinds.index(likelihood) for likelihood in chosen])
         low, high = tuple(column.min() for column in columns), tuple(column.max() for column in columns)
         varies = values.min(axis=0) < values.max(axis=0)
@@ -153,10 +153,8 @@ def _columns(X: Any, values: np.ndarray) -> Iterator[np.ndarray]:
         yield column if column.dtype.kind in "biuf" else numbers
 
 
-def _names(estimator: Any, n_columns: int) -> tuple[str, ...]:
-    """How messages name the columns: 'age' in a frame, 3 in an array."""
-    names = getattr(estimator, "feature_names_in_", range(n_columns))
-    return tuple(repr(str(name)) if isinstance(name, str) else str(name) for name in names)
+def _names(estimator: Any, n_columns: int) -> tuple:
+    return tuple(getattr(estimator, "feature_names_in_", range(n_columns)))
 
 
 def _check_dtypes(frame: nw.DataFrame) -> None:
@@ -178,19 +176,19 @@ def _check_finite(estimator: Any, values: np.ndarray) -> None:
     name = _names(estimator, values.shape[1])[column]
     if np.isnan(values[row, column]):
         raise ValueError(
-            f"Input X contains NaN in column {name} (row {row}); {type(estimator).__name__} expects complete rows: "
+            f"Input X contains NaN in column {name!r} (row {row}); {type(estimator).__name__} expects complete rows: "
             "fill the holes first, for instance with sklearn.impute.SimpleImputer, or drop those rows."
         )
     raise ValueError(
-        f"Input X contains infinity in column {name} (row {row}), but finite numbers are expected: "
+        f"Input X contains infinity in column {name!r} (row {row}), but finite numbers are expected: "
         "replace it or drop that row."
     )
 
 
-def _unsupported(likelihood: Likelihood, name: str, row: int, value: float) -> str:
+def _unsupported(likelihood: Likelihood, name: Any, row: int, value: float) -> str:
     negative = "Negative values in data: " if likelihood.positive_only and value < 0 else ""
     return (
-        f"{negative}{type(likelihood).__name__} needs {likelihood.support}, but column {name} has {value:.6g} "
+        f"{negative}{type(likelihood).__name__} needs {likelihood.support}, but column {name!r} has {value:.6g} "
         f"(row {row}). Choose another likelihood, such as likelihood='gaussian', or transform that column."
     )
 

@@ -98,7 +98,7 @@ def _compile(network: Network, n_draws: int, dropout: bool, xla: bool) -> Progra
         noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
         return network.losses(read(vector, constants), x, varies, noise, no_dropout, beta)[0]
 
-    return Program(epoch, losses)
+    return Program(epoch.get_concrete_function(), losses.get_concrete_function())
 
 
 _cached = lru_cache(maxsize=32)(_compile)

@@ -7,6 +7,8 @@ import numpy as np
 
 from skvae._component import Component
 
+ROUNDING = 1e-6  # a scaler may miss the ends of its range by as much
+
 
 class Likelihood(Component):
     """Distribution of the cells of a row given its latent point, p(x | z).
@@ -53,3 +55,8 @@ class Likelihood(Component):
     @abstractmethod
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """A draw of each cell, in NumPy."""
+
+
+def in_unit_interval(X: np.ndarray) -> np.ndarray:
+    """Whether each value lies in [0, 1], up to rounding."""
+    return (X >= -ROUNDING) & (X <= 1 + ROUNDING)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from skvae import _math as ops
-from skvae.likelihoods._base import Likelihood
+from skvae.likelihoods._base import Likelihood, in_unit_interval
 
 MIN_RATE = 1e-3  # a column that is almost always 0 or 1 starts no further out than this
 
@@ -34,7 +34,7 @@ class Bernoulli(Likelihood):
     positive_only: ClassVar[bool] = True
 
     def supports(self, X: np.ndarray) -> np.ndarray:
-        return (X >= 0) & (X <= 1)
+        return in_unit_interval(X)
 
     def constants(self, x: np.ndarray) -> dict[str, np.ndarray]:
         rate = x.mean(axis=0, dtype=np.float64).clip(MIN_RATE, 1 - MIN_RATE)

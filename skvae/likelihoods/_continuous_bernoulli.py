@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skvae import _math as ops
-from skvae.likelihoods._base import Likelihood
+from skvae.likelihoods._base import Likelihood, in_unit_interval
 
 NEAR_ZERO = 0.3  # below it the series are exact to float32, above it the formulas are
 
@@ -32,7 +32,7 @@ class ContinuousBernoulli(Likelihood):
     positive_only: ClassVar[bool] = True
 
     def supports(self, X: np.ndarray) -> np.ndarray:
-        return (X >= 0) & (X <= 1)
+        return in_unit_interval(X)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         # With h half the logit, the density is exp((2x - 1) h) h / sinh(h).

@@ -1,0 +1,76 @@
+"""The direction of imports, and what must not be imported."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skvae
+
+ROOT = Path(skvae.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+# Who may import whom inside the package; components are the rooms of pluggable parts.
+COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives"}
+MAY_IMPORT = {
+    "__init__": {"_estimator", *COMPONENTS},
+    "_estimator": {"_table", "_training", "_inference", "_network", "_component", *COMPONENTS},
+    "_table": {"likelihoods"},
+    "_training": {"_network"},
+    "_inference": {"_network", "_math"},
+    "_network": set(),
+    "_component": set(),
+    "_math": set(),
+    **{room: {room, "_component", "_math"} for room in COMPONENTS},
+}
+HEAVY = {"tensorflow": {"_training", "_inference", "_math"}, "pandas": {"_table"}, "matplotlib": set()}
+
+
+def room_of(path):
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imported_by(path):
+    """Dotted names of everything that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_from_the_rooms_it_may(path):
+    rooms = {name.split(".")[1] for name in imported_by(path) if name.startswith("skvae.")}
+    assert rooms <= MAY_IMPORT[room_of(path)]
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_heavy_packages_stay_in_their_rooms(package):
+    users = {room_of(path) for path in FILES for name in imported_by(path) if name.split(".")[0] == package}
+    assert users <= HEAVY[package]
+
+
+def test_nothing_before_fit_imports_tensorflow_keras_or_matplotlib():
+    code = """
+import sys, skvae
+from sklearn.base import clone
+for estimator in (skvae.VAETransformer(likelihood="poisson"), skvae.likelihoods.Gaussian(), skvae.priors.Normal()):
+    repr(clone(estimator)), estimator._repr_html_(), hash(type(estimator))
+estimator = skvae.VAETransformer()
+estimator.set_params(latent_dim=3).__sklearn_tags__()
+try:
+    estimator.fit([["a"]])
+except ValueError:
+    pass
+print([name for name in ("tensorflow", "keras", "matplotlib") if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_every_public_name_exists():
+    for name in skvae.__all__:
+        assert getattr(skvae, name) is not None

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, load_iris
+
+from skvae import VAETransformer
+from skvae._inference import _row_shifts
+
+IRIS, DIGITS = load_iris().data, load_digits().data[:300]
+
+
+@pytest.fixture(scope="module", params=[IRIS, DIGITS], ids=["iris", "digits"])
+def fitted(request):
+    X = request.param
+    return VAETransformer(3, max_iter=5, random_state=0).fit(X), X
+
+
+@pytest.mark.parametrize("method", ["transform", "score_samples"])
+def test_a_row_gives_the_same_bits_alone_shuffled_or_among_thousands(fitted, method):
+    vae, X = fitted
+    give = getattr(vae, method)
+    together = give(X)
+    order = np.random.default_rng(0).permutation(len(X))
+    np.testing.assert_array_equal(give(X[order]), together[order])
+    np.testing.assert_array_equal(np.concatenate([give(X[i : i + 1]) for i in range(40)]), together[:40])
+    many = give(np.resize(X, (3000, X.shape[1])))
+    np.testing.assert_array_equal(many[: len(X)], together)
+    np.testing.assert_array_equal(many[len(X) : 2 * len(X)], together)
+
+
+def test_scores_and_transform_do_not_depend_on_random_state(fitted):
+    vae, X = fitted
+    before = vae.transform(X), vae.score_samples(X)
+    vae.set_params(random_state=99)
+    np.testing.assert_array_equal(vae.transform(X), before[0])
+    np.testing.assert_array_equal(vae.score_samples(X), before[1])
+
+
+def test_the_bound_rises_with_draws_from_the_elbo_towards_log_p(fitted):
+    vae, X = fitted
+    bounds = [vae.score_samples(X, n_draws).mean() for n_draws in (1, 8, 128, 1000)]
+    assert (np.diff(bounds) > -0.01).all()
+    assert bounds[0] < bounds[-1]
+
+
+def test_one_draw_gives_the_lower_bound_up_to_noise():
+    X = IRIS[np.random.default_rng(0).integers(0, len(IRIS), 2000)] + np.random.default_rng(0).normal(size=(2000, 4)) / 10
+    vae = VAETransformer(early_stopping=False, max_iter=5, random_state=0).fit(X)
+    assert vae.score_samples(X, n_draws=1).mean() == pytest.approx(vae.lower_bound_, abs=0.05)
+
+
+def test_reading_a_model_leaves_it_unchanged(fitted):
+    vae, X = fitted
+    before = dict(vars(vae))
+    vae.transform(X), vae.score(X), vae.sample(3), vae.sample_latent(X), vae.posterior_predictive(X)
+    assert vars(vae) == before
+
+
+def test_row_shifts_are_uniform_and_differ_between_rows_and_dimensions():
+    x = np.random.default_rng(0).normal(size=(20_000, 5)).astype(np.float32)
+    shifts = _row_shifts(x, 3)
+    assert shifts.min() >= 0
+    assert shifts.max() < 1
+    np.testing.assert_allclose(shifts.mean(axis=0), 0.5, atol=0.01)
+    np.testing.assert_allclose(np.cov(shifts.T), np.eye(3) / 12, atol=0.002)
+    assert len(np.unique(shifts[:, 0])) > 19_900
+    nearby = np.nextafter(x, np.float32(np.inf))
+    assert abs(np.corrcoef(shifts[:, 0], _row_shifts(nearby, 3)[:, 0])[0, 1]) < 0.05
+
+
+def test_minus_zero_is_zero():
+    zeros = np.zeros((1, 4), np.float32)
+    np.testing.assert_array_equal(_row_shifts(zeros, 2), _row_shifts(-zeros, 2))
+
+
+def test_keras_models_give_what_transform_and_inverse_transform_give(fitted):
+    vae, X = fitted
+    x = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1)
+    z = vae.transform(X)
+    np.testing.assert_allclose(vae.encoder_(x.astype(np.float32))[:, :3], z, atol=1e-4)
+    decoded = np.asarray(vae.decoder_(z.astype(np.float32))) * X.std(axis=0) + X.mean(axis=0)
+    np.testing.assert_allclose(decoded, vae.inverse_transform(z), atol=1e-3)

@@ -1,0 +1,118 @@
+"""The model against oracles in closed form."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.decomposition import PCA, FactorAnalysis
+from sklearn.preprocessing import StandardScaler
+
+from skvae import VAETransformer, likelihoods, objectives, posteriors, priors
+from skvae._network import Network, no_dropout, pack, reader, unpack
+from skvae.likelihoods import Gaussian
+from skvae.likelihoods._mixed import Mixed
+
+TABLES = {"iris": load_iris().data, "wine": load_wine().data, "cancer": load_breast_cancer().data}
+
+
+def linear(seed, likelihood, X, latent_dim=2):
+    vae = VAETransformer(
+        latent_dim,
+        likelihood=likelihood,
+        hidden_layer_sizes=(),
+        early_stopping=False,
+        learning_rate=0.01,
+        batch_size=128,
+        max_iter=1000,
+        random_state=seed,
+    )
+    return vae.fit(X)
+
+
+def standardised(X):
+    """Standardised columns, and what that adds to a log-density per row."""
+    scaler = StandardScaler().fit(X)
+    return scaler.transform(X), np.log(scaler.scale_).sum()
+
+
+def gap_to_ppca(name, seed):
+    """Nats per feature by which a linear model with one noise scale falls short of PCA's optimum."""
+    X = TABLES[name]
+    Z, jacobian = standardised(X)
+    score = linear(seed, Gaussian(scale="shared"), X).score_samples(X, n_draws=1000).mean()
+    return (PCA(2).fit(Z).score(Z) - jacobian - score) / X.shape[1]
+
+
+def gap_to_factor_analysis(name, seed):
+    """The same with a noise scale per feature, against FactorAnalysis."""
+    X = TABLES[name]
+    Z, jacobian = standardised(X)
+    score = linear(seed, Gaussian(scale="feature"), X).score_samples(X, n_draws=1000).mean()
+    return (FactorAnalysis(2, max_iter=20_000, tol=1e-8).fit(Z).score(Z) - jacobian - score) / X.shape[1]
+
+
+def test_a_linear_model_reaches_the_optimum_of_probabilistic_pca():
+    assert abs(gap_to_ppca("wine", seed=0)) < 0.01
+
+
+def test_a_linear_model_with_a_scale_per_feature_reaches_factor_analysis():
+    assert abs(gap_to_factor_analysis("wine", seed=0)) < 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", TABLES)
+def test_linear_models_reach_both_optima_from_every_start(name, seed):
+    assert abs(gap_to_ppca(name, seed)) < 0.01
+    assert abs(gap_to_factor_analysis(name, seed)) < 0.01
+
+
+def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
+    X = TABLES["iris"]
+    vae = linear(0, Gaussian(scale="shared"), X)
+    w = reader(vae._model.network, np.reshape)(vae._model.weights, vae._model.constants)
+    (kernel, bias), own = w["decoder"][0], w["likelihood"]["0"]
+    scale = np.exp(10 * np.tanh(own["log_scale"].astype(float) / 10)) + 1e-3
+    covariance = kernel.T @ kernel + scale**2 * np.eye(X.shape[1])
+    exact = stats.multivariate_normal(bias, covariance).logpdf(vae._table.encode(X)) + vae._table.log_jacobian
+    for n_draws in (1, 8, 128, 1000):
+        excess = vae.score_samples(X, n_draws) - exact
+        error = excess.std() / len(X) ** 0.5
+        assert excess.mean() < 3 * error
+    assert abs(excess.mean()) < 1e-3
+
+
+def network(**parts):
+    likelihood = Mixed((likelihoods.Gaussian(), likelihoods.Bernoulli()), (3, 2))
+    return Network(5, 2, (7, 4), "relu", likelihood, priors.Normal(), posteriors.Gaussian(), objectives.ELBO(), **parts)
+
+
+def test_packed_weights_come_back_in_their_shapes():
+    w = network().init(np.random.default_rng(0))
+    back = unpack(pack(w), w, np.reshape)
+    for (kernel, bias), (kernel_back, bias_back) in zip(w["encoder"] + w["decoder"], back["encoder"] + back["decoder"], strict=True):
+        np.testing.assert_array_equal(kernel, kernel_back)
+        np.testing.assert_array_equal(bias, bias_back)
+
+
+def test_the_decoder_mirrors_the_encoder():
+    assert network().encoder_sizes == (5, 7, 4, 4)
+    assert network().decoder_sizes == (2, 4, 7, 5)
+
+
+def test_terms_are_the_sums_that_make_the_elbo():
+    net = network()
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(size=(6, 3)), rng.random((6, 2)) < 0.5]).astype(np.float32)
+    w = reader(net)(pack(net.init(rng)), pack(net.likelihood.constants(x)))
+    noise = rng.normal(size=(4, 6, 2)).astype(np.float32)
+    log_lik, log_ratio, kl = net.terms(w, x, np.ones(5, np.float32), noise, no_dropout)
+    assert (log_lik.shape, log_ratio.shape, kl.shape) == ((4, 6), (4, 6), (6, 2))
+    gaussian_only = net.terms(w, x, np.array([1, 1, 1, 0, 0], np.float32), noise, no_dropout)[0]
+    bernoulli_only = net.terms(w, x, np.array([0, 0, 0, 1, 1], np.float32), noise, no_dropout)[0]
+    np.testing.assert_allclose(gaussian_only + bernoulli_only, log_lik, rtol=1e-5)
+
+
+def test_equal_architectures_are_equal_keys():
+    assert network() == network()
+    assert hash(network()) == hash(network())

@@ -1,0 +1,172 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from skvae import VAETransformer
+
+RNG = np.random.default_rng(0)
+N = 60
+FRAME = pd.DataFrame(
+    {
+        "float": RNG.normal(size=N),
+        "single": RNG.normal(size=N).astype(np.float32),
+        "whole": RNG.integers(-5, 50, N),
+        "byte": RNG.integers(0, 4, N).astype(np.uint8),
+        "flag": RNG.random(N) < 0.3,
+        "nullable": pd.array(RNG.integers(0, 9, N), dtype="Int64"),
+        "same": np.full(N, 7, np.int32),
+    }
+)
+
+
+def short(**parameters):
+    return VAETransformer(max_iter=5, hidden_layer_sizes=8, random_state=0, **parameters)
+
+
+def restored(vae, X):
+    return vae.inverse_transform(vae.transform(X))
+
+
+@pytest.mark.parametrize("give", [lambda v, X: restored(v, X), lambda v, X: v.sample(N), lambda v, X: v.posterior_predictive(X)])
+@pytest.mark.parametrize("frame", [FRAME, pl.from_pandas(FRAME.drop(columns="nullable"))], ids=["pandas", "polars"])
+def test_a_frame_comes_back_with_its_columns_dtypes_and_ranges(frame, give):
+    back = give(short().fit(frame), frame)
+    assert type(back) is type(frame)
+    assert back.shape == frame.shape
+    assert list(back.columns) == list(frame.columns)
+    assert list(back.dtypes) == list(frame.dtypes)
+    for name in ("whole", "byte"):
+        assert frame[name].min() <= back[name].min() <= back[name].max() <= frame[name].max()
+    assert (back["same"] == 7).all()
+
+
+def test_columns_that_are_not_named_by_strings_come_back():
+    frame = pd.DataFrame(RNG.normal(size=(20, 2)), columns=[2020, 2021])
+    assert list(short().fit(frame).sample(3).columns) == [2020, 2021]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64, np.int8, np.uint16, bool])
+def test_an_array_comes_back_in_its_dtype(dtype):
+    X = RNG.integers(0, 5, (40, 3)).astype(dtype)
+    vae = short().fit(X)
+    assert vae.sample(4).dtype == dtype
+    assert restored(vae, X).dtype == dtype
+
+
+def test_float_arrays_under_the_bernoulli_come_back_as_probabilities_and_are_drawn_as_bits():
+    X = (RNG.random((200, 3)) < 0.4).astype(float)
+    vae = short(likelihood="bernoulli").fit(X)
+    assert ((restored(vae, X) > 0.05) & (restored(vae, X) < 0.95)).all()
+    assert set(np.unique(vae.sample(100))) == {0.0, 1.0}
+
+
+def test_auto_looks_at_dtypes_and_never_at_values():
+    bits = (RNG.random((50, 2)) < 0.5)
+    assert repr(short().fit(bits).likelihood_) == "Bernoulli()"
+    assert repr(short().fit(bits.astype(float)).likelihood_) == "Gaussian()"
+    assert repr(short().fit(bits.astype(int)).likelihood_) == "Gaussian()"
+    mixed = short().fit(FRAME).likelihood_
+    assert {name for name, likelihood in mixed.items() if repr(likelihood) == "Bernoulli()"} == {"flag"}
+
+
+def test_whole_numbers_at_the_edge_of_their_dtype_come_back_exactly():
+    top = np.iinfo(np.int64).max
+    X = np.column_stack([np.full(30, top), RNG.choice([top, 0], 30)])
+    back = short().fit(X).sample(200, random_state=0)
+    assert (back[:, 0] == top).all()
+    assert ((back[:, 1] >= 0) & (back[:, 1] <= top)).all()
+    assert (back[:, 1] == top).any()
+
+
+@pytest.mark.parametrize("value", [0.1, 1e12, -3.0])
+def test_a_constant_column_is_restored_exactly_and_costs_nothing(value):
+    X = RNG.normal(size=(100, 2))
+    with_constant = np.column_stack([X[:, 0], np.full(100, value), X[:, 1]])
+    vae = short().fit(with_constant)
+    assert (vae.sample(10)[:, 1] == value).all()
+    other = with_constant.copy()
+    other[:, 1] += 5
+    np.testing.assert_array_equal(vae.score_samples(with_constant), vae.score_samples(other))
+
+
+@pytest.mark.parametrize("scale", [1e12, 1e-12, 1e300, 1e-300])
+@pytest.mark.parametrize("offset", [0, 1e3])
+def test_columns_of_any_magnitude_are_learned_and_come_back_in_their_units(scale, offset):
+    X = (RNG.normal(size=(100, 2)) + offset) * [scale, 1]
+    vae = short().fit(X)
+    assert np.isfinite(vae.score(X))
+    drawn = vae.sample(2000, random_state=0)[:, 0] / scale
+    assert abs(drawn.mean() - offset) < 0.5
+    assert 0.5 < drawn.std() < 2
+
+
+def test_scaling_a_column_changes_the_score_by_its_logarithm():
+    X = np.random.default_rng(0).normal(size=(300, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
+    scores = [short().fit(X * [scale, 1, 1, 1]).score(X * [scale, 1, 1, 1]) for scale in (1, 1000)]
+    assert scores[0] - scores[1] == pytest.approx(np.log(1000), abs=1e-3)
+
+
+def test_the_score_of_float32_rows_is_that_of_float64_rows():
+    X = RNG.normal(size=(100, 3)).astype(np.float32)
+    vae = short().fit(X)
+    assert vae.score(X.astype(np.float64)) == pytest.approx(vae.score(X), abs=1e-3)
+
+
+def test_far_away_rows_have_finite_codes_and_the_lowest_scores():
+    X = RNG.normal(size=(100, 3))
+    vae = short().fit(X)
+    far = np.array([[1e300, 0, 0]])
+    assert np.isfinite(vae.transform(far)).all()
+    assert vae.score_samples(far) < vae.score_samples(X).min()
+
+
+def bad(X, row, column, value):
+    X = X.copy()
+    X[row, column] = value
+    return X
+
+
+GOOD = RNG.random((30, 3))
+
+
+@pytest.mark.parametrize(
+    ("X", "parameters", "message"),
+    [
+        (bad(GOOD, 4, 1, np.nan), {}, r"Input X contains NaN in column 1 \(row 4\).*SimpleImputer"),
+        (bad(GOOD, 5, 2, np.inf), {}, r"Input X contains infinity in column 2 \(row 5\).*replace it or drop that row"),
+        (pd.DataFrame(bad(GOOD, 4, 1, np.nan), columns=["a", "b", "c"]), {}, r"NaN in column 'b' \(row 4\)"),
+        (GOOD.astype(complex), {}, "Complex data not supported"),
+        (np.empty((0, 3)), {}, "Found array with 0 sample"),
+        (np.empty((3, 0)), {}, "0 feature"),
+        (GOOD[0], {}, "Expected 2D array, got 1D array"),
+        (np.array([["a", "b"]] * 5), {}, "X holds text.*expects numbers.*OrdinalEncoder"),
+        (pd.DataFrame({"x": [1.0, 2], "city": ["Rome", "Oslo"]}), {}, "Column 'city' has dtype .*OrdinalEncoder"),
+        (pl.DataFrame({"x": [1.0, 2], "city": ["Rome", "Oslo"]}), {}, "Column 'city' has dtype String"),
+        (pd.DataFrame({"when": pd.to_datetime(["2020", "2021"])}), {}, "Column 'when' has dtype Datetime"),
+        (bad(GOOD, 7, 0, 3.7), {"likelihood": "bernoulli"}, r"numbers between 0 and 1, but column 0 has 3.7 \(row 7\)"),
+        (bad(GOOD, 7, 0, -1), {"likelihood": "bernoulli"}, r"^Negative values in data.*column 0 has -1 \(row 7\)"),
+        (bad(GOOD, 7, 0, 1.5), {"likelihood": "continuous_bernoulli"}, r"numbers between 0 and 1, but column 0 has 1.5"),
+        (GOOD, {"likelihood": "poisson"}, r"Poisson needs counts .*column 0 has .*'gaussian'"),
+    ],
+)
+def test_bad_tables_get_one_clear_sentence(X, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        short(**parameters).fit(X)
+
+
+def test_sparse_input_is_refused_with_the_way_out():
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match="Sparse data was passed.*toarray"):
+        short().fit(csr_array(np.eye(5)))
+
+
+def test_tables_of_another_schema_are_refused():
+    vae = short().fit(FRAME)
+    with pytest.raises(ValueError, match="feature names should match"):
+        vae.transform(FRAME[FRAME.columns[::-1]])
+    with pytest.raises(ValueError, match="X has 2 features, but VAETransformer is expecting 3"):
+        short().fit(GOOD).transform(GOOD[:, :2])
+    with pytest.raises(ValueError, match="numbers between 0 and 1"):
+        short(likelihood="bernoulli").fit(GOOD).score(GOOD + 1)

@@ -1,0 +1,264 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from skvae import VAETransformer, _inference, _training, likelihoods, objectives, posteriors, priors
+from skvae._network import Network, pack
+from skvae._training import Pace, State, Watch
+from skvae.likelihoods._mixed import Mixed
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(300, 5))
+
+
+def small(**parameters):
+    return VAETransformer(**{"hidden_layer_sizes": 16, "max_iter": 30, "random_state": 0, **parameters})
+
+
+def traces():
+    """How often anything has been traced: every miss of a cache traces once, and nothing else does."""
+    return _training._cached.cache_info().misses, _inference._cached.cache_info().misses
+
+
+def test_a_second_fit_of_the_same_architecture_traces_nothing():
+    small(dropout=0.1).fit(X).score(X)
+    before = traces()
+    vae = small(dropout=0.3, beta=2.0, learning_rate=0.01, batch_size=17, max_iter=7, n_iter_no_change=3, random_state=1)
+    vae.fit(X[:211] * 7).score(X[:50])
+    assert traces() == before
+
+
+def test_components_with_unhashable_parameters_are_compiled_for_each_fit():
+    class Listed(likelihoods.Gaussian):
+        def __init__(self, scale="feature", notes=None):
+            super().__init__(scale)
+            self.notes = notes
+
+    vae = small(max_iter=2, likelihood=Listed(notes=["unhashable"])).fit(X)
+    assert np.isfinite(vae.score(X))
+
+
+def test_memory_does_not_grow_with_the_number_of_fits():
+    code = """
+import gc, numpy as np
+from skvae import VAETransformer
+X = np.random.default_rng(0).normal(size=(200, 5))
+def resident():
+    gc.collect()
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * 4096
+for i in range(100):
+    VAETransformer(max_iter=3, random_state=i).fit(X).score(X)
+    if i == 19:
+        before = resident()
+print((resident() - before) / 2**20)
+"""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("reads /proc")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 20
+
+
+def test_xla_and_plain_programs_take_the_same_steps():
+    parts = (likelihoods.Gaussian(),), (5,)
+    network = Network(5, 2, (16,), "relu", Mixed(*parts), priors.Normal(), posteriors.Gaussian(), objectives.ELBO())
+    weights = pack(network.init(np.random.default_rng(0)))
+    order = RNG.integers(0, 300, (2, 3, 32)).astype(np.int32)
+    states = []
+    for xla in (False, True):
+        epoch = _training.compiled(network, 2, True, xla).epoch
+        rows = X.astype(np.float32)
+        fixed = np.zeros(0, np.float32), np.ones(5, np.float32), rows, order, 5, np.array([1, 2], np.int32)
+        state, means = epoch(State.start(weights), *fixed, 0.2, 0.01, 1.0)
+        assert int(state.step) == 5
+        states.append(state)
+    for plain, fused in zip(*states, strict=True):
+        np.testing.assert_allclose(plain, fused, rtol=1e-3, atol=1e-4)
+
+
+def test_the_optimiser_is_adam():
+    weights, gradients = RNG.normal(size=6).astype("f4"), RNG.normal(size=(20, 6)).astype("f4")
+    state, variable = State.start(weights), tf.Variable(weights)
+    optimizer = keras.optimizers.Adam(0.01)
+    for gradient in gradients:
+        state = _training._adam(state, tf.constant(gradient), 0.01)
+        optimizer.apply([tf.constant(gradient)], [variable])
+    np.testing.assert_allclose(state.weights, variable.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_are_shortened_but_not_turned():
+    gradient = np.array([3.0, 4.0], np.float32)
+    np.testing.assert_allclose(_training._clipped(gradient, 1.0), gradient / 5)
+    np.testing.assert_allclose(_training._clipped(gradient, 10.0), gradient)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.5, 0.9])
+def test_dropout_drops_its_share_and_keeps_the_mean(rate):
+    bits = _training._random_bits((101,), 1, 1000, 1, tf.constant([[1, 2], [3, 4]]))
+    drop = _training._dropout([b[0] for b in bits], rate)
+    for _ in bits:
+        kept = drop(tf.ones((1000, 101))).numpy()
+        assert (kept == 0).mean() == pytest.approx(rate, abs=0.01)
+        assert kept.mean() == pytest.approx(1, abs=0.05)
+
+
+def test_the_learning_rate_is_kept_and_then_falls_to_zero():
+    pace = Pace(100)
+    rates = [pace.rate(epoch) for epoch in range(pace.end)]
+    assert rates[:80] == [1.0] * 80
+    assert (np.diff(rates[79:]) < 0).all()
+    assert 0 < rates[-1] < 0.06
+
+
+def test_the_learning_rate_falls_early_where_the_loss_stalls():
+    pace = Pace(100)
+    pace.fall_from(40)
+    assert pace.end == 50
+    assert pace.rate(39) == 1.0
+    assert pace.rate(49) < 0.1
+    pace.fall_from(45)
+    assert pace.end == 50
+
+
+def test_gains_within_their_standard_error_do_not_count():
+    watch = Watch(patience=3, tol=0.0, first_epoch=0)
+    noise = [np.random.default_rng(i).normal(size=50) for i in range(20)]
+    stalls = [watch.stalls(epoch, losses, state=epoch) for epoch, losses in enumerate(noise)]
+    assert any(stalls[:10])
+    watch = Watch(patience=3, tol=0.0, first_epoch=0)
+    falling = [noise[0] - 0.1 * epoch for epoch in range(20)]
+    assert not any(watch.stalls(epoch, losses, state=epoch) for epoch, losses in enumerate(falling))
+
+
+def test_epochs_before_the_warm_up_ends_are_never_best():
+    watch = Watch(patience=3, tol=0.0, first_epoch=2)
+    for epoch, loss in enumerate([0.0, 0.0, 5.0, 4.0, 6.0]):
+        watch.stalls(epoch, np.array([loss]), state=epoch)
+    assert watch.best_of("last") == 3
+
+
+def test_early_stopping_restores_the_best_weights():
+    noise = np.random.default_rng(0).normal(size=(150, 20))  # nothing to learn: the loss of held-out rows rises
+    vae = small(hidden_layer_sizes=128, learning_rate=0.01, beta=0.1, max_iter=200, n_iter_no_change=20).fit(noise)
+    losses = vae.history_["validation_loss"]
+    assert len(losses) == vae.n_iter_ < 200
+    held_out = noise[np.random.default_rng(0).permutation(150)[:15]]
+    bound, kl = _inference.lower_bound(vae._model, vae._table.encode(held_out), n_draws=128)
+    restored = 0.1 * kl.sum() - (bound + kl.sum()) - vae._table.log_jacobian
+    assert losses[50:].min() + 1 < losses[-1]
+    assert restored == pytest.approx(losses[50:].min(), abs=0.2)
+
+
+def test_without_early_stopping_every_row_trains_for_every_epoch():
+    vae = small(early_stopping=False).fit(X)
+    assert vae.n_iter_ == 30
+    np.testing.assert_array_equal(vae.history_["loss"], vae.history_["validation_loss"])
+
+
+def test_tables_too_small_for_validation_are_judged_by_the_training_loss():
+    vae = small().fit(X[:20])
+    np.testing.assert_array_equal(vae.history_["loss"], vae.history_["validation_loss"])
+
+
+def test_the_kl_term_comes_in_linearly_and_ends_at_beta():
+    beta = small(beta=3.0, max_iter=40, early_stopping=False).fit(X).history_["beta"]
+    assert beta[0] == pytest.approx(0.3)
+    assert (np.diff(beta[:10]) > 0).all()
+    assert (beta[10:] == 3.0).all()
+
+
+def test_curves_are_in_the_units_of_x():
+    one, thousand = (small(max_iter=5).fit(X * scale) for scale in (1, 1000))
+    for name, sign in {"loss": 1, "log_likelihood": -1, "kl": 0, "validation_loss": 1}.items():
+        difference = thousand.history_[name] - one.history_[name]
+        np.testing.assert_allclose(difference, sign * 5 * np.log(1000), atol=1e-3)
+
+
+def test_training_raises_the_bound():
+    loss = small(early_stopping=False).fit(X).history_["loss"]
+    assert loss[-1] < loss[0] - 1
+
+
+def test_larger_beta_brings_the_posterior_closer_to_the_prior():
+    kls = [small(beta=beta, learning_rate=0.01, max_iter=60).fit(X).latent_kl_.sum() for beta in (0.1, 1.0, 10.0)]
+    assert kls[0] > kls[1] + 0.5 > kls[2] + 1
+
+
+def test_more_draws_of_z_still_learn():
+    assert small(n_draws=5).fit(X).score(X) == pytest.approx(small().fit(X).score(X), abs=0.5)
+
+
+def test_warm_start_goes_on_where_the_last_fit_ended():
+    vae = small(warm_start=True, early_stopping=False, max_iter=10).fit(X)
+    steps, table, bound = int(vae._state.step), vae._table, vae.lower_bound_
+    vae.fit(X * 1.1)
+    assert vae.n_iter_ == 20
+    assert len(vae.history_["loss"]) == 20
+    assert int(vae._state.step) == 2 * steps
+    assert vae._table is table  # the scaling of the first rows
+    assert (vae.history_["beta"][10:] == 1).all()
+    assert vae.fit(X).lower_bound_ > bound
+
+
+def test_warm_start_refuses_another_schema_or_architecture():
+    vae = small(warm_start=True, max_iter=2).fit(X)
+    with pytest.raises(ValueError, match="X has 4 features, but VAETransformer is expecting 5"):
+        vae.fit(X[:, :4])
+    with pytest.raises(ValueError, match="its architecture has changed; set warm_start=False"):
+        vae.set_params(latent_dim=3).fit(X)
+    assert vae.set_params(warm_start=False).fit(X[:, :4]).n_iter_ == 2
+
+
+def test_an_interrupt_leaves_a_usable_model(monkeypatch):
+    run, calls = _training._run_epoch, []
+
+    def interrupted(*args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return run(*args)
+
+    monkeypatch.setattr(_training, "_run_epoch", interrupted)
+    with pytest.warns(UserWarning, match="Training interrupted in epoch 4"):
+        vae = small().fit(X)
+    assert vae.n_iter_ == 3
+    assert np.isfinite(vae.score(X))
+
+
+def test_a_loss_that_is_not_finite_says_what_to_change():
+    with pytest.raises(ValueError, match=r"The loss became \S+ in epoch \d+ .*lower learning_rate"):
+        small(learning_rate=1e30).fit(X)
+
+
+def test_ugly_tables_train_to_a_finite_bound():
+    ugly = np.random.default_rng(0).standard_cauchy(size=(500, 4)) ** 3
+    ugly[:, 1] = np.where(np.arange(500) == 7, 1e6, 0)
+    ugly = np.column_stack([ugly, ugly[:, 0], np.repeat(ugly[:50, 2], 10)])
+    vae = small(learning_rate=0.01).fit(ugly)
+    assert np.isfinite(vae.history_["loss"]).all()
+    assert np.isfinite(vae.score(ugly))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 3), (7, 1), (300, 1)])
+def test_one_row_and_one_column_work(shape):
+    rows = np.random.default_rng(0).normal(size=shape)
+    vae = small(max_iter=3).fit(rows)
+    assert vae.transform(rows).shape == (shape[0], 2)
+    assert vae.sample(4).shape == (4, shape[1])
+    assert np.isfinite(vae.score(rows))
+
+
+def test_duplicated_rows_and_columns_work():
+    assert np.isfinite(small().fit(np.repeat(X[:3], 50, axis=0)).score(X[:3]))
+    assert np.isfinite(small().fit(np.column_stack([X, X])).score(np.column_stack([X, X])))
+
+
+def test_verbose_prints_one_line_per_so_many_epochs(capsys):
+    small(verbose=10).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["10", "20", "30"]
+    assert all("loss" in line and "kl" in line and "validation_loss" in line for line in lines)
