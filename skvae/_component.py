@@ -29,10 +29,7 @@ class Component(BaseEstimator):
 
 def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
     """A validated copy of a component given as an object, or made from its name."""
-    if isinstance(spec, base):
-        component = clone(spec)
-    else:
-        component = _class_named(spec, base, room)()
+    component = clone(spec) if isinstance(spec, base) else _class_named(spec, base, room)()
     component._validate_params()
     return component
 

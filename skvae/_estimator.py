@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skvae import likelihoods, objectives, posteriors, priors
 from skvae._component import resolve
 from skvae._table import FLOATS, Table, as_numbers
+from skvae.likelihoods._auto import automatic
 
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
 WARM_UP = 0.25  # share of the epochs over which the KL term comes in linearly
@@ -22,9 +23,117 @@ ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "
 
 
 class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Variational Auto-Encoder: reduces, restores, generates and scores rows of a table.
+    """Variational Auto-Encoder: reduces, restores, generates and scores the rows of a table.
 
-    DOC
+    An encoder network gives each row x a distribution q(z | x) of latent points, and a
+    decoder network gives each latent point z a distribution p(x | z) of rows. Both are
+    trained together to bring up a lower bound of log p(x).
+
+    Columns are standardised inside where the likelihood asks for it; there is no need to
+    scale them first. A constant column has no part in the model and is restored exactly.
+
+    Parameters
+    ----------
+    latent_dim : int, default=2
+        Dimension of the latent space: the number of columns that `transform` gives.
+    likelihood : str or Likelihood, default="auto"
+        Distribution of a cell given the latent point: "gaussian", "bernoulli",
+        "continuous_bernoulli", "poisson" or an object of :mod:`skvae.likelihoods`. "auto"
+        takes "bernoulli" for columns of booleans and "gaussian" for all others, by their
+        dtype alone; `likelihood_` shows the choice.
+    hidden_layer_sizes : int or tuple of int, default=(256, 128)
+        Units of the encoder's hidden layers, first to last; the decoder mirrors them.
+        () makes a linear model.
+    activation : str, default="relu"
+        Of the hidden layers: "elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid",
+        "silu", "softplus" or "tanh", as in Keras.
+    dropout : float in [0, 1), default=0.0
+        Share of hidden units that are dropped at random in each training step.
+    beta : float, default=1.0
+        Weight of the KL term while training. Above 1 the latent space is closer to the
+        prior, below 1 rows are restored more closely. Scores always use 1, so a search over
+        beta needs a `scoring` of its own.
+    prior : str or Prior, default="normal"
+        Distribution of latent points, p(z).
+    posterior : str or Posterior, default="gaussian"
+        Shape of q(z | x).
+    objective : str or Objective, default="elbo"
+        What training brings up.
+    n_draws : int, default=1
+        Monte Carlo draws of z per row and step.
+    learning_rate : float, default=0.002
+        Of Adam. It is kept until the loss stalls or the last fifth of the epochs begins,
+        and then falls linearly to zero.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is a power of two from 16 to 128, about a sixteenth of the rows.
+    max_iter : int, default=200
+        Largest number of epochs. Over the first quarter the KL term comes in linearly.
+    early_stopping : bool, default=True
+        Whether to hold out rows, to let the learning rate fall and end training once their
+        loss stalls, and to restore the weights that were best for them. With fewer than
+        10 rows to hold out the training loss decides. False trains for `max_iter` epochs.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of rows to hold out.
+    n_iter_no_change : int, default=10
+        Epochs without a gain after which the loss counts as stalled.
+    tol : float, default=1e-4
+        Smallest gain that counts, in nats per row, beyond its standard error.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit (weights, optimiser and scaling of columns)
+        for up to `max_iter` more epochs.
+    random_state : int, RandomState or None, default=None
+        Randomness of `fit`. The same int gives the same bits for the same number of threads;
+        None is different each time. Global random generators are neither read nor moved.
+    verbose : int, default=0
+        Print one line per so many epochs; 0 prints nothing.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X has column names that are all strings.
+    likelihood_ : Likelihood or dict
+        The likelihood; one per column name (or number) where columns differ.
+    prior_, posterior_ : Prior, Posterior
+    encoder_, decoder_ : keras.Sequential
+        Encoded cells to the raw parameters of q(z | x); latent points to those of p(x | z).
+        Built anew at each access.
+    n_iter_ : int
+        Epochs trained.
+    history_ : dict of ndarray of shape (n_iter_,)
+        "loss", "log_likelihood", "kl" and "validation_loss" in nats per row in the units of
+        X, and "beta". Without held-out rows "validation_loss" is the loss.
+    lower_bound_ : float
+        ELBO of training rows with beta = 1, in nats per row in the units of X.
+    latent_kl_ : ndarray of shape (latent_dim,)
+        Nats that each latent dimension carries; near 0 means that it is not used.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : Linear, with the same noise in every column.
+    sklearn.decomposition.FactorAnalysis : Linear, with a noise scale per column.
+    sklearn.mixture.GaussianMixture : A density without a latent space.
+
+    References
+    ----------
+    Kingma, Welling (2014). Auto-Encoding Variational Bayes.
+    Rezende, Mohamed, Wierstra (2014). Stochastic Backpropagation and Approximate Inference
+    in Deep Generative Models.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import VAETransformer
+    >>> X = load_iris(as_frame=True).data
+    >>> vae = VAETransformer(latent_dim=2, random_state=0).fit(X)
+    >>> vae.transform(X).shape
+    (150, 2)
+    >>> vae.inverse_transform([[0.0, 0.0]]).columns.equals(X.columns)
+    True
+    >>> vae.sample(3, random_state=0).shape
+    (3, 4)
+    >>> bool(vae.score(X) > -3)  # nats per row
+    True
     """
 
     _parameter_constraints: dict = {
@@ -128,7 +237,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         network = Network(n_cells=values.shape[1], likelihood=table.likelihood, **parts)
         if continues and network != self._model.network:
-            raise ValueError("warm_start continues the model of the last fit, but its architecture has changed; set warm_start=False.")
+            raise ValueError(
+                "warm_start continues the model of the last fit, but its architecture has changed; set warm_start=False."
+            )
         self._table = table
         self._train(network, table.encode(values), rng, continues)
         return self
@@ -301,7 +412,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _chooser(self) -> Callable[[np.dtype], likelihoods.Likelihood]:
         """The function from a column's dtype to its likelihood."""
         if isinstance(self.likelihood, str) and self.likelihood == "auto":
-            return likelihoods.automatic
+            return automatic
         fixed = resolve(self.likelihood, likelihoods.Likelihood, likelihoods)
         return lambda dtype: fixed
 
@@ -363,12 +474,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _report(self, epoch: int, curve: np.ndarray) -> None:
         """Print one line per so many epochs."""
         if self.verbose and (epoch + 1) % int(self.verbose) == 0:
-            values = zip(HISTORY, self._in_units_of_X(curve), strict=True)
+            values = zip(HISTORY, self._in_units_of_x(curve), strict=True)
             print(f"epoch {epoch + 1:4d}  " + "  ".join(f"{name} {value:.4g}" for name, value in values))
 
-    def _in_units_of_X(self, curves: np.ndarray) -> np.ndarray:
+    def _in_units_of_x(self, curves: np.ndarray) -> np.ndarray:
         """Curves of encoded cells, (..., len(HISTORY)), with the Jacobian of the encoding counted."""
-        return curves + self._table.log_jacobian * np.array([HISTORY[name] for name in HISTORY])
+        return curves + self._table.log_jacobian * np.array(list(HISTORY.values()))
 
     def _summarise(self, curves: np.ndarray, training: np.ndarray) -> None:
         """Set the learned attributes that say how training went and what it gave."""
@@ -376,7 +487,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         self.history_ = {
             name: np.append(self.history_[name], curve)
-            for name, curve in zip(HISTORY, self._in_units_of_X(curves).T, strict=True)
+            for name, curve in zip(HISTORY, self._in_units_of_x(curves).T, strict=True)
         }
         self.n_iter_ = len(self.history_["loss"])
         bound, self.latent_kl_ = _inference.lower_bound(self._model, training[:SUMMARY_ROWS], SUMMARY_DRAWS)
@@ -456,7 +567,7 @@ def _per_column(table: Table) -> Any:
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:
-    """"auto" is a power of two that leaves some sixteen steps an epoch: small tables need them."""
+    """ "auto" is a power of two that leaves some sixteen steps an epoch: small tables need them."""
     smallest, largest = AUTO_BATCH
     auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
     return min(n_rows, auto if batch_size == "auto" else batch_size)

@@ -51,9 +51,7 @@ def decode(model: Model, z: np.ndarray) -> np.ndarray:
 
 def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
     """Importance-weighted lower bound of log p(x) of each row, in nats, (rows,)."""
-    bounds = [
-        logsumexp(log_lik - log_ratio, axis=0)[:n] for n, (log_lik, log_ratio, _) in _terms(model, x, n_draws)
-    ]
+    bounds = [logsumexp(log_lik - log_ratio, axis=0)[:n] for n, (log_lik, log_ratio, _) in _terms(model, x, n_draws)]
     return np.concatenate(bounds) - np.log(n_draws)
 
 

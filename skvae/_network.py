@@ -59,9 +59,7 @@ class Network:
         log_ratio = log_q - self.prior.log_prob(w["prior"], z)
         return log_lik, log_ratio, self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
 
-    def losses(
-        self, w: dict, x: Any, varies: Any, noise: Any, drop: Callable, beta: Any
-    ) -> tuple[Any, Any, Any]:
+    def losses(self, w: dict, x: Any, varies: Any, noise: Any, drop: Callable, beta: Any) -> tuple[Any, Any, Any]:
         """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
         log_lik, log_ratio, kl = self.terms(w, x, varies, noise, drop)
         closed_form = self.objective.closed_form_kl and kl is not None

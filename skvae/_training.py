@@ -74,8 +74,16 @@ def _compile(network: Network, n_draws: int, dropout: bool, xla: bool) -> Progra
 
     @tf.function(
         autograph=False,
-        input_signature=[state_spec, *data_spec, tf.TensorSpec([None] * 3, tf.int32), tf.TensorSpec([], tf.int32),
-                         seed_spec, scalar, scalar, scalar],
+        input_signature=[
+            state_spec,
+            *data_spec,
+            tf.TensorSpec([None] * 3, tf.int32),
+            tf.TensorSpec([], tf.int32),
+            seed_spec,
+            scalar,
+            scalar,
+            scalar,
+        ],
     )
     def epoch(state, constants, varies, rows, order, n_steps, seed, rate, learning_rate, beta):
         chunks, length, batch = tf.unstack(tf.shape(order))
@@ -182,7 +190,9 @@ def train(
             state, means = _run_epoch(program, state, data, rng, batch_size, rates)
             losses = validate(state, means)
         except KeyboardInterrupt:
-            warnings.warn(f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before.", stacklevel=4)
+            warnings.warn(
+                f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before.", stacklevel=4
+            )
             break
         curves = np.vstack([curves, [*means, betas[epoch], losses.mean()]])
         _check_finite(curves, learning_rate)

@@ -124,9 +124,7 @@ def test_the_same_seed_gives_the_same_bits_here_and_in_another_process():
 
 
 def test_the_number_of_threads_changes_scores_by_no_more_than_a_hundredth_of_a_nat():
-    one, two = (
-        in_another_process(FIT, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS=n)[2] for n in ("1", "2")
-    )
+    one, two = (in_another_process(FIT, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS=n)[2] for n in ("1", "2"))
     assert one == pytest.approx(two, abs=0.01)
 
 
@@ -151,7 +149,10 @@ def test_global_generators_are_neither_read_nor_moved():
 
 def test_draws_differ_from_call_to_call_unless_seeded():
     vae = small().fit(WINE)
-    for draw in (vae.sample, lambda n, random_state=None: vae.posterior_predictive(WINE[:n], random_state=random_state)):
+    for draw in (
+        vae.sample,
+        lambda n, random_state=None: vae.posterior_predictive(WINE[:n], random_state=random_state),
+    ):
         assert (draw(5) != draw(5)).any()
         np.testing.assert_array_equal(draw(5, random_state=3), draw(5, random_state=3))
     assert (vae.sample_latent(WINE) != vae.sample_latent(WINE)).all()
@@ -199,7 +200,14 @@ def test_a_number_of_units_is_one_layer():
 
 def test_unfitted_use_says_so():
     vae = VAETransformer()
-    for use in (vae.transform, vae.score, vae.score_samples, vae.inverse_transform, vae.posterior_predictive, vae.sample_latent):
+    for use in (
+        vae.transform,
+        vae.score,
+        vae.score_samples,
+        vae.inverse_transform,
+        vae.posterior_predictive,
+        vae.sample_latent,
+    ):
         with pytest.raises(NotFittedError, match="not fitted yet"):
             use(WINE)
     with pytest.raises(NotFittedError, match="not fitted yet"):

@@ -43,7 +43,10 @@ def test_the_bound_rises_with_draws_from_the_elbo_towards_log_p(fitted):
 
 
 def test_one_draw_gives_the_lower_bound_up_to_noise():
-    X = IRIS[np.random.default_rng(0).integers(0, len(IRIS), 2000)] + np.random.default_rng(0).normal(size=(2000, 4)) / 10
+    X = (
+        IRIS[np.random.default_rng(0).integers(0, len(IRIS), 2000)]
+        + np.random.default_rng(0).normal(size=(2000, 4)) / 10
+    )
     vae = VAETransformer(early_stopping=False, max_iter=5, random_state=0).fit(X)
     assert vae.score_samples(X, n_draws=1).mean() == pytest.approx(vae.lower_bound_, abs=0.05)
 

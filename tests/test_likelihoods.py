@@ -123,7 +123,9 @@ def test_the_gaussian_is_scipys_normal():
     mean, log_scale = np.split(raw.astype(float), 2, axis=1)
     scale = np.exp(10 * np.tanh(log_scale / 10)) + 1e-3
     x = np.random.default_rng(1).normal(size=(20, N_CELLS)).astype(np.float32)
-    np.testing.assert_allclose(log_prob(Gaussian("cell"), x, raw), stats.norm.logpdf(x, mean, scale), rtol=2e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        log_prob(Gaussian("cell"), x, raw), stats.norm.logpdf(x, mean, scale), rtol=2e-4, atol=1e-4
+    )
 
 
 def test_a_gaussian_scale_is_never_below_a_thousandth_of_the_column():

@@ -90,7 +90,9 @@ def network(**parts):
 def test_packed_weights_come_back_in_their_shapes():
     w = network().init(np.random.default_rng(0))
     back = unpack(pack(w), w, np.reshape)
-    for (kernel, bias), (kernel_back, bias_back) in zip(w["encoder"] + w["decoder"], back["encoder"] + back["decoder"], strict=True):
+    for (kernel, bias), (kernel_back, bias_back) in zip(
+        w["encoder"] + w["decoder"], back["encoder"] + back["decoder"], strict=True
+    ):
         np.testing.assert_array_equal(kernel, kernel_back)
         np.testing.assert_array_equal(bias, bias_back)
 

@@ -28,7 +28,9 @@ def restored(vae, X):
     return vae.inverse_transform(vae.transform(X))
 
 
-@pytest.mark.parametrize("give", [lambda v, X: restored(v, X), lambda v, X: v.sample(N), lambda v, X: v.posterior_predictive(X)])
+@pytest.mark.parametrize(
+    "give", [lambda v, X: restored(v, X), lambda v, X: v.sample(N), lambda v, X: v.posterior_predictive(X)]
+)
 @pytest.mark.parametrize("frame", [FRAME, pl.from_pandas(FRAME.drop(columns="nullable"))], ids=["pandas", "polars"])
 def test_a_frame_comes_back_with_its_columns_dtypes_and_ranges(frame, give):
     back = give(short().fit(frame), frame)
@@ -62,7 +64,7 @@ def test_float_arrays_under_the_bernoulli_come_back_as_probabilities_and_are_dra
 
 
 def test_auto_looks_at_dtypes_and_never_at_values():
-    bits = (RNG.random((50, 2)) < 0.5)
+    bits = RNG.random((50, 2)) < 0.5
     assert repr(short().fit(bits).likelihood_) == "Bernoulli()"
     assert repr(short().fit(bits.astype(float)).likelihood_) == "Gaussian()"
     assert repr(short().fit(bits.astype(int)).likelihood_) == "Gaussian()"
@@ -146,7 +148,11 @@ GOOD = RNG.random((30, 3))
         (pd.DataFrame({"when": pd.to_datetime(["2020", "2021"])}), {}, "Column 'when' has dtype Datetime"),
         (bad(GOOD, 7, 0, 3.7), {"likelihood": "bernoulli"}, r"numbers between 0 and 1, but column 0 has 3.7 \(row 7\)"),
         (bad(GOOD, 7, 0, -1), {"likelihood": "bernoulli"}, r"^Negative values in data.*column 0 has -1 \(row 7\)"),
-        (bad(GOOD, 7, 0, 1.5), {"likelihood": "continuous_bernoulli"}, r"numbers between 0 and 1, but column 0 has 1.5"),
+        (
+            bad(GOOD, 7, 0, 1.5),
+            {"likelihood": "continuous_bernoulli"},
+            r"0 and 1, but column 0 has 1.5",
+        ),
         (GOOD, {"likelihood": "poisson"}, r"Poisson needs counts .*column 0 has .*'gaussian'"),
     ],
 )

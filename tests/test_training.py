@@ -27,7 +27,9 @@ def traces():
 def test_a_second_fit_of_the_same_architecture_traces_nothing():
     small(dropout=0.1).fit(X).score(X)
     before = traces()
-    vae = small(dropout=0.3, beta=2.0, learning_rate=0.01, batch_size=17, max_iter=7, n_iter_no_change=3, random_state=1)
+    vae = small(
+        dropout=0.3, beta=2.0, learning_rate=0.01, batch_size=17, max_iter=7, n_iter_no_change=3, random_state=1
+    )
     vae.fit(X[:211] * 7).score(X[:50])
     assert traces() == before
 
@@ -73,7 +75,7 @@ def test_xla_and_plain_programs_take_the_same_steps():
         epoch = _training.compiled(network, 2, True, xla).epoch
         rows = X.astype(np.float32)
         fixed = np.zeros(0, np.float32), np.ones(5, np.float32), rows, order, 5, np.array([1, 2], np.int32)
-        state, means = epoch(State.start(weights), *fixed, 0.2, 0.01, 1.0)
+        state, _ = epoch(State.start(weights), *fixed, 0.2, 0.01, 1.0)
         assert int(state.step) == 5
         states.append(state)
     for plain, fused in zip(*states, strict=True):

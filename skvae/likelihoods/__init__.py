@@ -1,6 +1,5 @@
 """Likelihoods: p(x | z), one class per file."""
 
-from skvae.likelihoods._auto import automatic
 from skvae.likelihoods._base import Likelihood
 from skvae.likelihoods._bernoulli import Bernoulli
 from skvae.likelihoods._continuous_bernoulli import ContinuousBernoulli

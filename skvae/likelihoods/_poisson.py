@@ -30,7 +30,7 @@ class Poisson(Likelihood):
     positive_only: ClassVar[bool] = True
 
     def supports(self, X: np.ndarray) -> np.ndarray:
-        return (X >= 0) & (X <= LARGEST) & (X == np.floor(X))
+        return (X >= 0) & (X <= LARGEST) & (np.floor(X) == X)
 
     def constants(self, x: np.ndarray) -> dict[str, np.ndarray]:
         log_mean = np.log(x.mean(axis=0, dtype=np.float64).clip(MIN_MEAN))
