@@ -230,8 +230,8 @@ def steps():
                     "times skvae (median of pairs)": statistics.median(a / b for a, b in zip(t, ours, strict=True))}
             for label, t in times.items()
         }  # fmt: skip
-        show(f"steps, {name}, latent {latent_dim}, dropout 0.2, batch {batch_size}, {n_steps} steps a fit, whole warm fits "
-             "(skvae's includes its encoding and summary)", rows)  # fmt: skip
+        show(f"steps, {name}, latent {latent_dim}, dropout 0.2, batch {batch_size}, {n_steps} steps a fit; whole warm "
+             "fits (skvae's includes its encoding and summary)", rows)  # fmt: skip
         tables[name] = rows
     return tables
 
@@ -242,11 +242,9 @@ def steps():
 def load_mnist():
     folder = os.environ.get("SKVAE_DATA")
     if folder:
-        parts = [
-            np.frombuffer(gzip.open(Path(folder, "mnist", f"{part}-images-idx3-ubyte.gz")).read(), np.uint8, offset=16)
-            for part in ("train", "t10k")
-        ]
-        X, X_test = (part.reshape(-1, 784) for part in parts)
+        files = (Path(folder, "mnist", f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k"))
+        bytes_ = (gzip.decompress(file.read_bytes()) for file in files)
+        X, X_test = (np.frombuffer(images, np.uint8, offset=16).reshape(-1, 784) for images in bytes_)
     else:
         images = fetch_openml("mnist_784", as_frame=False).data
         X, X_test = images[:60_000], images[60_000:]

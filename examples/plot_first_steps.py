@@ -62,6 +62,7 @@ axes = left_side.subplots()
 points = axes.scatter(*Z.T, c=y, cmap="tab10", s=8)
 axes.set(title="Latent space of digits", xlabel="latent dimension 0", ylabel="latent dimension 1")
 left_side.colorbar(points, ax=axes, label="digit")
+means = vae.inverse_transform(vae.sample_latent(n_draws=8, random_state=0))
 rows = {
     "new": X_test[:8],
     "restored": restored[:8],

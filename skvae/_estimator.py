@@ -1,6 +1,7 @@
 """The estimator: parameters, order of checks, learned attributes. It delegates everything else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
@@ -225,23 +226,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             schema differs from that of an earlier fit under `warm_start`, or if the loss
             stops being finite.
         """
-        continues = self.warm_start and hasattr(self, "_model")
-        rng = _generator(self.random_state)
-        choose, parts = self._chooser(), self._parts()
-        values = as_numbers(self, X, reset=not continues)
-        table = self._table if continues else Table.learn(self, X, values, choose)
-        table.check_support(values)
-        _check_backend()
-
-        from skvae._network import Network
-
-        network = Network(n_cells=values.shape[1], likelihood=table.likelihood, **parts)
-        if continues and network != self._model.network:
-            raise ValueError(
-                "warm_start continues the model of the last fit, but its architecture has changed; set warm_start=False."
-            )
-        self._table = table
-        self._train(network, table.encode(values), rng, continues)
+        with _all_or_nothing(self):
+            self._fit(X)
         return self
 
     def transform(self, X):
@@ -427,6 +413,26 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             "objective": resolve(self.objective, objectives.Objective, objectives),
         }
 
+    def _fit(self, X: Any) -> None:
+        """Check everything, in the order that gives the clearest message, and train."""
+        continues = self.warm_start and hasattr(self, "_model")
+        rng = _generator(self.random_state)
+        choose, parts = self._chooser(), self._parts()
+        values = as_numbers(self, X, reset=not continues)
+        table = self._table if continues else Table.learn(self, X, values, choose)
+        table.check_support(values)
+        _check_backend()
+
+        from skvae._network import Network
+
+        network = Network(n_cells=values.shape[1], likelihood=table.likelihood, **parts)
+        if continues and network != self._model.network:
+            raise ValueError(
+                "warm_start continues the model of the last fit, but its architecture differs; set warm_start=False."
+            )
+        self._table = table
+        self._train(network, table.encode(values), rng, continues)
+
     def _train(self, network: Any, x: np.ndarray, rng: np.random.Generator, continues: bool) -> None:
         """Train on encoded rows and set every learned attribute."""
         from skvae import _inference, _network, _training
@@ -531,6 +537,18 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         w = _network.reader(self._model.network, np.reshape)(self._model.weights, self._model.constants)
         return _network.keras_model(w[part], self._model.network.activation)
+
+
+@contextmanager
+def _all_or_nothing(estimator: VAETransformer) -> Iterator[None]:
+    """Take back every change where fit fails: the model of the last fit stays usable."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def _check_backend() -> None:

@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from scipy.stats import qmc
 
 from skvae._math import normal_quantile
-from skvae._network import Network, no_dropout, reader
+from skvae._network import Network, cached, no_dropout, reader
 
 HEIGHT = 1024  # rows in a block; rows x draws where there are draws
 
@@ -90,15 +90,9 @@ def _terms_of_draws(network: Network, w: dict, x: Any, varies: Any, points: Any,
     return network.terms(w, x, varies, noise, no_dropout)
 
 
+@cached(maxsize=128)
 def _compiled(function: Callable, network: Network) -> Callable:
-    """One of the functions above for an architecture, from the cache where it has been compiled before."""
-    try:
-        return _cached(function, network)
-    except TypeError:  # a component with an unhashable parameter cannot be looked up
-        return _compile(function, network)
-
-
-def _compile(function: Callable, network: Network) -> Callable:
+    """One of the functions above for an architecture; later calls reuse it without tracing."""
     read = reader(network)
     rows, latent = tf.TensorSpec([None, network.n_cells]), tf.TensorSpec([None, network.latent_dim])
     vector, draws = tf.TensorSpec([None]), tf.TensorSpec([None, None, network.latent_dim])
@@ -110,9 +104,6 @@ def _compile(function: Callable, network: Network) -> Callable:
         return function(network, read(weights, constants), *arrays)
 
     return run.get_concrete_function()
-
-
-_cached = lru_cache(maxsize=128)(_compile)
 
 
 def _blocks(array: np.ndarray, height: int) -> Iterator[tuple[int, np.ndarray]]:

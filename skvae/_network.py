@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, wraps
 from itertools import pairwise
 from typing import Any
 
@@ -98,6 +99,26 @@ def reader(network: Network, reshape: Callable = ops.reshape) -> Callable[[Any, 
         return {**w, "likelihood": {i: {**own, **fixed[i]} for i, own in w["likelihood"].items()}}
 
     return read
+
+
+def cached(maxsize: int) -> Callable:
+    """lru_cache for functions of components; what holds an unhashable parameter is computed anew."""
+
+    def decorate(function: Callable) -> Callable:
+        remembered = lru_cache(maxsize)(function)
+
+        @wraps(function)
+        def call(*args: Any) -> Any:
+            try:
+                hash(args)
+            except TypeError:
+                return function(*args)
+            return remembered(*args)
+
+        call.cache_info = remembered.cache_info
+        return call
+
+    return decorate
 
 
 def no_dropout(x: Any) -> Any:

@@ -85,11 +85,11 @@ class Table:
         return [self.likelihood.likelihoods[i] for i in sorted_[np.argsort(self.order)]]
 
     def check_support(self, values: np.ndarray) -> None:
-        """Raise a ValueError for the first value that its column's likelihood cannot have given."""
-        for j, (name, likelihood) in enumerate(zip(self.names, self.likelihoods(), strict=True)):
-            bad = np.flatnonzero(~likelihood.supports(values[:, j]))
-            if len(bad):
-                raise ValueError(_unsupported(likelihood, name, bad[0], values[bad[0], j]))
+        """Raise a ValueError where a value cannot have come from its column's likelihood."""
+        columns = zip(self.names, self.likelihoods(), values.T, strict=True)
+        wrong = [column for column in columns if not column[1].supports(column[2]).all()]
+        if wrong:
+            raise ValueError(_unsupported(wrong))
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """The cells that the network works on, (rows, columns) in float32."""
@@ -185,11 +185,18 @@ def _check_finite(estimator: Any, values: np.ndarray) -> None:
     )
 
 
-def _unsupported(likelihood: Likelihood, name: Any, row: int, value: float) -> str:
-    negative = "Negative values in data: " if likelihood.positive_only and value < 0 else ""
-    return (
-        f"{negative}{type(likelihood).__name__} needs {likelihood.support}, but column {name!r} has {value:.6g} "
-        f"(row {row}). Choose another likelihood, such as likelihood='gaussian', or transform that column."
+def _unsupported(wrong: list[tuple[Any, Likelihood, np.ndarray]]) -> str:
+    """What is wrong with the smallest bad value of a column: of the first one with a negative value, if any."""
+    cells = []
+    for name, likelihood, column in wrong:
+        row = int(np.argmin(np.where(likelihood.supports(column), np.inf, column)))
+        cells.append(
+            (not (likelihood.positive_only and column[row] < 0), len(cells), name, likelihood, row, column[row])
+        )
+    acceptable_sign, _, name, likelihood, row, value = min(cells, key=lambda cell: cell[:2])
+    return ("" if acceptable_sign else "Negative values in data: ") + (
+        f"{type(likelihood).__name__} needs {likelihood.support}, but column {name!r} has {value:.6g} (row {row}). "
+        "Choose another likelihood, such as likelihood='gaussian', or transform that column."
     )
 
 

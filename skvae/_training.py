@@ -2,13 +2,12 @@
 
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from skvae._network import Network, no_dropout, reader
+from skvae._network import Network, cached, no_dropout, reader
 
 CHUNK = 32  # steps whose rows and random numbers are fetched at once
 XLA_STEPS = 2000  # XLA takes about 2 s to compile and halves each step: it pays from here on
@@ -38,15 +37,9 @@ class Program(NamedTuple):
     losses: Callable
 
 
+@cached(maxsize=32)
 def compiled(network: Network, n_draws: int, dropout: bool, xla: bool) -> Program:
-    """The program of an architecture, from the cache where it has been compiled before."""
-    try:
-        return _cached(network, n_draws, dropout, xla)
-    except TypeError:  # a component with an unhashable parameter is compiled for this fit alone
-        return _compile(network, n_draws, dropout, xla)
-
-
-def _compile(network: Network, n_draws: int, dropout: bool, xla: bool) -> Program:
+    """The program of an architecture; later fits of the same one reuse it without tracing."""
     read = reader(network)
 
     def mean_losses(vector, constants, varies, x, noise, keep, rate, beta):
@@ -107,9 +100,6 @@ def _compile(network: Network, n_draws: int, dropout: bool, xla: bool) -> Progra
         return network.losses(read(vector, constants), x, varies, noise, no_dropout, beta)[0]
 
     return Program(epoch.get_concrete_function(), losses.get_concrete_function())
-
-
-_cached = lru_cache(maxsize=32)(_compile)
 
 
 def _dropout(keep: list, rate: Any) -> Callable:

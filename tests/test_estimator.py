@@ -262,11 +262,15 @@ def test_latent_points_of_another_dimension_are_refused():
         vae.inverse_transform(np.zeros((4, 3)))
 
 
-def test_a_bad_fit_leaves_the_old_model_usable():
+@pytest.mark.parametrize(
+    ("parameters", "X", "message"),
+    [({}, np.full((5, 3), np.nan), "NaN"), ({"learning_rate": 1e30}, WINE[:, :4], "The loss became")],
+)
+def test_a_fit_that_fails_leaves_the_old_model_usable(parameters, X, message):
     vae = small(max_iter=2).fit(WINE)
     Z = vae.transform(WINE)
-    with pytest.raises(ValueError, match="NaN"):
-        vae.fit(np.full((5, 13), np.nan))
+    with pytest.raises(ValueError, match=message):
+        vae.set_params(**parameters).fit(X)
     np.testing.assert_array_equal(vae.transform(WINE), Z)
 
 

@@ -40,12 +40,12 @@ class MappedVAE(VAETransformer):
     def _mapped(self, X):
         if hasattr(X, "columns"):
             return type(X)(dict(zip(X.columns, self._mapped(X.to_numpy()).T, strict=True)))
-        try:
-            values = np.asarray(X)
-            values = values.astype(values.dtype if values.dtype.kind == "f" else float, casting="same_kind")
-        except (TypeError, ValueError):
+        values = np.asarray(X)
+        if issparse(X) or values.dtype.kind not in "biufO":
             return X  # not real numbers: the estimator has to say so
-        if issparse(X):
+        try:
+            values = values.astype(values.dtype if values.dtype.kind == "f" else float)
+        except TypeError:
             return X
         return np.where(np.isfinite(values), self._to_support(values), values).astype(values.dtype)
 

@@ -21,7 +21,7 @@ def small(**parameters):
 
 def traces():
     """How often anything has been traced: every miss of a cache traces once, and nothing else does."""
-    return _training._cached.cache_info().misses, _inference._cached.cache_info().misses
+    return _training.compiled.cache_info().misses, _inference._compiled.cache_info().misses
 
 
 def test_a_second_fit_of_the_same_architecture_traces_nothing():
@@ -210,7 +210,7 @@ def test_warm_start_refuses_another_schema_or_architecture():
     vae = small(warm_start=True, max_iter=2).fit(X)
     with pytest.raises(ValueError, match="X has 4 features, but VAETransformer is expecting 5"):
         vae.fit(X[:, :4])
-    with pytest.raises(ValueError, match="its architecture has changed; set warm_start=False"):
+    with pytest.raises(ValueError, match="its architecture differs; set warm_start=False"):
         vae.set_params(latent_dim=3).fit(X)
     assert vae.set_params(warm_start=False).fit(X[:, :4]).n_iter_ == 2
 
