@@ -178,7 +178,7 @@ def digits():
 def mnist():
     X, X_test = load_mnist()
     textbook = compare_fits("MNIST", X, X_test, latent_dim=2, hidden=(256,), dropout=0.2, likelihood="bernoulli",
-                            batch_size=100, epochs=50)  # fmt: skip
+                            batch_size=100, epochs=10)  # fmt: skip
     rows = {}
     for label, parameters in {
         "256, dropout 0.2, batch 100": {"hidden_layer_sizes": 256, "dropout": 0.2, "batch_size": 100},

@@ -1,5 +1,6 @@
 """Base of everything pluggable, and the way from a name to a class."""
 
+import pickle
 import re
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ class Component(BaseEstimator):
     _parameter_constraints: dict = {}
 
     def _key(self) -> tuple:
-        return type(self), tuple(sorted(self.get_params(deep=False).items()))
+        return type(self), tuple((name, _hashable(value)) for name, value in self.get_params(deep=False).items())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Component) and self._key() == other._key()
@@ -34,24 +35,29 @@ def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
     return component
 
 
-def names(base: type[Component], room: ModuleType) -> list[str]:
-    """The names under which the public classes of a room are known."""
-    return sorted(_known(base, room))
+def known(base: type[Component], room: ModuleType) -> dict[str, type[Component]]:
+    """The public classes of a room by the names under which users know them."""
+    classes = (getattr(room, name) for name in room.__all__)
+    return {_snake_case(cls.__name__): cls for cls in classes if cls is not base}
 
 
 def _class_named(name: Any, base: type[Component], room: ModuleType) -> type[Component]:
-    known = _known(base, room)
-    if isinstance(name, str) and name in known:
-        return known[name]
+    classes = known(base, room)
+    if isinstance(name, str) and name in classes:
+        return classes[name]
     kind = base.__name__.lower()
     raise ValueError(
-        f"Unknown {kind} {name!r}. Known names: {', '.join(sorted(known))}; or give a {base.__name__} object."
+        f"Unknown {kind} {name!r}. Known names: {', '.join(sorted(classes))}; or give a {base.__name__} object."
     )
 
 
-def _known(base: type[Component], room: ModuleType) -> dict[str, type[Component]]:
-    classes = (getattr(room, name) for name in room.__all__)
-    return {_snake_case(cls.__name__): cls for cls in classes if cls is not base}
+def _hashable(value: Any) -> Any:
+    """The value itself, or bytes that tell it apart: arrays and lists may be parameters too."""
+    try:
+        hash(value)
+    except TypeError:
+        return pickle.dumps(value)
+    return value
 
 
 def _snake_case(name: str) -> str:

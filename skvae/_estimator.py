@@ -1,5 +1,6 @@
 """The estimator: parameters, order of checks, learned attributes. It delegates everything else."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -16,7 +17,7 @@ from skvae._table import FLOATS, Table, as_numbers
 from skvae.likelihoods._auto import automatic
 
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
-WARM_UP = 0.25  # share of the epochs over which the KL term comes in linearly
+WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, and at most so many epochs and steps
 SUMMARY_ROWS, SUMMARY_DRAWS = 2000, 8  # training rows and draws behind lower_bound_ and latent_kl_
 AUTO_BATCH = 16, 128  # smallest and largest
 HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # and the sign of its Jacobian
@@ -68,7 +69,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a power of two from 16 to 128, about a sixteenth of the rows.
     max_iter : int, default=200
-        Largest number of epochs. Over the first quarter the KL term comes in linearly.
+        Largest number of epochs. The KL term comes in linearly over the first quarter of them,
+        but over no more than 50 epochs and no more than 5,000 steps; training never stops early
+        before that.
     early_stopping : bool, default=True
         Whether to hold out rows, to let the learning rate fall and end training once their
         loss stalls, and to restore the weights that were best for them. With fewer than
@@ -97,8 +100,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         The likelihood; one per column name (or number) where columns differ.
     prior_, posterior_ : Prior, Posterior
     encoder_, decoder_ : keras.Sequential
-        Encoded cells to the raw parameters of q(z | x); latent points to those of p(x | z).
-        Built anew at each access.
+        What the likelihood shows the encoder of a row (standardised columns for "gaussian") to
+        the raw parameters of q(z | x); latent points to the raw parameters of p(x | z), before
+        the likelihood adds its own. Built anew at each access.
     n_iter_ : int
         Epochs trained.
     history_ : dict of ndarray of shape (n_iter_,)
@@ -258,19 +262,21 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             Float columns hold the mean, in the units of X; integers the mean rounded and
-            within the range seen; booleans the more likely value.
+            within the range seen; booleans the more likely value. A pandas frame has the index
+            of Z, if Z is one too.
         """
         check_is_fitted(self)
-        Z = check_array(Z, dtype=FLOATS, input_name="Z")
-        if Z.shape[1] != self._n_features_out:
-            raise ValueError(f"Z has {Z.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
-        raw, w = self._decoded(Z)
-        return self._table.decode(self._model.network.likelihood.point(w, raw))
+        points = check_array(Z, dtype=FLOATS, input_name="Z")
+        if points.shape[1] != self._n_features_out:
+            raise ValueError(f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
+        raw, w = self._decoded(points)
+        return self._table.decode(self._model.network.likelihood.point(w, raw), like=Z)
 
     def sample(self, n_samples=1, random_state=None):
         """New rows drawn from the model, as a table like the one seen in `fit`.
 
-        Each cell is drawn from its likelihood; it is not the mean.
+        Each cell is drawn from its likelihood; it is not the mean. Integer columns stay within
+        the range seen.
 
         Parameters
         ----------
@@ -320,12 +326,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Returns
         -------
         X_new : ndarray or DataFrame of shape (n_draws * n_samples, n_features)
-            The first draw of every row, then the second of every row, and so on.
+            The first draw of every row, then the second of every row, and so on; a pandas
+            frame has the index of X, as often.
         """
         rng = _generator(random_state)
         x, _ = self._encoded(X)
         z = self._draw_posterior(x, n_draws, rng)
-        return self._draw_rows(z.reshape(-1, z.shape[-1]), rng)
+        return self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=X)
 
     def score_samples(self, X, n_draws=128):
         """Importance-weighted lower bound of log p(x) of each row.
@@ -350,7 +357,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         from skvae import _inference
 
-        _check_count(n_draws, "n_draws")
+        n_draws = _count(n_draws, "n_draws")
         x, _ = self._encoded(X)
         return _inference.log_likelihood(self._model, x, n_draws) + self._table.log_jacobian
 
@@ -383,6 +390,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _n_features_out(self):
         return self._model.network.latent_dim
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_model")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
@@ -414,92 +424,106 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         }
 
     def _fit(self, X: Any) -> None:
-        """Check everything, in the order that gives the clearest message, and train."""
+        """Check everything, in the order that gives the clearest message; then train."""
         continues = self.warm_start and hasattr(self, "_model")
         rng = _generator(self.random_state)
         choose, parts = self._chooser(), self._parts()
         values = as_numbers(self, X, reset=not continues)
-        table = self._table if continues else Table.learn(self, X, values, choose)
+        table = Table.learn(X, values, choose)
         table.check_support(values)
         _check_backend()
 
         from skvae._network import Network
 
         network = Network(n_cells=values.shape[1], likelihood=table.likelihood, **parts)
-        if continues and network != self._model.network:
+        if continues and not (network == self._model.network and table.has_schema_of(self._table)):
             raise ValueError(
-                "warm_start continues the model of the last fit, but its architecture differs; set warm_start=False."
+                "warm_start continues the model of the last fit, but its architecture or the table's columns (names, "
+                "kinds, likelihoods, constant ones) differ; set warm_start=False."
             )
-        self._table = table
-        self._train(network, table.encode(values), rng, continues)
+        table = self._table if continues else table
+        training, validation = self._split(table.encode(values), rng)
+        model, history = self._start(network, table, training, rng) if not continues else (self._model, self.history_)
+        self._train(table, model, history, training, validation, rng)
 
-    def _train(self, network: Any, x: np.ndarray, rng: np.random.Generator, continues: bool) -> None:
-        """Train on encoded rows and set every learned attribute."""
-        from skvae import _inference, _network, _training
+    def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
+        """An untrained model and an empty history."""
+        from skvae import _inference, _network
 
-        training, validation = self._split(x, rng)
-        if not continues:
-            self._model = _inference.Model(
-                network,
-                weights=_network.pack(network.init(rng)),
-                constants=_network.pack(network.likelihood.constants(training)),
-                varies=self._table.varies[self._table.order].astype(np.float32),
-            )
-            self._state = _training.State.start(self._model.weights)
-            self.history_ = {name: np.empty(0) for name in HISTORY}
-        self._state, curves = _training.train(
-            self._model.network,
-            self._state,
-            _training.Data(self._model.constants, self._model.varies, training, validation),
+        model = _inference.Model(
+            network,
+            weights=_network.pack(network.init(rng)),
+            constants=_network.pack(network.likelihood.constants(training)),
+            varies=table.varies[table.order].astype(np.float32),
+        )
+        return model, {name: np.empty(0) for name in HISTORY}
+
+    def _train(
+        self,
+        table: Table,
+        model: Any,
+        history: dict,
+        training: np.ndarray,
+        validation: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> None:
+        """Train a model on encoded rows and set every learned attribute."""
+        from skvae import _inference, _training
+
+        kept = getattr(self, "_moments", None) if len(history["loss"]) else None
+        state = _training.State.start(model.weights) if kept is None else _training.State(model.weights, *kept)
+        batch_size = _batch_size(self.batch_size, len(training))
+        jacobian = table.log_jacobian * np.array(list(HISTORY.values()))
+        state, curves = _training.train(
+            model.network,
+            state,
+            _training.Data(model.constants, model.varies, training, validation),
             rng=rng,
             n_draws=self.n_draws,
-            batch_size=_batch_size(self.batch_size, len(training)),
+            batch_size=batch_size,
             dropout=self.dropout,
             learning_rate=self.learning_rate,
-            betas=self._betas(),
+            betas=self._betas(len(history["loss"]), -(-len(training) // batch_size)),
             n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
             tol=self.tol,
-            report=self._report,
+            report=lambda epoch, curve: self._report(epoch, curve + jacobian),
         )
-        self._model = self._model._replace(weights=self._state.weights)
-        self._summarise(curves, training)
+        self._table, self._model = table, model._replace(weights=state.weights)
+        self._moments = state[1:] if self.warm_start else None
+        self.history_ = {
+            name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + jacobian).T, strict=True)
+        }
+        self.n_iter_ = len(self.history_["loss"])
+        self.likelihood_ = _per_column(table)
+        self.prior_, self.posterior_ = model.network.prior, model.network.posterior
+        spread = training[:: -(-len(training) // SUMMARY_ROWS)]
+        bound, self.latent_kl_ = _inference.lower_bound(self._model, spread, SUMMARY_DRAWS)
+        self.lower_bound_ = bound + table.log_jacobian
 
     def _split(self, x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
         """Training rows and validation rows; no validation where that would leave too few."""
         held_out = int(np.ceil(self.validation_fraction * len(x)))
         if not self.early_stopping or held_out < MIN_VALIDATION_ROWS:
             return x, None
+        if held_out >= len(x):
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} of {len(x)} rows leaves none to train on; lower it, "
+                "or set early_stopping=False."
+            )
         order = rng.permutation(len(x))
         return x[order[held_out:]], x[order[:held_out]]
 
-    def _betas(self) -> np.ndarray:
-        """The KL term's weight in each epoch to come: it rises linearly, then stays."""
-        epochs = np.arange(1, self.max_iter + 1) + len(self.history_["loss"])
-        return self.beta * np.minimum(1.0, epochs / max(1.0, WARM_UP * self.max_iter))
+    def _betas(self, epochs_before: int, n_steps: int) -> np.ndarray:
+        """The KL term's weight in each epoch to come: at first it rises linearly."""
+        share, most_epochs, most_steps = WARM_UP
+        length = 1 if epochs_before else max(1.0, min(share * self.max_iter, most_epochs, most_steps / n_steps))
+        return self.beta * np.minimum(1.0, np.arange(1, self.max_iter + 1) / length)
 
     def _report(self, epoch: int, curve: np.ndarray) -> None:
         """Print one line per so many epochs."""
         if self.verbose and (epoch + 1) % int(self.verbose) == 0:
-            values = zip(HISTORY, self._in_units_of_x(curve), strict=True)
+            values = zip(HISTORY, curve, strict=True)
             print(f"epoch {epoch + 1:4d}  " + "  ".join(f"{name} {value:.4g}" for name, value in values))
-
-    def _in_units_of_x(self, curves: np.ndarray) -> np.ndarray:
-        """Curves of encoded cells, (..., len(HISTORY)), with the Jacobian of the encoding counted."""
-        return curves + self._table.log_jacobian * np.array(list(HISTORY.values()))
-
-    def _summarise(self, curves: np.ndarray, training: np.ndarray) -> None:
-        """Set the learned attributes that say how training went and what it gave."""
-        from skvae import _inference
-
-        self.history_ = {
-            name: np.append(self.history_[name], curve)
-            for name, curve in zip(HISTORY, self._in_units_of_x(curves).T, strict=True)
-        }
-        self.n_iter_ = len(self.history_["loss"])
-        bound, self.latent_kl_ = _inference.lower_bound(self._model, training[:SUMMARY_ROWS], SUMMARY_DRAWS)
-        self.lower_bound_ = bound + self._table.log_jacobian
-        self.likelihood_ = _per_column(self._table)
-        self.prior_, self.posterior_ = self._model.network.prior, self._model.network.posterior
 
     def _encoded(self, X: Any) -> tuple[np.ndarray, np.dtype]:
         """Checked rows as cells, and the dtype that results should have."""
@@ -508,35 +532,38 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._table.check_support(values)
         return self._table.encode(values), values.dtype
 
+    def _weights(self) -> dict:
+        """The learned arrays by part, in NumPy."""
+        from skvae import _network
+
+        return _network.reader(self._model.network, np.reshape)(self._model.weights, self._model.constants)
+
     def _decoded(self, z: np.ndarray) -> tuple[np.ndarray, dict]:
         """The decoder's raw numbers at latent points, and the likelihood's arrays to read them with."""
-        from skvae import _inference, _network
+        from skvae import _inference
 
-        w = _network.reader(self._model.network, np.reshape)(self._model.weights, self._model.constants)
-        return _inference.decode(self._model, z.astype(np.float32)), w["likelihood"]
+        return _inference.decode(self._model, z.astype(np.float32)), self._weights()["likelihood"]
 
-    def _draw_rows(self, z: np.ndarray, rng: np.random.Generator) -> Any:
+    def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
         raw, w = self._decoded(z)
-        return self._table.decode(self._model.network.likelihood.sample(w, raw, rng))
+        return self._table.decode(self._model.network.likelihood.sample(w, raw, rng), like)
 
     def _draw_prior(self, n: Any, name: str, rng: np.random.Generator) -> np.ndarray:
         check_is_fitted(self)
-        _check_count(n, name)
-        return self.prior_.sample({}, rng.standard_normal((n, self._n_features_out), np.float32))
+        noise = rng.standard_normal((_count(n, name), self._n_features_out), np.float32)
+        return self.prior_.sample(self._weights()["prior"], noise).astype(np.float64)
 
     def _draw_posterior(self, x: np.ndarray, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
         from skvae import _inference
 
-        _check_count(n_draws, "n_draws")
-        noise = rng.standard_normal((n_draws, len(x), self._n_features_out), np.float32)
+        noise = rng.standard_normal((_count(n_draws, "n_draws"), len(x), self._n_features_out), np.float32)
         return _inference.posterior_sample(self._model, x, noise)
 
     def _keras_model(self, part: str) -> Any:
         check_is_fitted(self)
         from skvae import _network
 
-        w = _network.reader(self._model.network, np.reshape)(self._model.weights, self._model.constants)
-        return _network.keras_model(w[part], self._model.network.activation)
+        return _network.keras_model(self._weights()[part], self._model.network.activation)
 
 
 @contextmanager
@@ -545,18 +572,24 @@ def _all_or_nothing(estimator: VAETransformer) -> Iterator[None]:
     before = vars(estimator).copy()
     try:
         yield
-    except BaseException:
+    except Exception:  # an interrupt leaves what has been trained
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
 
 
 def _check_backend() -> None:
-    import keras
+    try:
+        import keras
 
-    if keras.config.backend() != "tensorflow":
+        backend = keras.config.backend()
+    except ImportError:  # so it is where Keras is told to use a backend that is not installed
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        if backend == "tensorflow":
+            raise
+    if backend != "tensorflow":
         raise RuntimeError(
-            f"KERAS_BACKEND={keras.config.backend()} is set, but skvae trains with TensorFlow; start Python with "
+            f"KERAS_BACKEND={backend} is set, but skvae trains with TensorFlow; start Python with "
             "KERAS_BACKEND=tensorflow or without that variable."
         )
 
@@ -565,7 +598,13 @@ def _generator(random_state: Any) -> np.random.Generator:
     """Random numbers from the argument alone: the global generators are neither read nor moved."""
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**31, size=4)
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"random_state={random_state!r}, but a whole number of at least 0, a RandomState, a Generator or None is "
+            "expected."
+        ) from error
 
 
 def _hidden_layers(sizes: Any) -> tuple[int, ...]:
@@ -591,6 +630,7 @@ def _batch_size(batch_size: Any, n_rows: int) -> int:
     return min(n_rows, auto if batch_size == "auto" else batch_size)
 
 
-def _check_count(n: Any, name: str) -> None:
+def _count(n: Any, name: str) -> int:
     if not isinstance(n, Integral) or n < 1:
         raise ValueError(f"{name}={n!r}, but a whole number of at least 1 is expected.")
+    return int(n)

@@ -15,9 +15,10 @@ from scipy.special import logsumexp
 from scipy.stats import qmc
 
 from skvae._math import normal_quantile
-from skvae._network import Network, cached, no_dropout, reader
+from skvae._network import Network, no_dropout, reader
 
-HEIGHT = 1024  # rows in a block; rows x draws where there are draws
+HEIGHT = 1024  # rows in a block
+DRAWS = 8192  # rows x draws in a block, where there are draws
 
 
 class Model(NamedTuple):
@@ -37,7 +38,7 @@ def posterior_mean(model: Model, x: np.ndarray) -> np.ndarray:
 
 def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Draws from q(z | x) made from standard normal noise (draws, rows, latent_dim), of its shape."""
-    run, height = _compiled(_sample, model.network), max(1, HEIGHT // len(noise))
+    run, height = _compiled(_sample, model.network), max(1, DRAWS // len(noise))
     pairs = zip(_blocks(x, height), _blocks(noise.swapaxes(0, 1), height), strict=True)
     draws = [run(model.weights, model.constants, x, noise.swapaxes(0, 1))[:, :n] for (n, x), (_, noise) in pairs]
     return _concatenated(draws, axis=1)
@@ -56,16 +57,19 @@ def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
 
 
 def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.ndarray]:
-    """The ELBO in nats per row, and the nats that each latent dimension carries, (latent_dim,)."""
+    """The ELBO in nats per row, and the nats that each latent dimension carries, (latent_dim,).
+
+    Where the KL has no closed form, the second is its total, (1,).
+    """
     blocks = [(log_lik[:, :n], kl[:n]) for n, (log_lik, _, kl) in _terms(model, x, n_draws)]
     log_lik, kl = zip(*blocks, strict=True)
     kl = np.concatenate(kl).mean(axis=0)
-    return np.concatenate(log_lik, axis=1).mean() - kl.sum(), kl
+    return float(np.concatenate(log_lik, axis=1).mean() - kl.sum()), kl
 
 
 def _terms(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[int, list[np.ndarray]]]:
     """By block, with its number of true rows: log-likelihood and log q/p of each draw, and the KL."""
-    run, height = _compiled(_terms_of_draws, model.network), max(1, HEIGHT // n_draws)
+    run, height = _compiled(_terms_of_draws, model.network), max(1, DRAWS // n_draws)
     points = _sobol(n_draws, model.network.latent_dim)
     for n, block in _blocks(x, height):
         shifts = _row_shifts(block, model.network.latent_dim)
@@ -87,10 +91,11 @@ def _decode(network: Network, w: dict, z: Any) -> Any:
 
 def _terms_of_draws(network: Network, w: dict, x: Any, varies: Any, points: Any, shifts: Any) -> tuple[Any, ...]:
     noise = normal_quantile((points[:, None] + shifts) % 1.0)
-    return network.terms(w, x, varies, noise, no_dropout)
+    log_lik, log_ratio, kl = network.terms(w, x, varies, noise, no_dropout)
+    return log_lik, log_ratio, tf.reduce_mean(log_ratio, axis=0)[:, None] if kl is None else kl
 
 
-@cached(maxsize=128)
+@lru_cache(maxsize=128)
 def _compiled(function: Callable, network: Network) -> Callable:
     """One of the functions above for an architecture; later calls reuse it without tracing."""
     read = reader(network)
@@ -133,11 +138,15 @@ def _row_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
     The points shifted by them (modulo 1) are as evenly spread, and their errors average
     out over rows: a Cranley-Patterson rotation (1976) with a hash for the randomness.
     """
-    multipliers = np.random.default_rng(0).integers(2**63, size=x.shape[1], dtype=np.uint64) * 2 + 1
     words = (x + np.float32(0)).view(np.uint32).astype(np.uint64)  # + 0 makes one zero of two
-    hashes = (words * multipliers).sum(axis=1, dtype=np.uint64)
+    hashes = (words * _odd_numbers(x.shape[1])).sum(axis=1, dtype=np.uint64)
     hashes = hashes[:, None] + np.arange(1, latent_dim + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (_splitmix(hashes) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
+
+
+@lru_cache(maxsize=8)
+def _odd_numbers(n: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(2**63, size=n, dtype=np.uint64) * 2 + 1
 
 
 def _splitmix(h: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -89,36 +89,25 @@ def unpack(vector: Any, like: dict, reshape: Callable = ops.reshape) -> dict:
     return keras.tree.pack_sequence_as(like, leaves)
 
 
+@lru_cache(maxsize=32)
+def _shapes(network: Network) -> tuple[dict, dict]:
+    """Arrays without memory of their own, of the shapes of the weights and of the constants."""
+    weights = network.init(np.random.default_rng(0))
+    with np.errstate(all="ignore"):  # zeros may lie outside of the support; only shapes matter
+        constants = network.likelihood.constants(np.zeros((1, network.n_cells), np.float32))
+    hollow = lambda array: np.broadcast_to(np.float32(0), array.shape)  # noqa: E731
+    return keras.tree.map_structure(hollow, weights), keras.tree.map_structure(hollow, constants)
+
+
 def reader(network: Network, reshape: Callable = ops.reshape) -> Callable[[Any, Any], dict]:
     """The function that turns the vectors of weights and of constants into the argument `w`."""
-    like = network.init(np.random.default_rng(0))
-    like_constants = network.likelihood.constants(np.zeros((1, network.n_cells), np.float32))
+    like, like_constants = _shapes(network)
 
     def read(weights: Any, constants: Any) -> dict:
         w, fixed = unpack(weights, like, reshape), unpack(constants, like_constants, reshape)
         return {**w, "likelihood": {i: {**own, **fixed[i]} for i, own in w["likelihood"].items()}}
 
     return read
-
-
-def cached(maxsize: int) -> Callable:
-    """lru_cache for functions of components; what holds an unhashable parameter is computed anew."""
-
-    def decorate(function: Callable) -> Callable:
-        remembered = lru_cache(maxsize)(function)
-
-        @wraps(function)
-        def call(*args: Any) -> Any:
-            try:
-                hash(args)
-            except TypeError:
-                return function(*args)
-            return remembered(*args)
-
-        call.cache_info = remembered.cache_info
-        return call
-
-    return decorate
 
 
 def no_dropout(x: Any) -> Any:

@@ -18,9 +18,7 @@ LARGEST = 1e15  # standard deviations from the mean: beyond it float32 would ove
 
 def as_numbers(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     """X as a float array, (rows, columns), checked as scikit-learn does and free of holes."""
-    frame = _frame(X)
-    if frame is not None:
-        _check_dtypes(frame)
+    _check_dtypes(X)
     try:
         values = validate_data(estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False)
     except ValueError as error:
@@ -30,7 +28,7 @@ def as_numbers(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
             f"X holds text ({str(error).partition(': ')[2]}), but {type(estimator).__name__} expects numbers; "
             "encode text columns first, for instance with sklearn.preprocessing.OrdinalEncoder."
         ) from None
-    _check_finite(estimator, values)
+    _check_finite(values, _names(X, values), type(estimator).__name__)
     return values
 
 
@@ -50,7 +48,7 @@ class Table:
     varies: np.ndarray  # whether a column has more than one value, (columns,)
 
     @classmethod
-    def learn(cls, estimator: Any, X: Any, values: np.ndarray, choose: Callable) -> "Table":
+    def learn(cls, X: Any, values: np.ndarray, choose: Callable) -> "Table":
         """Read the schema of X and the location and scale of its columns."""
         columns = list(_columns(X, values))
         dtypes = tuple(column.dtype for column in columns)
@@ -58,11 +56,12 @@ class Table:
         kinds = [likelihood for i, likelihood in enumerate(chosen) if likelihood not in chosen[:i]]
         block = np.array([kinds.index(likelihood) for likelihood in chosen])
         low, high = tuple(column.min() for column in columns), tuple(column.max() for column in columns)
-        varies = values.min(axis=0) < values.max(axis=0)
+        names, varies = _names(X, values), values.min(axis=0) < values.max(axis=0)
+        _check_range(values, names)
         center, scale = _location_and_scale(values, varies & [likelihood.standardise for likelihood in chosen])
         frame = _frame(X)
         return cls(
-            names=_names(estimator, len(dtypes)),
+            names=names,
             template=None if frame is None else frame.head(0).to_native(),
             dtypes=dtypes,
             low=low,
@@ -78,6 +77,12 @@ class Table:
     def log_jacobian(self) -> float:
         """log |dx / dX| of a row: what turns nats of encoded cells into nats in the units of X."""
         return -float(np.log(self.scale[self.varies]).sum())
+
+    def has_schema_of(self, other: "Table") -> bool:
+        """Whether columns have the names, kinds and likelihoods of another table's, and vary where they did not."""
+        kinds = [[dtype.kind for dtype in table.dtypes] for table in (self, other)]
+        same = self.names == other.names and self.likelihoods() == other.likelihoods() and kinds[0] == kinds[1]
+        return same and not (self.varies & ~other.varies).any()
 
     def likelihoods(self) -> list[Likelihood]:
         """The likelihood of each column, in the user's order."""
@@ -99,12 +104,15 @@ class Table:
             x[rows] = np.where(self.varies, cells.clip(-LARGEST, LARGEST), 0.0)[:, self.order]
         return x
 
-    def decode(self, x: np.ndarray) -> Any:
-        """Cells back as a table like the one seen in fit."""
+    def decode(self, x: np.ndarray, like: Any = None) -> Any:
+        """Cells back as a table like the one seen in fit; its pandas index is that of `like`, repeated as needed."""
         values = np.empty(x.shape, np.float64)
         values[:, self.order] = x
         values = self.center + self.scale * values
-        return self._assembled([self._restored(values[:, j], j) for j in range(len(self.dtypes))])
+        table = self._assembled([self._restored(values[:, j], j) for j in range(len(self.dtypes))])
+        if hasattr(table, "iloc") and hasattr(like, "iloc"):
+            table.index = like.index.take(np.arange(len(x)) % len(like))
+        return table
 
     def _restored(self, values: np.ndarray, j: int) -> np.ndarray:
         """A column in its own dtype, and within the range seen where that is not float."""
@@ -132,6 +140,10 @@ class Table:
 
 def _frame(X: Any) -> nw.DataFrame | None:
     """X as a narwhals frame, or None for anything that is not a DataFrame."""
+    columns = list(getattr(X, "columns", ()))
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise ValueError(f"X has several columns named {twice!r}, but names must differ; rename them.")
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     return frame if isinstance(frame, nw.DataFrame) else None
 
@@ -153,12 +165,14 @@ def _columns(X: Any, values: np.ndarray) -> Iterator[np.ndarray]:
         yield column if column.dtype.kind in "biuf" else numbers
 
 
-def _names(estimator: Any, n_columns: int) -> tuple:
-    return tuple(getattr(estimator, "feature_names_in_", range(n_columns)))
+def _names(X: Any, values: np.ndarray) -> tuple:
+    """The columns' names; their numbers in an array."""
+    return tuple(X.columns) if _frame(X) is not None else tuple(range(values.shape[1]))
 
 
-def _check_dtypes(frame: nw.DataFrame) -> None:
-    for name, dtype in frame.schema.items():
+def _check_dtypes(X: Any) -> None:
+    frame = _frame(X)
+    for name, dtype in {} if frame is None else frame.schema.items():
         if not (dtype.is_numeric() or dtype in (nw.Boolean, nw.Object)):
             raise ValueError(
                 f"Column {name!r} has dtype {dtype}, but numbers or booleans are expected; encode it first, for "
@@ -166,23 +180,34 @@ def _check_dtypes(frame: nw.DataFrame) -> None:
             )
 
 
-def _check_finite(estimator: Any, values: np.ndarray) -> None:
-    if np.isfinite(values.sum(dtype=np.float64)):  # as scikit-learn does: one pass, no mask
-        return
+def _check_finite(values: np.ndarray, names: tuple, user: str) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum(dtype=np.float64)):  # as scikit-learn does: one pass, no mask
+            return
     bad = np.argwhere(~np.isfinite(values))
     if not len(bad):
         return
     row, column = bad[0]
-    name = _names(estimator, values.shape[1])[column]
     if np.isnan(values[row, column]):
         raise ValueError(
-            f"Input X contains NaN in column {name!r} (row {row}); {type(estimator).__name__} expects complete rows: "
-            "fill the holes first, for instance with sklearn.impute.SimpleImputer, or drop those rows."
+            f"Input X contains NaN in column {names[column]!r} (row {row}); {user} expects complete rows: fill the "
+            "holes first, for instance with sklearn.impute.SimpleImputer, or drop those rows."
         )
     raise ValueError(
-        f"Input X contains infinity in column {name!r} (row {row}), but finite numbers are expected: "
+        f"Input X contains infinity in column {names[column]!r} (row {row}), but finite numbers are expected: "
         "replace it or drop that row."
     )
+
+
+def _check_range(values: np.ndarray, names: tuple) -> None:
+    low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
+    with np.errstate(over="ignore"):
+        wide = ~np.isfinite(high - low)
+    if wide.any():
+        j = int(np.argmax(wide))
+        raise ValueError(
+            f"Column {names[j]!r} ranges from {low[j]:.3g} to {high[j]:.3g}, which float64 cannot subtract; divide it."
+        )
 
 
 def _unsupported(wrong: list[tuple[Any, Likelihood, np.ndarray]]) -> str:

@@ -2,14 +2,16 @@
 
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from skvae._network import Network, cached, no_dropout, reader
+from skvae._network import Network, no_dropout, reader
 
-CHUNK = 32  # steps whose rows and random numbers are fetched at once
+CHUNK = 32  # most steps whose rows and random numbers are fetched at once
+CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
 XLA_STEPS = 2000  # XLA takes about 2 s to compile and halves each step: it pays from here on
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam, as published and as in Keras
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
@@ -37,7 +39,7 @@ class Program(NamedTuple):
     losses: Callable
 
 
-@cached(maxsize=32)
+@lru_cache(maxsize=32)
 def compiled(network: Network, n_draws: int, dropout: bool, xla: bool) -> Program:
     """The program of an architecture; later fits of the same one reuse it without tracing."""
     read = reader(network)
@@ -166,8 +168,9 @@ def train(
     the last fifth of the epochs begins, and then falls linearly to zero. `n_iter_no_change`
     None trains for all the epochs and keeps the last state.
     """
-    n_steps = len(betas) * -(-len(data.rows) // batch_size)
-    program = compiled(network, n_draws, dropout > 0, n_steps >= XLA_STEPS)
+    n_steps = -(-len(data.rows) // batch_size)
+    length = _chunk_length(network, n_steps, batch_size, n_draws)
+    program = compiled(network, n_draws, dropout > 0, len(betas) * n_steps >= XLA_STEPS)
     validate = _validator(program, data, rng, betas[-1])
     data = data._replace(rows=tf.constant(data.rows))
     pace = Pace(len(betas))
@@ -177,11 +180,11 @@ def train(
         epoch = len(curves)
         rates = dropout, learning_rate * pace.rate(epoch), betas[epoch]
         try:
-            state, means = _run_epoch(program, state, data, rng, batch_size, rates)
+            state, means = _run_epoch(program, state, data, rng, batch_size, length, rates)
             losses = validate(state, means)
         except KeyboardInterrupt:
             warnings.warn(
-                f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before.", stacklevel=4
+                f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before.", stacklevel=6
             )
             break
         curves = np.vstack([curves, [*means, betas[epoch], losses.mean()]])
@@ -263,11 +266,19 @@ def _validator(program: Program, data: Data, rng: np.random.Generator, beta: flo
     return validate
 
 
-def _run_epoch(program: Program, state: State, data: Data, rng: np.random.Generator, batch_size: int, rates: tuple):
+def _chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int) -> int:
+    """Steps in a chunk: a power of two, since XLA compiles anew for every length."""
+    numbers = batch_size * (network.n_cells + n_draws * network.latent_dim + (1 + n_draws) * sum(network.hidden))
+    most = max(1, min(CHUNK, CHUNK_NUMBERS // numbers))
+    return min(2 ** (n_steps - 1).bit_length(), 2 ** (most.bit_length() - 1))
+
+
+def _run_epoch(
+    program: Program, state: State, data: Data, rng: np.random.Generator, batch_size: int, length: int, rates: tuple
+) -> tuple[State, np.ndarray]:
     """One pass over the shuffled rows: the new state, and the mean loss, log-likelihood and KL."""
     n_steps = -(-len(data.rows) // batch_size)
-    chunks = -(-n_steps // CHUNK)
-    shape = chunks, -(-n_steps // chunks), batch_size
+    shape = -(-n_steps // length), length, batch_size
     order = np.resize(rng.permutation(len(data.rows)).astype(np.int32), shape)
     state, means = program.epoch(state, *data[:3], order, n_steps, _seeds(rng, 1)[0], *rates)
     return state, means.numpy().astype(np.float64)

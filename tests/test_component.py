@@ -2,7 +2,7 @@ import pytest
 from sklearn.base import clone
 
 from skvae import likelihoods, objectives, posteriors, priors
-from skvae._component import Component, names, resolve
+from skvae._component import Component, known, resolve
 
 ROOMS = {
     likelihoods: (likelihoods.Likelihood, {"bernoulli", "continuous_bernoulli", "gaussian", "poisson"}),
@@ -15,7 +15,7 @@ ROOMS = {
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
 def test_every_public_class_of_a_room_has_a_name(room):
     base, expected = ROOMS[room]
-    assert set(names(base, room)) == expected
+    assert set(known(base, room)) == expected
     for name in expected:
         assert isinstance(resolve(name, base, room), base)
 

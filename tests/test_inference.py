@@ -58,6 +58,11 @@ def test_reading_a_model_leaves_it_unchanged(fitted):
     assert vars(vae) == before
 
 
+def test_numpy_integers_are_counts(fitted):
+    vae, X = fitted
+    assert np.isfinite(vae.score_samples(X, n_draws=np.int64(4))).all()
+
+
 def test_row_shifts_are_uniform_and_differ_between_rows_and_dimensions():
     x = np.random.default_rng(0).normal(size=(20_000, 5)).astype(np.float32)
     shifts = _row_shifts(x, 3)

@@ -11,10 +11,10 @@ from scipy.special import expit, logit
 from sklearn.base import clone
 
 from skvae import likelihoods
-from skvae._component import names, resolve
+from skvae._component import known, resolve
 from skvae.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Likelihood, Poisson
 
-EVERY = [resolve(name, Likelihood, likelihoods) for name in names(Likelihood, likelihoods)]
+EVERY = [resolve(name, Likelihood, likelihoods) for name in known(Likelihood, likelihoods)]
 INSTANCES = [*EVERY, Gaussian(scale="shared"), Gaussian(scale="cell"), Gaussian(scale=0.5)]
 each_likelihood = pytest.mark.parametrize("likelihood", INSTANCES, ids=repr)
 

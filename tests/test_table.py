@@ -161,6 +161,31 @@ def test_bad_tables_get_one_clear_sentence(X, parameters, message):
         short(**parameters).fit(X)
 
 
+def test_columns_are_named_in_messages_as_the_frame_names_them():
+    with pytest.raises(ValueError, match=r"NaN in column 2021 \(row 4\)"):
+        short().fit(pd.DataFrame(bad(GOOD, 4, 1, np.nan), columns=[2020, 2021, 2022]))
+    with pytest.raises(ValueError, match="several columns named 'a'.*rename them"):
+        short().fit(pd.DataFrame(GOOD, columns=["a", "b", "a"]))
+
+
+def test_infinities_of_both_signs_and_values_near_the_largest_float_get_no_warning():
+    both = bad(bad(GOOD, 0, 0, np.inf), 1, 0, -np.inf)
+    with pytest.raises(ValueError, match="infinity in column 0"):
+        short().fit(both)
+    with pytest.raises(ValueError, match="Column 1 ranges from -1.7e\\+308 to 1.7e\\+308.*divide it"):
+        short().fit(bad(bad(GOOD, 0, 1, -1.7e308), 1, 1, 1.7e308))
+
+
+def test_the_index_of_a_pandas_frame_comes_back():
+    frame = FRAME.set_index(np.arange(N) + 1000)
+    vae = short().set_output(transform="pandas").fit(frame)
+    Z = vae.transform(frame)
+    assert Z.index.equals(frame.index)
+    assert vae.inverse_transform(Z).index.equals(frame.index)
+    assert vae.posterior_predictive(frame).index.equals(frame.index)
+    assert list(vae.posterior_predictive(frame.iloc[:3], n_draws=2).index) == [1000, 1001, 1002] * 2
+
+
 def test_sparse_input_is_refused_with_the_way_out():
     from scipy.sparse import csr_array
 

@@ -34,14 +34,19 @@ def test_a_second_fit_of_the_same_architecture_traces_nothing():
     assert traces() == before
 
 
-def test_components_with_unhashable_parameters_are_compiled_for_each_fit():
-    class Listed(likelihoods.Gaussian):
-        def __init__(self, scale="feature", notes=None):
-            super().__init__(scale)
-            self.notes = notes
+@pytest.mark.parametrize("n_steps", range(1, 100))
+def test_xla_meets_few_chunk_lengths(n_steps):
+    network = small(max_iter=1).fit(X)._model.network
+    length = _training._chunk_length(network, n_steps, batch_size=32, n_draws=1)
+    assert length in {1, 2, 4, 8, 16, 32}
+    assert length < 2 * n_steps
 
-    vae = small(max_iter=2, likelihood=Listed(notes=["unhashable"])).fit(X)
-    assert np.isfinite(vae.score(X))
+
+def test_chunks_of_wide_tables_stay_small():
+    parts = (likelihoods.Gaussian(),), (5000,)
+    network = Network(5000, 2, (512,), "relu", Mixed(*parts), priors.Normal(), posteriors.Gaussian(), objectives.ELBO())
+    assert _training._chunk_length(network, 1000, batch_size=128, n_draws=50) * 128 * (5000 + 51 * 512) < 2**24
+    assert _training._chunk_length(network, 1000, batch_size=10**6, n_draws=50) == 1
 
 
 def test_memory_does_not_grow_with_the_number_of_fits():
@@ -173,6 +178,24 @@ def test_the_kl_term_comes_in_linearly_and_ends_at_beta():
     assert (beta[10:] == 3.0).all()
 
 
+def test_warm_up_is_bounded_in_epochs_and_steps():
+    assert (small(max_iter=1000)._betas(0, n_steps=1)[49:] == 1).all()
+    assert small(max_iter=1000)._betas(0, n_steps=1)[48] < 1
+    assert (small(max_iter=1000)._betas(0, n_steps=2500)[1:] == 1).all()
+    assert (small(max_iter=1000)._betas(7, n_steps=1) == 1).all()
+
+
+def test_a_validation_share_that_leaves_no_rows_is_refused():
+    with pytest.raises(ValueError, match=r"validation_fraction=0.95 of 15 rows leaves none to train on; lower it"):
+        small(validation_fraction=0.95).fit(X[:15])
+
+
+def test_the_summary_looks_at_rows_from_everywhere_in_the_table():
+    wide_last = np.concatenate([0.01 * X, 0.01 * X, X]).repeat(8, axis=0)
+    vae = small(early_stopping=False, max_iter=3).fit(wide_last)
+    assert vae.lower_bound_ == pytest.approx(vae.score_samples(wide_last, n_draws=1).mean(), abs=0.3)
+
+
 def test_curves_are_in_the_units_of_x():
     one, thousand = (small(max_iter=5).fit(X * scale) for scale in (1, 1000))
     for name, sign in {"loss": 1, "log_likelihood": -1, "kl": 0, "validation_loss": 1}.items():
@@ -196,11 +219,11 @@ def test_more_draws_of_z_still_learn():
 
 def test_warm_start_goes_on_where_the_last_fit_ended():
     vae = small(warm_start=True, early_stopping=False, max_iter=10).fit(X)
-    steps, table, bound = int(vae._state.step), vae._table, vae.lower_bound_
+    steps, table, bound = int(vae._moments[-1]), vae._table, vae.lower_bound_
     vae.fit(X * 1.1)
     assert vae.n_iter_ == 20
     assert len(vae.history_["loss"]) == 20
-    assert int(vae._state.step) == 2 * steps
+    assert int(vae._moments[-1]) == 2 * steps
     assert vae._table is table  # the scaling of the first rows
     assert (vae.history_["beta"][10:] == 1).all()
     assert vae.fit(X).lower_bound_ > bound
@@ -210,8 +233,17 @@ def test_warm_start_refuses_another_schema_or_architecture():
     vae = small(warm_start=True, max_iter=2).fit(X)
     with pytest.raises(ValueError, match="X has 4 features, but VAETransformer is expecting 5"):
         vae.fit(X[:, :4])
-    with pytest.raises(ValueError, match="its architecture differs; set warm_start=False"):
+    with pytest.raises(ValueError, match="its architecture or the table's columns"):
         vae.set_params(latent_dim=3).fit(X)
+    with pytest.raises(ValueError, match="likelihoods, constant ones"):
+        vae.set_params(latent_dim=2, likelihood=likelihoods.Gaussian(scale="cell")).fit(X)
+    vae.set_params(likelihood="auto")
+    with pytest.raises(ValueError, match="kinds, likelihoods"):
+        vae.fit(X > 0)
+    constant = np.column_stack([X[:, :4], np.ones(300)])
+    vae.set_params(warm_start=False).fit(constant).set_params(warm_start=True)
+    with pytest.raises(ValueError, match="constant ones"):
+        vae.fit(X)
     assert vae.set_params(warm_start=False).fit(X[:, :4]).n_iter_ == 2
 
 
@@ -225,8 +257,9 @@ def test_an_interrupt_leaves_a_usable_model(monkeypatch):
         return run(*args)
 
     monkeypatch.setattr(_training, "_run_epoch", interrupted)
-    with pytest.warns(UserWarning, match="Training interrupted in epoch 4"):
+    with pytest.warns(UserWarning, match="Training interrupted in epoch 4") as warned:
         vae = small().fit(X)
+    assert warned[0].filename == __file__
     assert vae.n_iter_ == 3
     assert np.isfinite(vae.score(X))
 

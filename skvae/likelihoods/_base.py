@@ -37,7 +37,7 @@ class Likelihood(Component):
         return {}
 
     def constants(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Arrays learned once from the encoded training rows and then kept."""
+        """Arrays learned once from the encoded training rows; their shapes follow from n_cells alone."""
         return {}
 
     def features(self, w: dict, x: Any) -> Any:
