@@ -18,7 +18,7 @@ from skvae.likelihoods._auto import automatic
 
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
 WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, and at most so many epochs and steps
-SUMMARY_ROWS, SUMMARY_DRAWS = 2000, 8  # training rows and draws behind lower_bound_ and latent_kl_
+SUMMARY_DRAWS = 16_000  # draws of z behind lower_bound_, over all training rows; one for each where rows are more
 AUTO_BATCH = 16, 128  # smallest and largest
 HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # and the sign of its Jacobian
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
@@ -496,8 +496,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.n_iter_ = len(self.history_["loss"])
         self.likelihood_ = _per_column(table)
         self.prior_, self.posterior_ = model.network.prior, model.network.posterior
-        spread = training[:: -(-len(training) // SUMMARY_ROWS)]
-        bound, self.latent_kl_ = _inference.lower_bound(self._model, spread, SUMMARY_DRAWS)
+        n_draws = max(1, SUMMARY_DRAWS // len(training))
+        bound, self.latent_kl_ = _inference.lower_bound(self._model, training, n_draws)
         self.lower_bound_ = bound + table.log_jacobian
 
     def _split(self, x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
