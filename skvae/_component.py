@@ -47,7 +47,8 @@ def _class_named(name: Any, base: type[Component], room: ModuleType) -> type[Com
         return classes[name]
     kind = base.__name__.lower()
     raise ValueError(
-        f"Unknown {kind} {name!r}. Known names: {', '.join(sorted(classes))}; or give a {base.__name__} object."
+        f"Unknown {kind} {name!r}. Known names: {', '.join(sorted(classes))}; or give an object of a subclass of "
+        f"{base.__name__}."
     )
 
 

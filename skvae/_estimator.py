@@ -42,7 +42,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Distribution of a cell given the latent point: "gaussian", "bernoulli",
         "continuous_bernoulli", "poisson" or an object of :mod:`skvae.likelihoods`. "auto"
         takes "bernoulli" for columns of booleans and "gaussian" for all others, by their
-        dtype alone; `likelihood_` shows the choice.
+        dtype alone; `likelihood_` shows the choice. Any other value holds for all columns.
     hidden_layer_sizes : int or tuple of int, default=(256, 128)
         Units of the encoder's hidden layers, first to last; the decoder mirrors them.
         () makes a linear model.
@@ -56,11 +56,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         prior, below 1 rows are restored more closely. Scores always use 1, so a search over
         beta needs a `scoring` of its own.
     prior : str or Prior, default="normal"
-        Distribution of latent points, p(z).
+        Distribution of latent points, p(z): "normal", or an object of :mod:`skvae.priors`.
     posterior : str or Posterior, default="gaussian"
-        Shape of q(z | x).
+        Shape of q(z | x): "gaussian", or an object of :mod:`skvae.posteriors`.
     objective : str or Objective, default="elbo"
-        What training brings up.
+        What training maximises: "elbo", or an object of :mod:`skvae.objectives`.
     n_draws : int, default=1
         Monte Carlo draws of z per row and step.
     learning_rate : float, default=0.002
@@ -100,9 +100,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         The likelihood; one per column name (or number) where columns differ.
     prior_, posterior_ : Prior, Posterior
     encoder_, decoder_ : keras.Sequential
-        What the likelihood shows the encoder of a row (standardised columns for "gaussian") to
-        the raw parameters of q(z | x); latent points to the raw parameters of p(x | z), before
-        the likelihood adds its own. Built anew at each access.
+        The encoder network, from a row as the likelihood prepares it (standardised columns for
+        "gaussian") to the raw parameters of q(z | x), and the decoder network, from a latent
+        point to the raw parameters of p(x | z). Built anew at each access.
     n_iter_ : int
         Epochs trained.
     history_ : dict of ndarray of shape (n_iter_,)
@@ -262,8 +262,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             Float columns hold the mean, in the units of X; integers the mean rounded and
-            within the range seen; booleans the more likely value. A pandas frame has the index
-            of Z, if Z is one too.
+            within the range seen; booleans the more likely value. Fit floats
+            (`X.astype(float)`) to get means and probabilities instead. A pandas frame has the
+            index of Z if Z is one too, which `set_output(transform="pandas")` makes it.
         """
         check_is_fitted(self)
         points = check_array(Z, dtype=FLOATS, input_name="Z")
@@ -276,7 +277,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """New rows drawn from the model, as a table like the one seen in `fit`.
 
         Each cell is drawn from its likelihood; it is not the mean. Integer columns stay within
-        the range seen.
+        the range seen; float columns may leave it, as a normal distribution does.
 
         Parameters
         ----------
@@ -345,7 +346,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
         n_draws : int, default=128
-            Draws of z for each row. The bound rises to log p(x) as they grow.
+            Draws of z for each row. The bound rises to log p(x) as they grow; at the default
+            it is usually within 0.01 to 0.1 nats of it.
 
         Returns
         -------
@@ -363,6 +365,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def score(self, X, y=None):
         """Mean of `score_samples` over the rows: higher is better.
+
+        Scores compare between models of the same columns whose likelihoods are all densities
+        ("gaussian", "continuous_bernoulli"), or all probabilities of counts and bits; a density
+        and a probability do not compare.
 
         Parameters
         ----------

@@ -175,8 +175,8 @@ def _check_dtypes(X: Any) -> None:
     for name, dtype in {} if frame is None else frame.schema.items():
         if not (dtype.is_numeric() or dtype in (nw.Boolean, nw.Object)):
             raise ValueError(
-                f"Column {name!r} has dtype {dtype}, but numbers or booleans are expected; encode it first, for "
-                "instance with sklearn.preprocessing.OrdinalEncoder, or drop it."
+                f"Column {name!r} has dtype {dtype}, but numbers or booleans are expected; turn it into numbers first "
+                "(text, for instance, with sklearn.preprocessing.OrdinalEncoder), or drop it."
             )
 
 

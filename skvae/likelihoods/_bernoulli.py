@@ -14,8 +14,9 @@ class Bernoulli(Likelihood):
 
     Values strictly between 0 and 1, such as grey pixels, are read as probabilities: the
     log-probability is then the negative cross-entropy, which is a useful loss but neither
-    a density nor a mass; `ContinuousBernoulli` is the density for such values. Rows are
-    restored as probabilities and drawn as zeros and ones.
+    a density nor a mass; `ContinuousBernoulli` is the density for such values. Float
+    columns are restored as probabilities, integers and booleans as the more likely value;
+    all are drawn as zeros and ones.
 
     References
     ----------
