@@ -149,6 +149,13 @@ def compare_fits(name, X, X_test, *, latent_dim, hidden, dropout, likelihood, ba
             "ms per step": 1e3 * second / n_steps,
             "held-out loss": loss,
         }
+    seconds, vae = timed(lambda: VAETransformer(latent_dim, **settings, random_state=1).fit(X))
+    rows["skvae, early stopping"] = {
+        "first fit s": None,
+        "second fit s": seconds,
+        "ms per step": None,
+        "held-out loss": negative_elbo(vae, X_test),
+    }
     show(f"{name}: {X.shape[0]} x {X.shape[1]}, hidden {hidden}, latent {latent_dim}, dropout {dropout}, {likelihood}, "
          f"batch {batch_size}, {epochs} epochs", rows)  # fmt: skip
     return rows

@@ -43,6 +43,12 @@ def test_a_prior_without_a_closed_form_says_none():
     assert Normal().kl({}, None) is None
 
 
+def test_no_raw_value_makes_the_posterior_much_wider_than_the_prior():
+    log_scale = Gaussian().moments({}, np.array([[0.0, -2.0], [0.0, 0.0], [0.0, 50.0]], np.float32))[1]
+    np.testing.assert_allclose(log_scale[:2, 0], [-2, 0], atol=0.1)
+    assert log_scale[2, 0] <= 3
+
+
 def test_the_posterior_stays_finite_at_extreme_raw_values():
     raw = np.full((1, 6), 1e6, np.float32)
     z, log_q = Gaussian().sample({}, raw, np.ones((1, 1, 3), np.float32))

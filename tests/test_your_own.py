@@ -89,7 +89,7 @@ def test_a_prior_of_ones_own_may_have_weights_no_closed_form_and_any_parameters(
     vae = fitted(prior=Shifted(start=[3.0]))
     assert vae.score(X) > fitted().score(X) - 0.3
     assert vae.latent_kl_.shape == (1,)
-    assert vae.sample_latent(n_draws=1000, random_state=0).mean() > 1
+    assert vae.sample_latent(n_draws=1000, random_state=0)[:, 0].mean() > 0.5
     assert np.isfinite(vae.sample(3)).all()
     again = fitted(prior=Shifted(start=[3.0]))
     np.testing.assert_array_equal(again.transform(X), vae.transform(X))

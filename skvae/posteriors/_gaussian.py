@@ -3,6 +3,8 @@ from typing import Any
 from skvae import _math as ops
 from skvae.posteriors._base import Posterior
 
+WIDEST = 3.0  # log-scale never exceeded: a row far from all others must not make the KL explode
+
 
 class Gaussian(Posterior):
     """Normal distribution with a mean and a scale of its own in each latent dimension.
@@ -29,7 +31,7 @@ class Gaussian(Posterior):
 
     def moments(self, w: dict, raw: Any) -> tuple[Any, Any]:
         mean, log_scale = ops.split(raw, 2, axis=-1)
-        return mean, ops.bounded(log_scale)
+        return mean, ops.bounded(WIDEST - ops.softplus(WIDEST - log_scale))
 
     def mean(self, w: dict, raw: Any) -> Any:
         return self.moments(w, raw)[0]
