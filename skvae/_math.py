@@ -26,13 +26,6 @@ def bounded(x: Any, xp: Any = None) -> Any:
     return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)
 
 
-def log_mean_exp(x: Any, axis: int) -> Any:
-    """log of the mean of exp(x) along an axis."""
-    from keras import ops
-
-    return ops.logsumexp(x, axis=axis) - ops.log(float(x.shape[axis]))
-
-
 def stirling_remainder(x: Any) -> Any:
     """log(x!) - (x log x - x), exact to float32 where the difference itself is not."""
     import tensorflow as tf

@@ -95,8 +95,11 @@ def _shapes(network: Network) -> tuple[dict, dict]:
     weights = network.init(np.random.default_rng(0))
     with np.errstate(all="ignore"):  # zeros may lie outside of the support; only shapes matter
         constants = network.likelihood.constants(np.zeros((1, network.n_cells), np.float32))
-    hollow = lambda array: np.broadcast_to(np.float32(0), array.shape)  # noqa: E731
-    return keras.tree.map_structure(hollow, weights), keras.tree.map_structure(hollow, constants)
+    return keras.tree.map_structure(_hollow, weights), keras.tree.map_structure(_hollow, constants)
+
+
+def _hollow(array: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(np.float32(0), array.shape)
 
 
 def reader(network: Network, reshape: Callable = ops.reshape) -> Callable[[Any, Any], dict]:
