@@ -37,6 +37,14 @@ def stirling_remainder(x: Any) -> Any:
     return tf.where(x < 10.0, exact, series)
 
 
+def log1p_or_log(x: Any, one_plus_x: Any) -> Any:
+    """log(1 + x), from `one_plus_x` where x is so near -1 that the sum would lose it."""
+    from keras import ops
+
+    near = x > -0.5
+    return ops.where(near, ops.log1p(ops.where(near, x, 0.0)), ops.log(ops.where(near, 1.0, one_plus_x)))
+
+
 def normal_quantile(u: Any) -> Any:
     """The standard normal's quantile function; finite on the whole of [0, 1]."""
     from keras import ops

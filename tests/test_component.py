@@ -5,10 +5,27 @@ from skvae import likelihoods, objectives, posteriors, priors
 from skvae._component import Component, known, resolve
 
 ROOMS = {
-    likelihoods: (likelihoods.Likelihood, {"bernoulli", "continuous_bernoulli", "gaussian", "poisson"}),
+    likelihoods: (
+        likelihoods.Likelihood,
+        {
+            "bernoulli",
+            "beta",
+            "categorical",
+            "continuous_bernoulli",
+            "gaussian",
+            "histogram",
+            "laplace",
+            "lognormal",
+            "negative_binomial",
+            "ordinal",
+            "poisson",
+            "student_t",
+            "zero_inflated",
+        },
+    ),
     priors: (priors.Prior, {"normal"}),
     posteriors: (posteriors.Posterior, {"gaussian"}),
-    objectives: (objectives.Objective, {"elbo"}),
+    objectives: (objectives.Objective, {"elbo", "iwae"}),
 }
 
 

@@ -1,9 +1,8 @@
-import numpy as np
-
 from skvae import likelihoods
+from skvae._component import known
 
 
-def automatic(dtype: np.dtype) -> "likelihoods.Likelihood":
-    """The likelihood that "auto" gives a column: chosen by its dtype, never by its values."""
-    classes = (getattr(likelihoods, name) for name in likelihoods.__all__)
-    return next(cls() for cls in classes if dtype.kind in cls.auto_for)
+def automatic(kind: str) -> "likelihoods.Likelihood":
+    """The likelihood that "auto" gives a column: chosen by the kind of its dtype, never by its values."""
+    classes = known(likelihoods.Likelihood, likelihoods).values()
+    return next(cls() for cls in classes if kind in cls.auto_for)

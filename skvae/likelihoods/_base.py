@@ -1,56 +1,89 @@
 """The interface of p(x | z)."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from skvae._component import Component
+from skvae.likelihoods._grid import Grid
 
 ROUNDING = 1e-6  # a scaler may miss the ends of its range by as much
+
+
+class Size(NamedTuple):
+    """How much of a table a likelihood has: cells of a row, and slots that these may fall into."""
+
+    cells: int
+    slots: int = 0
+
+
+class Column(NamedTuple):
+    """What a likelihood is told of a column with slots: how many, and the mean of each as a cell."""
+
+    n_slots: int = 0
+    means: np.ndarray | None = None  # (n_slots,); None for levels
 
 
 class Likelihood(Component):
     """Distribution of the cells of a row given its latent point, p(x | z).
 
     Subclass it to bring your own; `likelihood=Mine()` then works without registration.
-    Cells `x` are the encoded values, `(..., n_cells)`; `raw` is what the decoder gives,
-    `(..., n_raw(n_cells))`; `w` is a dict with the arrays of `init` and `constants`.
+    Cells `x` are the encoded values, `(..., size.cells)`; `raw` is what the decoder gives,
+    `(..., n_raw(size))`; `w` is a dict with the arrays of `init` and `constants`.
+    `size.slots` is 0 but for likelihoods over levels or a grid.
     """
 
-    measure: ClassVar[str]  # "density" or "mass": scores compare only within one measure
+    measure: ClassVar[str]  # "density", "mass" or "mixed": scores compare only within one measure
     support: ClassVar[str]  # the values it accepts, in words, for the error message
-    auto_for: ClassVar[str] = ""  # kinds of NumPy dtypes that likelihood="auto" gives it
+    auto_for: ClassVar[tuple[str, ...]] = ()  # kinds of columns that likelihood="auto" gives it
     positive_only: ClassVar[bool] = False
-    standardise: ClassVar[bool] = False  # x = (X - mean) / std, counted in every score
+    has_slots: ClassVar[bool] = False  # cells fall into slots of their column
+    over_levels: ClassVar[bool] = False  # these are the codes 0, 1, ... of its levels; else those of its `grid`
 
     @abstractmethod
     def supports(self, X: np.ndarray) -> np.ndarray:
         """Whether each value can have come from this distribution, as booleans."""
 
-    def n_raw(self, n_cells: int) -> int:
-        """How many raw numbers the decoder has to give for that many cells."""
-        return n_cells
+    def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
+        """The cells of a column are (X - location) / scale, counted in every score; from its observed values."""
+        return 0.0, 1.0
 
-    def init(self, n_cells: int) -> dict[str, np.ndarray]:
+    def grid(self, X: np.ndarray) -> Grid:
+        """The slots of a column of numbers, from its observed values; asked for where there are any."""
+        raise NotImplementedError
+
+    def n_features(self, size: Size) -> int:
+        """How many numbers the encoder sees of those cells."""
+        return size.cells
+
+    def n_raw(self, size: Size) -> int:
+        """How many raw numbers the decoder has to give for those cells."""
+        return size.cells
+
+    def init(self, size: Size) -> dict[str, np.ndarray]:
         """Arrays of its own that it wants trained, at their first values."""
         return {}
 
-    def constants(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Arrays learned once from the encoded training rows; their shapes follow from n_cells alone."""
+    def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
+        """Arrays learned once from encoded training rows without holes; their shapes follow from the size alone."""
         return {}
 
-    def features(self, w: dict, x: Any) -> Any:
-        """What the encoder sees of the cells, with as many columns."""
-        return x
+    def features(self, w: dict, x: Any, seen: Any) -> Any:
+        """What the encoder sees of the cells, `(..., n_features(size))`; 0 where `seen` is 0, in a hole."""
+        return x * seen
 
     @abstractmethod
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        """Log-probability of each cell in nats, `(..., n_cells)`."""
+        """Log-probability of each cell in nats, `(..., cells)`."""
 
     @abstractmethod
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        """The mean of each cell, in NumPy."""
+        """The mean of each cell, or its most likely level, in NumPy; (X - location) / scale where there is a grid."""
+
+    def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The same of a mixture over the first axis of `raw`, with weights of shape raw.shape[:-1]."""
+        return (weights[..., None] * self.point(w, raw)).sum(axis=0)
 
     @abstractmethod
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -60,3 +93,12 @@ class Likelihood(Component):
 def in_unit_interval(X: np.ndarray) -> np.ndarray:
     """Whether each value lies in [0, 1], up to rounding."""
     return (X >= -ROUNDING) & (X <= 1 + ROUNDING)
+
+
+def mean_and_deviation(X: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation, safe for any magnitude; a deviation of 0 becomes 1."""
+    low, high = X.min(), X.max()
+    if not low < high:
+        return float(low), 1.0
+    unit = (X - low) / (high - low)
+    return float(low + (high - low) * unit.mean()), float((high - low) * unit.std())

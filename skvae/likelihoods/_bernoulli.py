@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from skvae import _math as ops
-from skvae.likelihoods._base import Likelihood, in_unit_interval
+from skvae.likelihoods._base import Column, Likelihood, in_unit_interval
 
 MIN_RATE = 1e-3  # a column that is almost always 0 or 1 starts no further out than this
 
@@ -30,14 +30,14 @@ class Bernoulli(Likelihood):
     """
 
     measure: ClassVar[str] = "mass"
-    auto_for: ClassVar[str] = "b"
+    auto_for: ClassVar[tuple[str, ...]] = ("boolean",)
     support: ClassVar[str] = "numbers between 0 and 1"
     positive_only: ClassVar[bool] = True
 
     def supports(self, X: np.ndarray) -> np.ndarray:
         return in_unit_interval(X)
 
-    def constants(self, x: np.ndarray) -> dict[str, np.ndarray]:
+    def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         rate = x.mean(axis=0, dtype=np.float64).clip(MIN_RATE, 1 - MIN_RATE)
         return {"base_logit": logit(rate).astype(np.float32)}
 

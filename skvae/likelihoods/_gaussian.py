@@ -1,13 +1,10 @@
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skvae import _math as ops
-from skvae.likelihoods._base import Likelihood
-
-LOG_MIN_SCALE = np.float32(np.log(1e-3))  # a column's noise is never below 1e-3 of its standard deviation
+from skvae.likelihoods import _scale
+from skvae.likelihoods._base import Likelihood, Size, mean_and_deviation
 
 
 class Gaussian(Likelihood):
@@ -35,13 +32,10 @@ class Gaussian(Likelihood):
     """
 
     measure: ClassVar[str] = "density"
-    auto_for: ClassVar[str] = "iuf"
+    auto_for: ClassVar[tuple[str, ...]] = ("float",)
     support: ClassVar[str] = "real numbers"
-    standardise: ClassVar[bool] = True
 
-    _parameter_constraints: dict = {
-        "scale": [StrOptions({"feature", "shared", "cell"}), Interval(Real, 0, None, closed="neither")]
-    }
+    _parameter_constraints: dict = {"scale": _scale.CONSTRAINT}
 
     def __init__(self, scale="feature"):
         self.scale = scale
@@ -49,32 +43,23 @@ class Gaussian(Likelihood):
     def supports(self, X: np.ndarray) -> np.ndarray:
         return np.isfinite(X)
 
-    def n_raw(self, n_cells: int) -> int:
-        return 2 * n_cells if self.scale == "cell" else n_cells
+    def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
+        return mean_and_deviation(X)
 
-    def init(self, n_cells: int) -> dict[str, np.ndarray]:
-        sizes = {"feature": n_cells, "shared": 1}
-        if self.scale not in sizes:
-            return {}
-        return {"log_scale": np.zeros(sizes[self.scale], np.float32)}
+    def n_raw(self, size: Size) -> int:
+        return _scale.n_raw(self.scale, size)
+
+    def init(self, size: Size) -> dict[str, np.ndarray]:
+        return _scale.init(self.scale, size)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        mean, log_scale = self._mean_and_log_scale(w, raw, ops)
+        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, ops)
         residual = (x - mean) * ops.exp(-log_scale)
         return -0.5 * (residual * residual + ops.LOG_2PI) - log_scale
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        return self._mean_and_log_scale(w, raw, np)[0]
+        return _scale.location_and_log_scale(self.scale, w, raw, np)[0]
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        mean, log_scale = self._mean_and_log_scale(w, raw, np)
+        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
         return mean + np.exp(log_scale) * rng.standard_normal(mean.shape, np.float32)
-
-    def _mean_and_log_scale(self, w: dict, raw: Any, xp: Any) -> tuple[Any, Any]:
-        if self.scale == "cell":
-            mean, log_scale = xp.split(raw, 2, axis=-1)
-        elif "log_scale" in w:
-            mean, log_scale = raw, w["log_scale"]
-        else:
-            return raw, np.float32(np.log(self.scale))
-        return mean, xp.logaddexp(ops.bounded(log_scale, xp), LOG_MIN_SCALE)

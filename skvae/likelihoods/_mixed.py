@@ -5,53 +5,82 @@ import numpy as np
 
 from skvae import _math as ops
 from skvae._component import Component
+from skvae.likelihoods._base import Column, Size
 
 
 class Mixed(Component):
     """Several likelihoods side by side, each over its own run of neighbouring cells."""
 
-    def __init__(self, likelihoods: tuple, sizes: tuple[int, ...]):
+    def __init__(self, likelihoods: tuple, sizes: tuple[Size, ...]):
         self.likelihoods = likelihoods
         self.sizes = sizes
+
+    @property
+    def n_cells(self) -> int:
+        return sum(self._cells())
+
+    def n_features(self) -> int:
+        return sum(part.n_features(size) for part, size in self._parts())
 
     def n_raw(self) -> int:
         return sum(self._raw_sizes())
 
     def init(self) -> dict[str, dict]:
-        own = [part.init(size) for part, size in zip(self.likelihoods, self.sizes, strict=True)]
-        return _numbered(own)
+        return _numbered([part.init(size) for part, size in self._parts()])
 
-    def constants(self, x: np.ndarray) -> dict[str, dict]:
-        own = [part.constants(block) for part, block in zip(self.likelihoods, _split(x, self.sizes), strict=True)]
-        return _numbered(own)
+    def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, dict]:
+        blocks = zip(self.likelihoods, _split(x, self._cells()), self._runs(columns), strict=True)
+        return _numbered([part.constants(block, own) for part, block, own in blocks])
 
-    def features(self, w: dict, x: Any) -> Any:
-        return ops.concatenate([part.features(v, x) for part, v, x in self._each(w, _split(x, self.sizes))], axis=-1)
+    def some_columns(self) -> list[Column]:
+        """Columns that take up all slots, however they are shared out."""
+        columns = []
+        for size in self.sizes:
+            columns += [Column(size.slots, np.zeros(size.slots)), *[Column()] * (size.cells - 1)]
+        return columns
+
+    def features(self, w: dict, x: Any, seen: Any) -> Any:
+        blocks = _split(x, self._cells()), _split(seen, self._cells())
+        return ops.concatenate([part.features(v, x, seen) for part, v, x, seen in self._each(w, *blocks)], axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        blocks = _split(x, self.sizes), _split(raw, self._raw_sizes())
+        blocks = _split(x, self._cells()), _split(raw, self._raw_sizes())
         return ops.concatenate([part.log_prob(v, x, raw) for part, v, x, raw in self._each(w, *blocks)], axis=-1)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())
         return np.concatenate([part.point(v, raw) for part, v, raw in self._each(w, blocks)], axis=-1)
 
+    def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        blocks = _split(raw, self._raw_sizes())
+        points = [part.point_of_mixture(v, raw, weights) for part, v, raw in self._each(w, blocks)]
+        return np.concatenate(points, axis=-1)
+
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())
         return np.concatenate([part.sample(v, raw, rng) for part, v, raw in self._each(w, blocks)], axis=-1)
+
+    def _parts(self) -> Any:
+        return zip(self.likelihoods, self.sizes, strict=True)
 
     def _each(self, w: dict, *blocks: list) -> Any:
         own = [w[str(i)] for i in range(len(self.likelihoods))]
         return zip(self.likelihoods, own, *blocks, strict=True)
 
+    def _cells(self) -> list[int]:
+        return [size.cells for size in self.sizes]
+
     def _raw_sizes(self) -> list[int]:
-        return [part.n_raw(size) for part, size in zip(self.likelihoods, self.sizes, strict=True)]
+        return [part.n_raw(size) for part, size in self._parts()]
+
+    def _runs(self, columns: list[Column]) -> list[list[Column]]:
+        return [columns[start:stop] for start, stop in pairwise(np.cumsum([0, *self._cells()]))]
 
 
 def _numbered(parts: list[dict]) -> dict[str, dict]:
     return {str(i): part for i, part in enumerate(parts)}
 
 
-def _split(array: Any, sizes: list[int] | tuple[int, ...]) -> list:
+def _split(array: Any, sizes: list[int]) -> list:
     edges = np.cumsum([0, *sizes])
     return [array[..., start:stop] for start, stop in pairwise(edges)]

@@ -3,10 +3,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skvae import _math as ops
-from skvae.likelihoods._base import Likelihood
-
-MIN_MEAN = 1e-3  # a column of zeros still has a finite log-rate to start from
-LARGEST = 2.0**24  # float32 holds no larger range of whole numbers
+from skvae.likelihoods import _counts
+from skvae.likelihoods._base import Column, Likelihood
 
 
 class Poisson(Likelihood):
@@ -26,23 +24,17 @@ class Poisson(Likelihood):
     """
 
     measure: ClassVar[str] = "mass"
-    support: ClassVar[str] = "counts (whole numbers from 0 to 16,777,216)"
+    support: ClassVar[str] = _counts.SUPPORT
     positive_only: ClassVar[bool] = True
 
     def supports(self, X: np.ndarray) -> np.ndarray:
-        return (X >= 0) & (X <= LARGEST) & (np.floor(X) == X)
+        return _counts.supports(X)
 
-    def constants(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        log_mean = np.log(x.mean(axis=0, dtype=np.float64).clip(MIN_MEAN))
-        seen = np.log1p(x)
-        return {
-            "log_mean": log_mean.astype(np.float32),
-            "center": seen.mean(axis=0),
-            "spread": np.maximum(seen.std(axis=0), np.float32(0.1)),
-        }
+    def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
+        return _counts.constants(x)
 
-    def features(self, w: dict, x: Any) -> Any:
-        return (ops.log1p(x) - w["center"]) / w["spread"]
+    def features(self, w: dict, x: Any, seen: Any) -> Any:
+        return _counts.features(w, x, seen)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         # x log(rate) - rate - log(x!), written so that large terms cancel on paper: with

@@ -1,0 +1,92 @@
+"""Slots on the real line: bins, and single values that repeat."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+INSIDE = 1 - 2.0**-12  # largest share of a slot: code + share stays below the next code in float32
+REPEATS = 5  # a value found less often than this is no atom, however short the column
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Bins that touch, and atoms: values that make up a share of a column by themselves.
+
+    A value becomes the code of its slot plus how far into the slot it lies; bins come
+    first. A value outside of all slots goes to the nearest one. Either side of the first
+    and last bin, or of each atom where there are no bins, holds a small share of that slot's
+    probability, so that the whole is a density, with atoms, on the whole real line.
+    """
+
+    edges: np.ndarray  # of the bins, (bins + 1,), or (0,) where there are atoms alone
+    atoms: np.ndarray  # ascending
+    beside: float  # share of a slot's probability on either of its sides
+
+    @classmethod
+    def learn(cls, X: np.ndarray, n_bins: int, min_share: float) -> "Grid":
+        """The grid of a column: bins between quantiles, and atoms of at least `min_share`."""
+        values, counts = np.unique(X, return_counts=True)
+        whole = bool((np.floor(values) == values).all())
+        is_atom = counts >= max(min_share * len(X), REPEATS)
+        if (whole and len(values) <= 2 * n_bins) or (~is_atom).sum() < 2:
+            is_atom[:] = True
+        edges = _quantiles(np.repeat(values[~is_atom], counts[~is_atom]), n_bins, whole)
+        return cls(edges, values[is_atom], 0.5 / (len(X) + 1))
+
+    @property
+    def n_bins(self) -> int:
+        return max(len(self.edges) - 1, 0)
+
+    @property
+    def n_slots(self) -> int:
+        return self.n_bins + len(self.atoms)
+
+    def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places on the grid, code + share of the slot, and log |d place / dX|, of each value."""
+        places, log_slope = self._in_bins(X) if self.n_bins else self._around_atoms(X)
+        at = np.searchsorted(self.atoms, X)
+        is_atom = np.append(self.atoms, np.nan)[at] == X
+        log_share = 0.0 if self.n_bins else np.log1p(-2 * self.beside)
+        return np.where(is_atom, self.n_bins + at + 0.5, places), np.where(is_atom, log_share, log_slope)
+
+    def decode(self, places: np.ndarray) -> np.ndarray:
+        """Values at places on the grid."""
+        code = places.astype(np.intp)
+        low, width = np.append(self.edges[:-1], self.atoms), np.append(np.diff(self.edges), 0 * self.atoms)
+        return low[code] + width[code] * (places - code)
+
+    def means(self) -> np.ndarray:
+        """The mean of each slot, (n_slots,)."""
+        return self.decode(np.arange(self.n_slots) + 0.5)
+
+    def _in_bins(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        i = np.searchsorted(self.edges[1:-1], X, side="right")
+        width = np.diff(self.edges)
+        share = (X - self.edges[i]) / width[i]
+        sides = (np.arange(self.n_bins) == 0).astype(int) + (np.arange(self.n_bins) == self.n_bins - 1)
+        log_slope = (np.log1p(-self.beside * sides) - np.log(width))[i]
+        return i + share.clip(0.0, INSIDE), self._with_tails(X, log_slope)
+
+    def _around_atoms(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        half = np.diff(self.atoms) / 2
+        i = np.searchsorted(self.atoms[:-1] + half, X)
+        left, right = np.append(1.0, half), np.append(half, 1.0)
+        log_slope = np.log(self.beside) - np.log(np.where(self.atoms[i] > X, left[i], right[i]))
+        return i + 0.5, self._with_tails(X, log_slope)
+
+    def _with_tails(self, X: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
+        """Beyond the grid the density falls exponentially, on the scale of the grid's width."""
+        ends = self.edges if self.n_bins else self.atoms
+        scale = (ends[-1] - ends[0]) or 1.0
+        beyond = np.maximum(ends[0] - X, X - ends[-1]) / scale
+        return np.where(beyond > 0, np.log(self.beside) - np.log(scale) - beyond, log_slope)
+
+
+def _quantiles(X: np.ndarray, n_bins: int, whole: bool) -> np.ndarray:
+    """Edges between which bins hold about as many values each; at half-integers for whole numbers."""
+    if not len(X):
+        return X
+    edges = np.unique(np.quantile(X, np.linspace(0, 1, n_bins + 1)))
+    if whole:
+        return np.unique(np.append(np.ceil(edges[:-1]) - 0.5, edges[-1] + 0.5))
+    return edges

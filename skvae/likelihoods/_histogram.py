@@ -1,0 +1,85 @@
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skvae import _math as ops
+from skvae.likelihoods import _slots
+from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
+from skvae.likelihoods._grid import INSIDE, Grid
+
+
+class Histogram(Likelihood):
+    """Real numbers of any shape: bins between quantiles, and single values that repeat.
+
+    For columns that are skewed, have several modes, or repeat exact values, such as an
+    income that is mostly zero: the density is even inside a bin, and a value that makes up
+    `min_share` of the column has a probability of its own. Whole numbers of at most
+    2 * `n_bins` different values have no bins, only such probabilities. Outside of the
+    values seen in `fit` the density is small but not zero; draws stay within them.
+
+    Parameters
+    ----------
+    n_bins : int, default=50
+        Most bins of a column.
+    min_share : float, default=0.005
+        Smallest share of rows that makes an atom of a value; at least 5 rows.
+
+    Examples
+    --------
+    >>> from skvae.likelihoods import Histogram
+    >>> Histogram(n_bins=20)
+    Histogram(n_bins=20)
+    """
+
+    measure: ClassVar[str] = "mixed"
+    support: ClassVar[str] = "real numbers"
+    has_slots: ClassVar[bool] = True
+    auto_for: ClassVar[tuple[str, ...]] = ("integer", "datetime")
+
+    _parameter_constraints: dict = {
+        "n_bins": [Interval(Integral, 1, 800, closed="both")],
+        "min_share": [Interval(Real, 1e-3, 1, closed="both")],
+    }
+
+    def __init__(self, n_bins=50, min_share=0.005):
+        self.n_bins = n_bins
+        self.min_share = min_share
+
+    def supports(self, X: np.ndarray) -> np.ndarray:
+        return np.isfinite(X)
+
+    def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
+        return mean_and_deviation(X)
+
+    def grid(self, X: np.ndarray) -> Grid:
+        return Grid.learn(X, self.n_bins, self.min_share)
+
+    def n_features(self, size: Size) -> int:
+        return size.slots
+
+    def n_raw(self, size: Size) -> int:
+        return size.slots
+
+    def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
+        arrays = _slots.constants(x, columns)
+        means = np.concatenate([np.zeros(0), *(column.means for column in columns if column.n_slots)])
+        return {**arrays, "means": np.append(means, np.zeros(len(arrays["code"]) - len(means))).astype(np.float32)}
+
+    def features(self, w: dict, x: Any, seen: Any) -> Any:
+        return _slots.one_hot(w, x, seen)
+
+    def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
+        return _slots.log_prob(w, x, w["base"] + ops.bounded(raw))
+
+    def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
+        parts = zip(self._probabilities(w, raw), _slots.by_column(w, w["means"]), strict=True)
+        return np.stack([p @ means for p, means in parts], axis=-1)
+
+    def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        codes = np.stack([_slots.draw(p, rng) for p in self._probabilities(w, raw)], axis=-1)
+        return codes + rng.uniform(0.0, INSIDE, codes.shape)
+
+    def _probabilities(self, w: dict, raw: np.ndarray) -> list[np.ndarray]:
+        return _slots.probabilities(w, w["base"] + ops.bounded(raw, np))

@@ -1,0 +1,99 @@
+"""Cells that fall into one of several slots of their column: levels, or bins and atoms.
+
+The slots of all columns lie side by side in one vector, padded so that tables with a few
+levels more or less share one compiled program. A matrix product adds them up by column.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from skvae import _math as ops
+from skvae.likelihoods._base import Column
+
+PADDING = 64  # the number of slots is rounded up to a multiple of this, or of an eighth of the power of two below
+FEWEST = 0.5  # pseudo-count of a slot that no row fell into
+
+
+def padded(n: int) -> int:
+    """The number of slots that makes room for n."""
+    step = max(PADDING, 2 ** max(n - 1, 1).bit_length() // 16)
+    return -(-max(n, 1) // step) * step
+
+
+def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
+    """The column of each slot and its code in it, the first slot of each column, and the slots' log-shares of rows.
+
+    The padding belongs to column -1, and its share is next to nothing.
+    """
+    counts = np.array([column.n_slots for column in columns])
+    column = np.repeat(np.arange(len(counts)), counts)
+    start = np.cumsum(counts) - counts
+    code = np.arange(len(column)) - start[column]
+    padding = np.full(padded(len(column)) - len(column), -1.0)
+    shares = [_log_shares(codes, n) for codes, n in zip(x.T, counts, strict=True)]
+    arrays = {
+        "column": np.append(column, padding),
+        "code": np.append(code, padding),
+        "start": start,
+        "base": np.concatenate([*shares, 1e4 * padding]),
+    }
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def _log_shares(x: np.ndarray, n: int) -> np.ndarray:
+    counts = np.bincount(x.astype(np.intp), minlength=n)[:n] + FEWEST
+    return np.log(counts / counts.sum())
+
+
+def one_hot(w: dict, x: Any, seen: Any) -> Any:
+    """1 in the slot of each cell, (..., slots); zeros in the slots of a hole."""
+    column = ops.cast(ops.maximum(w["column"], 0.0), "int32")
+    code = ops.where(seen > 0, ops.floor(x), -2.0)
+    return ops.cast(ops.take(code, column, axis=-1) == w["code"], "float32")
+
+
+def slot(w: dict, x: Any) -> tuple[Any, Any]:
+    """The slot of each cell, and whether it is one of its column's: a column may have none, and a filler any code."""
+    slots, cells = ops.shape(w["column"])[0], ops.arange(ops.shape(x)[-1], dtype="float32")
+    own = ops.cast(ops.clip(w["start"] + ops.floor(x), 0.0, slots - 1.0), "int32")
+    return own, ops.take(w["column"], own) == cells
+
+
+def log_prob(w: dict, x: Any, logits: Any) -> Any:
+    """Log-probability of the slot of each cell, (..., cells); `logits` are at most some 20."""
+    membership = ops.cast(ops.expand_dims(w["column"], 1) == ops.arange(ops.shape(x)[-1], dtype="float32"), "float32")
+    total = ops.matmul(ops.exp(logits), membership)
+    own, exists = slot(w, ops.broadcast_to(x, ops.shape(total)))
+    log_total = ops.log(ops.where(exists, total, 1.0))
+    return ops.where(exists, ops.take_along_axis(logits, own, axis=-1) - log_total, 0.0)
+
+
+def by_column(w: dict, slots: np.ndarray) -> list[np.ndarray]:
+    """What belongs to the slots of each column, (..., levels) each, in NumPy."""
+    column = w["column"][w["column"] >= 0].astype(np.intp)
+    edges = np.cumsum([0, *np.bincount(column, minlength=len(w["start"]))])
+    return [slots[..., i:j] for i, j in pairwise(edges)]
+
+
+def probabilities(w: dict, logits: np.ndarray) -> list[np.ndarray]:
+    """The probabilities of the slots of each column, (..., levels) each, in NumPy."""
+    return [_softmax(part) for part in by_column(w, logits.astype(np.float64))]
+
+
+def most_likely(probabilities: list[np.ndarray]) -> np.ndarray:
+    """The code of the most likely slot of each column, (..., columns); 0 where it has none."""
+    return np.stack([p.argmax(axis=-1) if p.size else np.zeros(p.shape[:-1], int) for p in probabilities], axis=-1)
+
+
+def draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A slot for each row of probabilities."""
+    cumulative = p.cumsum(axis=-1)
+    u = rng.random((*p.shape[:-1], 1)) * cumulative[..., -1:]
+    return (cumulative <= u).sum(axis=-1).clip(max=max(p.shape[-1] - 1, 0))
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    p = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
+    return p / p.sum(axis=-1, keepdims=True)

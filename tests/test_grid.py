@@ -1,0 +1,147 @@
+"""The grid keeps values, and its density, atoms and tails make up a probability on the whole real line."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from skvae.likelihoods._grid import INSIDE, REPEATS, Grid
+
+RNG = np.random.default_rng(0)
+NORMAL = RNG.normal(size=2000)
+COLUMNS = {
+    "normal": NORMAL,
+    "lognormal": RNG.lognormal(sigma=3, size=2000),
+    "mostly zeros, and a tail": np.append(np.zeros(1500), RNG.lognormal(7, 2, 500)),
+    "two atoms, and two values more": np.append(np.repeat([0.5, 2.0], 50), [0.7, 3.0]),
+    "an atom below and one above": np.concatenate([np.full(50, -9.0), RNG.random(900), np.full(50, 9.0)]),
+    "few whole numbers": RNG.poisson(3, 2000).astype(float),
+    "many whole numbers": RNG.integers(-5000, 5000, 2000).astype(float),
+    "whole numbers that pile up": np.append(np.full(500, 40.0), RNG.geometric(0.01, 1500)).astype(float),
+    "few distinct values": RNG.choice([-0.1, 0.0, 0.25, 1e6], 500),
+    "two values": RNG.choice([0.1, 0.2], 300),
+    "one value": np.full(30, 4.5),
+    "one row": np.array([4.5]),
+    "two rows": np.array([4.5, 5.5]),
+    "neighbouring floats": np.repeat(1.7e18 + 256.0 * np.arange(4), 100),
+    "huge": 1e300 * NORMAL,
+    "tiny": 1e-300 * NORMAL,
+    "huge atoms": RNG.choice([-1e300, 1e300, 2e300], 300),
+    "tiny atoms": RNG.choice([1e-300, 3e-300], 300),
+    "dates": 1.7e18 + 86_400e9 * RNG.integers(0, 3000, 2000),
+    "moments": 1.7e18 + np.floor(1e17 * RNG.random(2000)),
+}
+each_column = pytest.mark.parametrize("X", COLUMNS.values(), ids=COLUMNS)
+
+
+def learned(X, n_bins=20):
+    return Grid.learn(X, n_bins, min_share=0.005)
+
+
+def code_of(grid, X):
+    return grid.encode(X)[0].astype(int)
+
+
+def scale_of(grid):
+    ends = np.append(grid.edges, grid.atoms)
+    return ends.max() - ends.min() or 1.0
+
+
+def probability_of_stretches(grid):
+    """The integral of exp(log_slope) between all places where it may jump, and the slot of each stretch."""
+    halfway = (grid.atoms[:-1] + grid.atoms[1:]) / 2
+    scale = scale_of(grid)
+    jumps = np.unique(np.concatenate([grid.edges, grid.atoms, halfway]))
+    ends = np.concatenate([[jumps[0] - 40 * scale], jumps, [jumps[-1] + 40 * scale]])
+    low, width = ends[:-1], np.diff(ends)
+    inside = low[:, None] + width[:, None] * np.linspace(0.01, 0.99, 9)
+    near = 1 / 40  # tails fall within so much of their stretch
+    density = [
+        quad(lambda t, a=a, h=h: np.exp(grid.encode(np.array([a + h * t]))[1][0]) * h, 0, 1, points=[near, 1 - near])
+        for a, h in zip(low, width, strict=True)
+    ]
+    codes = code_of(grid, inside)
+    assert (codes == codes[:, :1]).all()
+    return codes[:, 0], np.array(density)[:, 0]
+
+
+@pytest.mark.parametrize("name", [name for name in COLUMNS if name != "neighbouring floats"])
+def test_the_probability_of_each_slot_is_one(name):
+    grid = learned(COLUMNS[name])
+    codes, probability = probability_of_stretches(grid)
+    atoms = np.exp(grid.encode(grid.atoms)[1])
+    total = np.bincount(codes, probability, minlength=grid.n_slots)
+    total += np.bincount(code_of(grid, grid.atoms), atoms, minlength=grid.n_slots)
+    np.testing.assert_allclose(total, 1, rtol=1e-6)
+
+
+@each_column
+def test_decoding_gives_the_values_back(X):
+    grid = learned(X)
+    back = grid.decode(grid.encode(X)[0])
+    is_atom = np.isin(X, grid.atoms)
+    np.testing.assert_array_equal(back[is_atom], X[is_atom])
+    if grid.n_bins:
+        width = np.diff(grid.edges)[np.searchsorted(grid.edges[1:-1], X, side="right")]
+        rounding = 4 * np.spacing(abs(X))
+        assert (abs(back - X)[~is_atom] <= (rounding + (1 - INSIDE) * width)[~is_atom]).all()
+        inner = ~is_atom & (grid.edges[-1] > X)
+        assert np.median(abs(back - X)[inner] - rounding[inner]) <= 0
+
+
+@each_column
+def test_places_and_slopes_are_finite_also_in_float32_and_beyond_the_grid(X):
+    grid, far = learned(X), (X.max() - X.min()) / 8
+    values = np.concatenate([X, X.min() - far * np.arange(4), X.max() + far * np.arange(4)])
+    places, log_slope = grid.encode(values)
+    assert np.isfinite(places).all()
+    assert np.isfinite(log_slope).all()
+    assert (places >= 0).all()
+    assert (places < grid.n_slots).all()
+    np.testing.assert_array_equal(np.float32(places).astype(int), places.astype(int))
+
+
+@each_column
+def test_a_hole_does_not_disturb_the_other_values(X):
+    with_hole, without = (learned(X).encode(values) for values in (np.append(np.nan, X), X))
+    np.testing.assert_array_equal(np.array(with_hole)[:, 1:], without)
+
+
+@pytest.mark.parametrize("name", ["few whole numbers", "many whole numbers", "whole numbers that pile up"])
+def test_whole_numbers_come_back_whole_and_bins_end_between_them(name):
+    X = COLUMNS[name]
+    grid = learned(X)
+    np.testing.assert_array_equal(np.round(grid.decode(grid.encode(X)[0])), X)
+    np.testing.assert_array_equal(grid.edges % 1, 0.5)
+    drawn = np.round(grid.decode(RNG.uniform(0, INSIDE, 5000) + RNG.integers(0, grid.n_slots, 5000)))
+    assert drawn.min() >= X.min()
+    assert drawn.max() <= X.max()
+
+
+@each_column
+def test_bins_hold_about_as_many_values_each(X):
+    grid = learned(X)
+    if grid.n_bins:
+        rest = X[~np.isin(X, grid.atoms)]
+        counts = np.histogram(rest, grid.edges)[0]
+        assert grid.n_bins <= 20
+        assert counts.max() <= 3 * len(rest) / grid.n_bins + 2
+
+
+@each_column
+def test_a_repeated_value_is_an_atom(X):
+    values, counts = np.unique(X, return_counts=True)
+    often = values[counts >= max(0.005 * len(X), REPEATS)]
+    assert np.isin(often, learned(X).atoms).all()
+
+
+@each_column
+def test_slots_have_the_means_of_what_they_decode_to(X):
+    grid = learned(X)
+    shares = (np.arange(500) + 0.5) / 500
+    means = grid.decode(np.arange(grid.n_slots)[:, None] + shares).mean(axis=1)
+    np.testing.assert_allclose(grid.means(), means, rtol=1e-6, atol=1e-6 * scale_of(grid))
+
+
+def test_a_single_value_has_tails_as_well():
+    _, log_slope = Grid.learn(np.full(99, 4.5), 20, 0.005).encode(np.array([3.5, 4.5, 5.5]))
+    np.testing.assert_allclose(np.exp(log_slope), [0.005 / np.e, 0.99, 0.005 / np.e])
