@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from skvae.objectives import ELBO
+from skvae.objectives import ELBO, IWAE
 from skvae.posteriors import Gaussian
 from skvae.priors import Normal
 
@@ -60,3 +60,12 @@ def test_the_elbo_is_the_mean_log_likelihood_less_beta_times_kl():
     log_lik, kl = RNG.normal(size=(4, 5)), RNG.random((1, 5, 3))
     loss = ELBO().loss(log_lik, kl, 0.5)
     np.testing.assert_allclose(loss, 0.5 * kl[0].sum(-1) - log_lik.mean(0), rtol=1e-6)
+
+
+def test_the_importance_weighted_bound_is_the_log_mean_of_weights_and_with_one_draw_the_elbo():
+    rng = np.random.default_rng(0)
+    log_lik, kl = rng.normal(size=(7, 5)).astype("f4"), rng.normal(size=(7, 5, 1)).astype("f4")
+    log_mean = np.log(np.exp(log_lik - 2 * kl[..., 0]).mean(axis=0))
+    np.testing.assert_allclose(IWAE().loss(log_lik, kl, 2.0), -log_mean, rtol=1e-5)
+    one = log_lik[:1], kl[:1], 2.0
+    np.testing.assert_allclose(IWAE().loss(*one), ELBO().loss(*one), rtol=1e-5)

@@ -2,5 +2,6 @@
 
 from skvae.objectives._base import Objective
 from skvae.objectives._elbo import ELBO
+from skvae.objectives._iwae import IWAE
 
-__all__ = ["ELBO", "Objective"]
+__all__ = ["ELBO", "IWAE", "Objective"]
