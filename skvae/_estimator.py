@@ -1,19 +1,22 @@
 """The estimator: parameters, order of checks, learned attributes. It delegates everything else."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import likelihoods, objectives, posteriors, priors
 from skvae._component import resolve
-from skvae._table import FLOATS, Table, as_numbers
+from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
 
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
@@ -143,7 +146,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     _parameter_constraints: dict = {
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "likelihood": [str, likelihoods.Likelihood],
+        "likelihood": [str, likelihoods.Likelihood, dict],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(ACTIVATIONS)],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -152,6 +155,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "posterior": [str, posteriors.Posterior],
         "objective": [str, objectives.Objective],
         "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "hide": [Interval(Real, 0, 1, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -177,6 +181,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         posterior="gaussian",
         objective="elbo",
         n_draws=1,
+        hide=0.0,
         learning_rate=2e-3,
         batch_size="auto",
         max_iter=200,
@@ -198,6 +203,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.posterior = posterior
         self.objective = objective
         self.n_draws = n_draws
+        self.hide = hide
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -270,27 +276,45 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         points = check_array(Z, dtype=FLOATS, input_name="Z")
         if points.shape[1] != self._n_features_out:
             raise ValueError(f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
-        raw, w = self._decoded(points)
-        return self._table.decode(self._model.network.likelihood.point(w, raw), like=Z)
+        cells = self._decoded(points, self._model.network.likelihood.point)
+        return self._table.decode(cells, points=True, like=Z)
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples=1, random_state=None, *, given=None):
         """New rows drawn from the model, as a table like the one seen in `fit`.
 
-        Each cell is drawn from its likelihood; it is not the mean. Integer columns stay within
-        the range seen; float columns may leave it, as a normal distribution does.
+        Each cell is drawn from its likelihood; it is not the mean. Integer and datetime columns
+        stay within the range seen; float columns under "gaussian" may leave it, as a normal
+        distribution does. No cell is missing, whatever `fit` saw.
 
         Parameters
         ----------
         n_samples : int, default=1
         random_state : int, RandomState, Generator or None, default=None
             The same int gives the same rows; None gives others at every call.
+        given : dict of {column: value} or DataFrame, default=None
+            Cells that the rows shall have, exactly; the others are drawn given them. A frame
+            may leave out columns and have holes: for each of its rows, `n_samples` are drawn.
 
         Returns
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
+            With a frame of conditions, (n_samples * len(given), n_features): the first draw of
+            every row, then the second of every row, and so on, with the index of `given`.
+
+        Warns
+        -----
+        UserWarning
+            If a condition is so unusual that rows had to share latent points.
+
+        References
+        ----------
+        Rubin (1988). Using the SIR algorithm to simulate posterior distributions.
         """
         rng = _generator(random_state)
-        return self._draw_rows(self._draw_prior(n_samples, "n_samples", rng), rng)
+        if given is None:
+            return self._draw_rows(self._draw_prior(n_samples, "n_samples", rng), rng)
+        check_is_fitted(self)
+        return self._draw_given(_count(n_samples, "n_samples"), given, rng)
 
     def sample_latent(self, X=None, n_draws=1, random_state=None):
         """Latent points drawn from q(z | x), or from the prior.
@@ -335,6 +359,38 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         z = self._draw_posterior(x, n_draws, rng)
         return self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=X)
 
+    def impute(self, X, random_state=None, *, draw=False, n_draws=128):
+        """X with its missing cells filled, given the observed cells of their rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with NaN, None, NA or NaT; those of `fit` or others.
+        random_state : int, RandomState, Generator or None, default=None
+            Of the draws; not used unless `draw`.
+        draw : bool, default=False
+            False fills a cell with its conditional mean, or its most likely level. True draws
+            it, all cells of a row together: call it several times for multiple imputation.
+        n_draws : int, default=128
+            Importance-weighted draws of z behind each row.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            Observed cells are unchanged, and so are the index and the columns.
+
+        References
+        ----------
+        Mattei, Frellsen (2019). MIWAE: Deep Generative Modelling and Imputation of Incomplete
+        Data Sets.
+        """
+        rng, n_draws = _generator(random_state), _count(n_draws, "n_draws")
+        rows = self._rows(X)
+        self._table.warn_of_unseen(rows)
+        x = self._table.encode(rows).x
+        cells = self._drawn_cells(x, n_draws, rng) if draw else self._expected_cells(x, n_draws)
+        return self._table.overlaid(self._table.decode(cells, points=not draw, like=X), rows, self._table.observed(x))
+
     def score_samples(self, X, n_draws=128):
         """Importance-weighted lower bound of log p(x) of each row.
 
@@ -360,8 +416,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         from skvae import _inference
 
         n_draws = _count(n_draws, "n_draws")
-        x, _ = self._encoded(X)
-        return _inference.log_likelihood(self._model, x, n_draws) + self._table.log_jacobian
+        rows = self._rows(X)
+        x, offset = self._table.encode(rows)
+        return self._like(X, _inference.log_likelihood(self._model, x, n_draws) + offset)
 
     def score(self, X, y=None):
         """Mean of `score_samples` over the rows: higher is better.
@@ -403,20 +460,23 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.positive_only = self._needs_positive()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
         return tags
 
     def _needs_positive(self) -> bool:
         try:
-            return self._chooser()(np.dtype(float)).positive_only
+            return self._chooser()(None, "float").positive_only
         except ValueError:  # an unknown name or a bad parameter is reported by fit
             return False
 
-    def _chooser(self) -> Callable[[np.dtype], likelihoods.Likelihood]:
-        """The function from a column's dtype to its likelihood."""
-        if isinstance(self.likelihood, str) and self.likelihood == "auto":
-            return automatic
-        fixed = resolve(self.likelihood, likelihoods.Likelihood, likelihoods)
-        return lambda dtype: fixed
+    def _chooser(self) -> Callable[[Any, str], likelihoods.Likelihood]:
+        """The function from a column's name and kind to its likelihood."""
+        by_name = self.likelihood if isinstance(self.likelihood, dict) else {}
+        named = {name: _likelihood(spec) for name, spec in by_name.items()}
+        others = _likelihood("auto" if by_name is self.likelihood else self.likelihood)
+        return lambda name, kind: named.get(name, others)(kind)
 
     def _parts(self) -> dict:
         """The parameters that make the architecture, validated."""
@@ -434,34 +494,35 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         continues = self.warm_start and hasattr(self, "_model")
         rng = _generator(self.random_state)
         choose, parts = self._chooser(), self._parts()
-        values = as_numbers(self, X, reset=not continues)
-        table = Table.learn(X, values, choose)
-        table.check_support(values)
+        rows = checked(self, X, reset=not continues)
+        _check_names(self.likelihood, rows.names)
+        table = Table.learn(rows, choose)
         _check_backend()
 
         from skvae._network import Network
 
-        network = Network(n_cells=values.shape[1], likelihood=table.likelihood, **parts)
+        x, offset = (self._table if continues and table.has_schema_of(self._table) else table).encode(rows)
+        holes = self._model.network.holes if continues else bool(self.hide or np.isnan(x).any())
+        network = Network(likelihood=table.likelihood, holes=holes, **parts)
         if continues and not (network == self._model.network and table.has_schema_of(self._table)):
             raise ValueError(
                 "warm_start continues the model of the last fit, but its architecture or the table's columns (names, "
                 "kinds, likelihoods, constant ones) differ; set warm_start=False."
             )
         table = self._table if continues else table
-        training, validation = self._split(table.encode(values), rng)
-        model, history = self._start(network, table, training, rng) if not continues else (self._model, self.history_)
-        self._train(table, model, history, training, validation, rng)
+        training, validation = self._split(len(x), rng)
+        held_out = None if validation is None else x[validation]
+        x = x[training]
+        model, history = self._start(network, table, x, rng) if not continues else (self._model, self.history_)
+        offsets = offset[training].mean(), offset[training if validation is None else validation].mean()
+        self._train(table, model, history, x, held_out, offsets, rng)
 
     def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
         """An untrained model and an empty history."""
         from skvae import _inference, _network
 
-        model = _inference.Model(
-            network,
-            weights=_network.pack(network.init(rng)),
-            constants=_network.pack(network.likelihood.constants(training)),
-            varies=table.varies[table.order].astype(np.float32),
-        )
+        constants = network.constants(training, table.columns(), table.varies[table.order])
+        model = _inference.Model(network, _network.pack(network.init(rng)), _network.pack(constants))
         return model, {name: np.empty(0) for name in HISTORY}
 
     def _train(
@@ -471,53 +532,58 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         history: dict,
         training: np.ndarray,
         validation: np.ndarray | None,
+        offsets: tuple[float, float],
         rng: np.random.Generator,
     ) -> None:
-        """Train a model on encoded rows and set every learned attribute."""
+        """Train a model on encoded rows and set every learned attribute.
+
+        The offsets turn nats of training and of validation cells into nats in the units of X.
+        """
         from skvae import _inference, _training
 
         kept = getattr(self, "_moments", None) if len(history["loss"]) else None
         state = _training.State.start(model.weights) if kept is None else _training.State(model.weights, *kept)
         batch_size = _batch_size(self.batch_size, len(training))
-        jacobian = table.log_jacobian * np.array(list(HISTORY.values()))
+        shift = np.array([offsets[name == "validation_loss"] * sign for name, sign in HISTORY.items()])
         state, curves = _training.train(
             model.network,
             state,
-            _training.Data(model.constants, model.varies, training, validation),
+            _training.Data(model.constants, training, validation),
             rng=rng,
             n_draws=self.n_draws,
             batch_size=batch_size,
             dropout=self.dropout,
+            hide=self.hide,
             learning_rate=self.learning_rate,
             betas=self._betas(len(history["loss"]), -(-len(training) // batch_size)),
             n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
             tol=self.tol,
-            report=lambda epoch, curve: self._report(epoch, curve + jacobian),
+            report=lambda epoch, curve: self._report(epoch, curve + shift),
         )
         self._table, self._model = table, model._replace(weights=state.weights)
         self._moments = state[1:] if self.warm_start else None
         self.history_ = {
-            name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + jacobian).T, strict=True)
+            name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + shift).T, strict=True)
         }
         self.n_iter_ = len(self.history_["loss"])
         self.likelihood_ = _per_column(table)
         self.prior_, self.posterior_ = model.network.prior, model.network.posterior
         n_draws = max(1, SUMMARY_DRAWS // len(training))
         bound, self.latent_kl_ = _inference.lower_bound(self._model, training, n_draws)
-        self.lower_bound_ = bound + table.log_jacobian
+        self.lower_bound_ = bound + offsets[0]
 
-    def _split(self, x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
-        """Training rows and validation rows; no validation where that would leave too few."""
-        held_out = int(np.ceil(self.validation_fraction * len(x)))
+    def _split(self, n: int, rng: np.random.Generator) -> tuple[Any, np.ndarray | None]:
+        """Places of training rows and of validation rows; no validation where that would leave too few."""
+        held_out = int(np.ceil(self.validation_fraction * n))
         if not self.early_stopping or held_out < MIN_VALIDATION_ROWS:
-            return x, None
-        if held_out >= len(x):
+            return slice(None), None
+        if held_out >= n:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(x)} rows leaves none to train on; lower it, "
+                f"validation_fraction={self.validation_fraction} of {n} rows leaves none to train on; lower it, "
                 "or set early_stopping=False."
             )
-        order = rng.permutation(len(x))
-        return x[order[held_out:]], x[order[:held_out]]
+        order = rng.permutation(n)
+        return order[held_out:], order[:held_out]
 
     def _betas(self, epochs_before: int, n_steps: int) -> np.ndarray:
         """The KL term's weight in each epoch to come: at first it rises linearly."""
@@ -531,12 +597,15 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             values = zip(HISTORY, curve, strict=True)
             print(f"epoch {epoch + 1:4d}  " + "  ".join(f"{name} {value:.4g}" for name, value in values))
 
-    def _encoded(self, X: Any) -> tuple[np.ndarray, np.dtype]:
-        """Checked rows as cells, and the dtype that results should have."""
+    def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
-        values = as_numbers(self, X, reset=False)
-        self._table.check_support(values)
-        return self._table.encode(values), values.dtype
+        return checked(self, X, reset=False)
+
+    def _encoded(self, X: Any) -> tuple[np.ndarray, np.dtype]:
+        """Checked rows as cells, and the dtype that results should have; says which levels are new."""
+        rows = self._rows(X)
+        self._table.warn_of_unseen(rows)
+        return self._table.encode(rows).x, rows.dtype
 
     def _weights(self) -> dict:
         """The learned arrays by part, in NumPy."""
@@ -544,20 +613,71 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         return _network.reader(self._model.network, np.reshape)(self._model.weights, self._model.constants)
 
-    def _decoded(self, z: np.ndarray) -> tuple[np.ndarray, dict]:
-        """The decoder's raw numbers at latent points, and the likelihood's arrays to read them with."""
+    def _decoded(self, z: np.ndarray, read: Callable) -> np.ndarray:
+        """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
         from skvae import _inference
 
-        return _inference.decode(self._model, z.astype(np.float32)), self._weights()["likelihood"]
+        w = self._weights()["likelihood"]
+        return np.concatenate([read(w, raw) for raw in _inference.decode(self._model, z.astype(np.float32))])
 
     def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
-        raw, w = self._decoded(z)
-        return self._table.decode(self._model.network.likelihood.sample(w, raw, rng), like)
+        sample = self._model.network.likelihood.sample
+        return self._table.decode(self._decoded(z, lambda w, raw: sample(w, raw, rng)), like=like)
+
+    def _like(self, X: Any, values: np.ndarray) -> Any:
+        """One value per row, with the index of X where the output is set to pandas."""
+        if hasattr(X, "iloc") and _get_output_config("transform", self)["dense"] == "pandas":
+            return type(X.iloc[:, 0])(values, index=X.index)
+        return values
 
     def _draw_prior(self, n: Any, name: str, rng: np.random.Generator) -> np.ndarray:
         check_is_fitted(self)
+        from skvae import _inference
+
         noise = rng.standard_normal((_count(n, name), self._n_features_out), np.float32)
-        return self.prior_.sample(self._weights()["prior"], noise).astype(np.float64)
+        return _inference.prior_sample(self._model, noise).astype(np.float64)
+
+    def _expected_cells(self, x: np.ndarray, n_draws: int) -> np.ndarray:
+        """Conditional mean or most likely level of all cells of the rows with holes; zeros elsewhere."""
+        from skvae import _inference
+
+        cells, holes = np.zeros(x.shape), np.flatnonzero(np.isnan(x).any(axis=1))
+        likelihood, w = self._model.network.likelihood, self._weights()["likelihood"]
+        for rows, z, log_w in _inference.weighted_draws(self._model, x[holes], n_draws):
+            raw = np.concatenate(list(_inference.decode(self._model, z.reshape(-1, z.shape[-1]))))
+            weights = softmax(log_w, axis=1).T
+            cells[holes[rows]] = likelihood.point_of_mixture(w, raw.reshape(*weights.shape, -1), weights)
+        return cells
+
+    def _drawn_cells(self, x: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+        """Draws of all cells of the rows with holes; zeros elsewhere."""
+        from skvae import _inference
+
+        cells, holes = np.zeros(x.shape), np.flatnonzero(np.isnan(x).any(axis=1))
+        sample = self._model.network.likelihood.sample
+        for rows, z, log_w in _inference.weighted_draws(self._model, x[holes], n_draws):
+            chosen = (log_w + rng.gumbel(size=log_w.shape)).argmax(axis=1)
+            cells[holes[rows]] = self._decoded(z[chosen, np.arange(len(rows))], lambda w, raw: sample(w, raw, rng))
+        return cells
+
+    def _draw_given(self, n: int, given: Any, rng: np.random.Generator) -> Any:
+        """n rows for each condition."""
+        from skvae._conditioning import latents_given
+
+        condition, kept = self._table.condition(given)
+        rows = self._rows(condition)
+        x = np.where(kept[:, self._table.order], self._table.encode(rows).x, np.float32(np.nan))
+        found = [latents_given(self._model, x[i : i + 1], n, rng) for i in range(len(x))]
+        size, n_drawn = min((size, n_drawn) for _, size, n_drawn in found)
+        if size < n:
+            warnings.warn(
+                f"The condition is far from what the model knows: {n} rows rest on {size:.0f} effective draws of "
+                f"{n_drawn}, and some share a latent point. Ask for less, or for fewer rows.",
+                stacklevel=3,
+            )
+        z = np.stack([z for z, _, _ in found], axis=1)
+        drawn = self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=condition)
+        return self._table.overlaid(drawn, rows, kept)
 
     def _draw_posterior(self, x: np.ndarray, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
         from skvae import _inference
@@ -627,6 +747,23 @@ def _per_column(table: Table) -> Any:
     """The likelihood, or {column: likelihood} where columns differ."""
     first, *others = table.likelihood.likelihoods
     return dict(zip(table.names, table.likelihoods(), strict=True)) if others else first
+
+
+def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:
+    """The function from a column's kind to the likelihood that a parameter asks for."""
+    if isinstance(spec, str) and spec == "auto":
+        return automatic
+    fixed = resolve(spec, likelihoods.Likelihood, likelihoods)
+    return lambda kind: fixed
+
+
+def _check_names(likelihood: Any, names: tuple) -> None:
+    unknown = [name for name in likelihood if name not in names] if isinstance(likelihood, dict) else []
+    if unknown:
+        raise ValueError(
+            f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "
+            f"{', '.join(map(repr, names[:20]))}{', ...' if len(names) > 20 else ''}."
+        )
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:

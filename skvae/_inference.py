@@ -14,11 +14,16 @@ import tensorflow as tf
 from scipy.special import logsumexp
 from scipy.stats import qmc
 
-from skvae._math import normal_quantile
+from skvae._math import LOG_2PI, normal_quantile
 from skvae._network import Network, no_dropout, reader
 
 HEIGHT = 1024  # rows in a block
 DRAWS = 8192  # rows x draws in a block, where there are draws
+NUMBERS = 2**23  # most numbers that the decoder gives for a block
+REFINE_STEPS, REFINE_DRAWS = 60, 4
+REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
+WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
+FURTHEST, NARROWEST = 4.0, -3.0  # where refining may start: mean, and logarithm of the scale
 
 
 class Model(NamedTuple):
@@ -27,33 +32,79 @@ class Model(NamedTuple):
     network: Network
     weights: np.ndarray
     constants: np.ndarray
-    varies: np.ndarray  # 1 for a cell with a likelihood term, 0 for one of a constant column
 
 
 def posterior_mean(model: Model, x: np.ndarray) -> np.ndarray:
     """Mean of q(z | x) of each row, (rows, latent_dim)."""
-    run = _compiled(_mean, model.network)
-    return _concatenated([run(model.weights, model.constants, block)[:n] for n, block in _blocks(x, HEIGHT)])
+    return _by_row(_mean, model, HEIGHT, x)[0]
 
 
 def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Draws from q(z | x) made from standard normal noise (draws, rows, latent_dim), of its shape."""
-    run, height = _compiled(_sample, model.network), max(1, DRAWS // len(noise))
-    pairs = zip(_blocks(x, height), _blocks(noise.swapaxes(0, 1), height), strict=True)
-    draws = [run(model.weights, model.constants, x, noise.swapaxes(0, 1))[:, :n] for (n, x), (_, noise) in pairs]
-    return _concatenated(draws, axis=1)
+    height = _height(model, len(noise))
+    draws = _by_row(_sample, model, height, x, noise.swapaxes(0, 1))[0]
+    return draws.swapaxes(0, 1)
 
 
-def decode(model: Model, z: np.ndarray) -> np.ndarray:
-    """The decoder's raw numbers at each latent point, (rows, n_raw)."""
-    run = _compiled(_decode, model.network)
-    return _concatenated([run(model.weights, model.constants, block)[:n] for n, block in _blocks(z, HEIGHT)])
+def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
+    """The decoder's raw numbers at each latent point, block by block, (n, n_raw)."""
+    for n, blocks in _blocks(HEIGHT, z):
+        yield _run(_decode, model, *blocks)[0][:n]
 
 
 def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
-    """Importance-weighted lower bound of log p(x) of each row, in nats, (rows,)."""
-    bounds = [logsumexp(log_lik - log_ratio, axis=0)[:n] for n, (log_lik, log_ratio, _) in _terms(model, x, n_draws)]
-    return np.concatenate(bounds) - np.log(n_draws)
+    """Importance-weighted lower bound of log p of the observed cells of each row, in nats, (rows,)."""
+    bounds = np.empty(len(x))
+    for rows, _, log_w in weighted_draws(model, x, n_draws):
+        bounds[rows] = logsumexp(log_w, axis=1) - np.log(n_draws)
+    return bounds
+
+
+def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Block by block: places of rows, draws of their z and log p(x, z) / q(z); (n,), (draws, n, d) and (n, draws).
+
+    Draws come from the encoder's q(z | x); for a row with holes, from a normal fitted to that
+    row, since the encoder may never have met its pattern of holes.
+    """
+    holes = np.isnan(x).any(axis=1)
+    for rows, block, noise in _with_noise(model, x[~holes], n_draws):
+        yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
+    normal = refine(model, x[holes], *near(model, x[holes])) if holes.any() else ()
+    for rows, block, noise in _with_noise(model, x[holes], n_draws):
+        own = [_padded(part[rows], len(block)) for part in normal]
+        yield np.flatnonzero(holes)[rows], *_of_rows(_draws_of_normal, model, rows, block, noise, *own)
+
+
+def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and log-scale of normals near q(z | x), kept from extremes, (rows, d) each."""
+    mean, log_scale = _by_row(_moments, model, HEIGHT, x)
+    return mean.clip(-FURTHEST, FURTHEST), log_scale.clip(NARROWEST, 0.0)
+
+
+def refine(model: Model, x: np.ndarray, mean: np.ndarray, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The normals that bring up the ELBO of each row's observed cells, from the given ones on, (rows, d) each."""
+    points = _sobol(REFINE_STEPS * REFINE_DRAWS, model.network.latent_dim)
+    points = points.reshape(REFINE_STEPS, REFINE_DRAWS, 1, -1)
+    shifts = _row_shifts(x, model.network.latent_dim)
+    mean, log_scale = _by_row(_refined, model, HEIGHT, x, mean, log_scale, shifts, points=points)
+    return mean, log_scale + WIDER
+
+
+def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """log p(x, z) of one row, (1, cells), at many points (draws, d), (draws,)."""
+    blocks = [_run(_joint, model, x, z[:, None])[0][:n, 0] for n, (z,) in _blocks(_height(model, 1), z)]
+    return np.concatenate(blocks).astype(np.float64)
+
+
+def prior_sample(model: Model, noise: np.ndarray) -> np.ndarray:
+    """Latent points of the prior made from standard normal noise, of its shape."""
+    w = reader(model.network, np.reshape)(model.weights, model.constants)
+    return np.array(model.network.prior.sample(w["prior"], noise))
+
+
+def log_prior(model: Model, z: np.ndarray) -> np.ndarray:
+    """log p(z) of latent points (draws, d), (draws,)."""
+    return _by_row(_log_prior, model, HEIGHT, z)[0].astype(np.float64)
 
 
 def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.ndarray]:
@@ -61,68 +112,153 @@ def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.nd
 
     Where the KL has no closed form, the second is its total, (1,).
     """
-    blocks = [(log_lik[:, :n], kl[:n]) for n, (log_lik, _, kl) in _terms(model, x, n_draws)]
-    log_lik, kl = zip(*blocks, strict=True)
-    kl = np.concatenate(kl).mean(axis=0)
-    return float(np.concatenate(log_lik, axis=1).mean() - kl.sum()), kl
+    bounds, kls = [], []
+    for rows, block, noise in _with_noise(model, x, n_draws):
+        log_lik, kl = _run(_terms, model, block, noise)
+        bounds.append(log_lik[:, : len(rows)])
+        kls.append(kl[: len(rows)])
+    kl = np.concatenate(kls).mean(axis=0, dtype=np.float64)
+    return float(np.concatenate(bounds, axis=1).mean(dtype=np.float64) - kl.sum()), kl
 
 
-def _terms(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """By block, with its number of true rows: log-likelihood and log q/p of each draw, and the KL."""
-    run, height = _compiled(_terms_of_draws, model.network), max(1, DRAWS // n_draws)
-    points = _sobol(n_draws, model.network.latent_dim)
-    for n, block in _blocks(x, height):
-        shifts = _row_shifts(block, model.network.latent_dim)
-        terms = run(model.weights, model.constants, block, model.varies, points, shifts)
-        yield n, [term.numpy().astype(np.float64) for term in terms]
+# What is compiled: functions of (network, w, arrays) that give a tuple ------------------
 
 
-def _mean(network: Network, w: dict, x: Any) -> Any:
-    return network.posterior.mean(w["posterior"], network.encode(w, x, no_dropout))
+def _mean(network: Network, w: dict, x: Any) -> tuple:
+    return (network.posterior.mean(w["posterior"], network.encode(w, x, no_dropout)),)
 
 
-def _sample(network: Network, w: dict, x: Any, noise: Any) -> Any:
-    return network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)[0]
+def _sample(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
+    z, _ = network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), tf.transpose(by_row, [1, 0, 2]))
+    return (tf.transpose(z, [1, 0, 2]),)
 
 
-def _decode(network: Network, w: dict, z: Any) -> Any:
-    return network.decode(w, z, no_dropout)
+def _decode(network: Network, w: dict, z: Any) -> tuple:
+    return (network.decode(w, z, no_dropout),)
 
 
-def _terms_of_draws(network: Network, w: dict, x: Any, varies: Any, points: Any, shifts: Any) -> tuple[Any, ...]:
-    noise = normal_quantile((points[:, None] + shifts) % 1.0)
-    log_lik, log_ratio, kl = network.terms(w, x, varies, noise, no_dropout)
-    return log_lik, log_ratio, tf.reduce_mean(log_ratio, axis=0)[:, None] if kl is None else kl
+def _terms(network: Network, w: dict, x: Any, noise: Any) -> tuple:
+    log_lik, log_ratio, kl = network.terms(w, x, noise, no_dropout)
+    return log_lik, tf.reduce_mean(log_ratio, axis=0)[:, None] if kl is None else kl
+
+
+def _draws_of_encoder(network: Network, w: dict, x: Any, noise: Any) -> tuple:
+    z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)
+    return z, _log_joint(network, w, x, z) - log_q
+
+
+def _draws_of_normal(network: Network, w: dict, x: Any, noise: Any, mean: Any, log_scale: Any) -> tuple:
+    z = mean + tf.exp(log_scale) * noise
+    log_q = -tf.reduce_sum(0.5 * (noise * noise + LOG_2PI) + log_scale, axis=-1)
+    return z, _log_joint(network, w, x, z) - log_q
+
+
+def _joint(network: Network, w: dict, x: Any, draws: Any) -> tuple:
+    return (_log_joint(network, w, x, draws),)
+
+
+def _log_prior(network: Network, w: dict, z: Any) -> tuple:
+    return (network.prior.log_prob(w["prior"], z),)
+
+
+def _log_joint(network: Network, w: dict, x: Any, z: Any) -> Any:
+    return network.log_likelihood(w, x, z, no_dropout) + network.prior.log_prob(w["prior"], z)
+
+
+def _moments(network: Network, w: dict, x: Any) -> tuple:
+    raw = network.encode(w, x, no_dropout)
+    moments = network.posterior.moments(w["posterior"], raw)
+    mean = network.posterior.mean(w["posterior"], raw)
+    return mean, tf.zeros_like(mean) if moments is None else moments[1]
+
+
+def _refined(network: Network, w: dict, x: Any, mean: Any, log_scale: Any, shifts: Any, points: Any) -> tuple:
+    start, end = REFINE_RATE
+
+    def step(i: Any, q: Any, m: Any, v: Any) -> tuple:
+        noise = normal_quantile((points[i] + shifts) % 1.0)
+        with tf.GradientTape() as tape:
+            tape.watch(q)
+            bound = tf.reduce_mean(_log_joint(network, w, x, q[0] + tf.exp(q[1]) * noise), axis=0)
+            bound += tf.reduce_sum(q[1], axis=-1)
+        gradient = tape.gradient(bound, q)
+        m, v = 0.9 * m + 0.1 * gradient, 0.99 * v + 0.01 * gradient * gradient
+        t = tf.cast(i + 1, tf.float32)
+        rate = start * (end / start) ** (t / REFINE_STEPS)
+        return i + 1, q + rate * (m / (1 - 0.9**t)) / (tf.sqrt(v / (1 - 0.99**t)) + 1e-8), m, v
+
+    q = tf.stack([mean, log_scale])
+    state = tf.constant(0), q, tf.zeros_like(q), tf.zeros_like(q)
+    q = tf.while_loop(lambda i, *_: i < REFINE_STEPS, step, state, parallel_iterations=1)[1]
+    return q[0], q[1]
 
 
 @lru_cache(maxsize=128)
 def _compiled(function: Callable, network: Network) -> Callable:
     """One of the functions above for an architecture; later calls reuse it without tracing."""
     read = reader(network)
-    rows, latent = tf.TensorSpec([None, network.n_cells]), tf.TensorSpec([None, network.latent_dim])
-    vector, draws = tf.TensorSpec([None]), tf.TensorSpec([None, None, network.latent_dim])
-    specs = {"x": rows, "varies": vector, "noise": draws, "z": latent, "points": latent, "shifts": latent}
+    d = network.latent_dim
+    rows, latent, draws = ([None, network.n_cells], [None, d], [None, None, d])
+    shapes = {"x": rows, "z": latent, "mean": latent, "log_scale": latent, "shifts": latent}
+    shapes |= {"noise": draws, "by_row": draws, "draws": draws, "points": [REFINE_STEPS, REFINE_DRAWS, 1, d]}
     names = list(signature(function).parameters)[2:]
+    vector = tf.TensorSpec([None])
 
-    @tf.function(autograph=False, input_signature=[vector, vector, *(specs[name] for name in names)])
-    def run(weights: Any, constants: Any, *arrays: Any) -> Any:
+    @tf.function(autograph=False, input_signature=[vector, vector, *(tf.TensorSpec(shapes[name]) for name in names)])
+    def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
         return function(network, read(weights, constants), *arrays)
 
     return run.get_concrete_function()
 
 
-def _blocks(array: np.ndarray, height: int) -> Iterator[tuple[int, np.ndarray]]:
+def _run(function: Callable, model: Model, *arrays: np.ndarray) -> list[np.ndarray]:
+    outputs = _compiled(function, model.network)(model.weights, model.constants, *arrays)
+    return [output.numpy() for output in outputs]
+
+
+# Blocks of one height --------------------------------------------------------------------
+
+
+def _height(model: Model, n_draws: int) -> int:
+    """Rows in a block with that many draws of each."""
+    return max(1, min(DRAWS, NUMBERS // model.network.decoder_sizes[-1]) // n_draws)
+
+
+def _by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray) -> list[np.ndarray]:
+    """What a function of rows alone gives for all rows."""
+    parts = [[out[:n] for out in _run(function, model, *a, *more.values())] for n, a in _blocks(height, *arrays)]
+    return [np.concatenate(blocks) for blocks in zip(*parts, strict=True)]
+
+
+def _of_rows(function: Callable, model: Model, rows: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+    """What a function gives for the true rows of a block: points as they are, logarithms in float64 and row by row.
+
+    So a sum over draws is over neighbours in memory, and the same however many rows there are.
+    """
+    z, log_w = _run(function, model, *arrays)
+    return [z[:, : len(rows)], np.ascontiguousarray(log_w[:, : len(rows)].T, dtype=np.float64)]
+
+
+def _with_noise(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Blocks of rows: their places, the rows filled up to one height, and noise that depends on each row alone."""
+    points = _sobol(n_draws, model.network.latent_dim)[:, None]
+    for start, (n, (block,)) in zip(
+        range(0, len(x), height := _height(model, n_draws)), _blocks(height, x), strict=True
+    ):
+        shifts = _row_shifts(block, model.network.latent_dim)
+        yield np.arange(start, start + n), block, np.asarray(normal_quantile((points + shifts) % np.float32(1)))
+
+
+def _blocks(height: int, *arrays: np.ndarray) -> Iterator[tuple[int, list[np.ndarray]]]:
     """Slices of one height, the last filled with zeros, each with its number of true rows."""
-    for start in range(0, len(array), height):
-        block = array[start : start + height]
-        n = len(block)
-        if n < height:
-            block = np.concatenate([block, np.zeros((height - n, *array.shape[1:]), array.dtype)])
-        yield n, block
+    for start in range(0, len(arrays[0]), height):
+        blocks = [array[start : start + height] for array in arrays]
+        yield len(blocks[0]), [_padded(block, height) for block in blocks]
 
 
-def _concatenated(blocks: list, axis: int = 0) -> np.ndarray:
-    return np.concatenate([np.asarray(block) for block in blocks], axis=axis)
+def _padded(block: np.ndarray, height: int) -> np.ndarray:
+    missing = height - len(block)
+    return np.concatenate([block, np.zeros((missing, *block.shape[1:]), block.dtype)]) if missing else block
 
 
 @lru_cache(maxsize=8)
@@ -138,8 +274,8 @@ def _row_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
     The points shifted by them (modulo 1) are as evenly spread, and their errors average
     out over rows: a Cranley-Patterson rotation (1976) with a hash for the randomness.
     """
-    words = (x + np.float32(0)).view(np.uint32).astype(np.uint64)  # + 0 makes one zero of two
-    hashes = (words * _odd_numbers(x.shape[1])).sum(axis=1, dtype=np.uint64)
+    x = np.where(np.isnan(x), np.float32(np.nan), x + np.float32(0))  # one hole, and one zero, of many
+    hashes = (x.view(np.uint32).astype(np.uint64) * _odd_numbers(x.shape[1])).sum(axis=1, dtype=np.uint64)
     hashes = hashes[:, None] + np.arange(1, latent_dim + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (_splitmix(hashes) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 

@@ -15,7 +15,6 @@ from keras import ops
 class Network:
     """The architecture. Its weights come in as the argument `w` of every method."""
 
-    n_cells: int
     latent_dim: int
     hidden: tuple[int, ...]
     activation: str
@@ -23,6 +22,7 @@ class Network:
     prior: Any
     posterior: Any
     objective: Any
+    holes: bool = False  # whether the encoder is told which cells are holes
 
     def init(self, rng: np.random.Generator) -> dict:
         """Random weights to start training from: NumPy arrays by part."""
@@ -34,9 +34,20 @@ class Network:
             "prior": self.prior.init(self.latent_dim, rng),
         }
 
+    def constants(self, x: np.ndarray, columns: list, varies: np.ndarray) -> dict:
+        """What is learned once from the encoded rows: NumPy arrays by part."""
+        complete = _without_holes(x)
+        cells = {"varies": varies.astype(np.float32), "filler": complete[0]}
+        return {"likelihood": self.likelihood.constants(complete, columns), "cells": cells}
+
+    @property
+    def n_cells(self) -> int:
+        return self.likelihood.n_cells
+
     @property
     def encoder_sizes(self) -> tuple[int, ...]:
-        return self.n_cells, *self.hidden, self.posterior.n_raw(self.latent_dim)
+        n_features = self.likelihood.n_features() + self.n_cells * self.holes
+        return n_features, *self.hidden, self.posterior.n_raw(self.latent_dim)
 
     @property
     def decoder_sizes(self) -> tuple[int, ...]:
@@ -44,28 +55,40 @@ class Network:
 
     def encode(self, w: dict, x: Any, drop: Callable) -> Any:
         """The raw numbers of q(z | x), (rows, posterior.n_raw)."""
-        return self._apply(w["encoder"], self.likelihood.features(w["likelihood"], x), drop)
+        seen = 1.0 - _holes(x)
+        features = self.likelihood.features(w["likelihood"], self._filled(w, x), seen)
+        if self.holes:
+            features = ops.concatenate([features, _holes(x)], axis=-1)
+        return self._apply(w["encoder"], features, drop)
 
     def decode(self, w: dict, z: Any, drop: Callable) -> Any:
         """The raw numbers of p(x | z), (..., likelihood.n_raw)."""
         raw = self._apply(w["decoder"], ops.reshape(z, (-1, self.latent_dim)), drop)
         return ops.reshape(raw, (*ops.shape(z)[:-1], self.decoder_sizes[-1]))
 
-    def terms(self, w: dict, x: Any, varies: Any, noise: Any, drop: Callable) -> tuple[Any, Any, Any]:
+    def log_likelihood(self, w: dict, x: Any, z: Any, drop: Callable) -> Any:
+        """log p(x | z) of the cells that are no holes, (draws, rows)."""
+        cells = self.likelihood.log_prob(w["likelihood"], self._filled(w, x), self.decode(w, z, drop))
+        return ops.sum(w["cells"]["varies"] * (1.0 - _holes(x)) * cells, axis=-1)
+
+    def terms(self, w: dict, x: Any, noise: Any, drop: Callable) -> tuple[Any, Any, Any]:
         """Log-likelihood and log q/p of each draw, (draws, rows), and the KL in closed form, (rows, d)."""
         raw = self.encode(w, x, drop)
         z, log_q = self.posterior.sample(w["posterior"], raw, noise)
-        cells = self.likelihood.log_prob(w["likelihood"], x, self.decode(w, z, drop))
-        log_lik = ops.sum(varies * cells, axis=-1)
         log_ratio = log_q - self.prior.log_prob(w["prior"], z)
-        return log_lik, log_ratio, self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
+        kl = self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
+        return self.log_likelihood(w, x, z, drop), log_ratio, kl
 
-    def losses(self, w: dict, x: Any, varies: Any, noise: Any, drop: Callable, beta: Any) -> tuple[Any, Any, Any]:
+    def losses(self, w: dict, x: Any, noise: Any, drop: Callable, beta: Any) -> tuple[Any, Any, Any]:
         """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
-        log_lik, log_ratio, kl = self.terms(w, x, varies, noise, drop)
+        log_lik, log_ratio, kl = self.terms(w, x, noise, drop)
         closed_form = self.objective.closed_form_kl and kl is not None
         kl = kl[None] if closed_form else log_ratio[..., None]
         return self.objective.loss(log_lik, kl, beta), ops.mean(log_lik, 0), ops.mean(ops.sum(kl, -1), 0)
+
+    def _filled(self, w: dict, x: Any) -> Any:
+        """Holes filled with a value inside the support: what is masked may not be NaN, nor its gradient."""
+        return ops.where(ops.isnan(x), w["cells"]["filler"], x)
 
     def _apply(self, layers: list, x: Any, drop: Callable) -> Any:
         activation = keras.activations.get(self.activation)
@@ -94,7 +117,9 @@ def _shapes(network: Network) -> tuple[dict, dict]:
     """Arrays without memory of their own, of the shapes of the weights and of the constants."""
     weights = network.init(np.random.default_rng(0))
     with np.errstate(all="ignore"):  # zeros may lie outside of the support; only shapes matter
-        constants = network.likelihood.constants(np.zeros((1, network.n_cells), np.float32))
+        constants = network.constants(
+            np.zeros((1, network.n_cells), np.float32), network.likelihood.some_columns(), np.ones(network.n_cells)
+        )
     return keras.tree.map_structure(_hollow, weights), keras.tree.map_structure(_hollow, constants)
 
 
@@ -108,7 +133,8 @@ def reader(network: Network, reshape: Callable = ops.reshape) -> Callable[[Any, 
 
     def read(weights: Any, constants: Any) -> dict:
         w, fixed = unpack(weights, like, reshape), unpack(constants, like_constants, reshape)
-        return {**w, "likelihood": {i: {**own, **fixed[i]} for i, own in w["likelihood"].items()}}
+        own = {i: {**arrays, **fixed["likelihood"][i]} for i, arrays in w["likelihood"].items()}
+        return {**w, "likelihood": own, "cells": fixed["cells"]}
 
     return read
 
@@ -129,6 +155,23 @@ def keras_model(layers: list, activation: str) -> keras.Sequential:
     model = keras.Sequential([keras.Input((layers[0][0].shape[0],), dtype="float32"), *dense])
     model.set_weights([array for layer in layers for array in layer])
     return model
+
+
+def _holes(x: Any) -> Any:
+    """1 where a cell is a hole, else 0."""
+    return ops.cast(ops.isnan(x), "float32")
+
+
+def _without_holes(x: np.ndarray) -> np.ndarray:
+    """Holes filled by the column's own values in turn, which leaves its distribution as it is; by 0 if it has none."""
+    holes = np.isnan(x)
+    if not holes.any():
+        return x
+    x = x.copy()
+    for column, hole in zip(x.T, holes.T, strict=True):
+        if hole.any():
+            column[hole] = 0.0 if hole.all() else np.resize(column[~hole], hole.sum())
+    return x
 
 
 def _random_layers(sizes: tuple[int, ...], rng: np.random.Generator) -> list:

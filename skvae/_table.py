@@ -1,141 +1,282 @@
-"""The user's table and the encoded cells, in both directions. The only room that knows pandas."""
+"""The user's table and the encoded cells, in both directions."""
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from numbers import Real
+from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import validate_data
 
-from skvae.likelihoods._base import Likelihood
+from skvae._columns import Feature, Levels, format_of, kind_of
+from skvae.likelihoods._base import Column, Likelihood, Size
 from skvae.likelihoods._mixed import Mixed
+from skvae.likelihoods._slots import padded
 
 FLOATS = (np.float64, np.float32)
 ROWS = 8192  # rows converted to float64 at once
-LARGEST = 1e15  # standard deviations from the mean: beyond it float32 would overflow when squared
+LARGEST = 1e15  # scaled numbers beyond it would overflow float32 when squared
 
 
-def as_numbers(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
-    """X as a float array, (rows, columns), checked as scikit-learn does and free of holes."""
-    _check_dtypes(X)
-    try:
-        values = validate_data(estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False)
-    except ValueError as error:
-        if "could not convert string to float" not in str(error):
-            raise
-        raise ValueError(
-            f"X holds text ({str(error).partition(': ')[2]}), but {type(estimator).__name__} expects numbers; "
-            "encode text columns first, for instance with sklearn.preprocessing.OrdinalEncoder."
-        ) from None
-    _check_finite(values, _names(X, values), type(estimator).__name__)
-    return values
+class Rows(NamedTuple):
+    """A table that has been checked: a frame, or an array of floats and the array that it was made from."""
+
+    names: tuple  # of the columns; their numbers in an array
+    frame: nw.DataFrame | None
+    values: np.ndarray | None
+    given: np.ndarray | None
+
+    @property
+    def n(self) -> int:
+        return len(self.values) if self.frame is None else len(self.frame)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 where every column is, else float64."""
+        if self.frame is None:
+            return self.values.dtype
+        return np.dtype(np.float32 if set(self.frame.schema.values()) == {nw.Float32} else np.float64)
+
+    def series(self, j: int) -> nw.Series:
+        """A column in its own dtype."""
+        if self.frame is not None:
+            return self.frame[:, j]
+        floats = self.given.dtype.kind == "f"  # pandas has no float16
+        return nw.from_native(pd.Series((self.values if floats else self.given)[:, j]), series_only=True)
+
+    def part(self, rows: slice) -> "Rows":
+        """Some of the rows."""
+        return Rows(self.names, *(None if table is None else table[rows] for table in self[1:]))
+
+
+class Encoded(NamedTuple):
+    """Cells that the network works on, and what turns their nats into nats in the units of X."""
+
+    x: np.ndarray  # (rows, cells) in float32, NaN in a hole
+    offset: np.ndarray  # (rows,) log |dx / dX|
+
+
+def checked(estimator: Any, X: Any, *, reset: bool) -> Rows:
+    """X as scikit-learn checks it; holes are welcome, infinities are not."""
+    frame, user = _frame(X), type(estimator).__name__
+    if frame is None:
+        values = _checked_array(estimator, X, reset)
+        given = np.asarray(X)
+        return Rows(tuple(range(values.shape[1])), None, values, given if given.dtype.kind in "biuf" else values)
+    _check_frame(frame, user, _plain(X.columns))
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return Rows(_plain(X.columns), frame, None, None)
 
 
 @dataclass(frozen=True)
 class Table:
     """What fit saw of the table: everything needed to encode rows and to restore them."""
 
-    names: tuple  # of the columns; their numbers where fit saw an array
-    template: Any  # the frame without its rows; None where fit saw an array
-    dtypes: tuple[np.dtype, ...]
-    low: tuple  # smallest and largest value of each column, in its own dtype
-    high: tuple
+    names: tuple
+    template: Any  # the frame without its rows, or the dtype of an array
+    features: tuple[Feature, ...]  # in the user's order
     likelihood: Mixed
     order: np.ndarray  # columns sorted into runs of equal likelihoods
-    center: np.ndarray  # X = center + scale * x, (columns,) in the user's order
-    scale: np.ndarray
-    varies: np.ndarray  # whether a column has more than one value, (columns,)
 
     @classmethod
-    def learn(cls, X: Any, values: np.ndarray, choose: Callable) -> "Table":
-        """Read the schema of X and the location and scale of its columns."""
-        columns = list(_columns(X, values))
-        dtypes = tuple(column.dtype for column in columns)
-        chosen = [choose(dtype) for dtype in dtypes]
+    def learn(cls, rows: Rows, choose: Callable) -> "Table":
+        """Read the schema of the rows, and the places, scales, grids and levels of their columns."""
+        columns = [rows.series(j) for j in range(len(rows.names))]
+        chosen = [choose(name, kind_of(column.dtype)) for name, column in zip(rows.names, columns, strict=True)]
+        formats = [_format(*column) for column in zip(rows.names, columns, chosen, strict=True)]
+        for name, column in zip(rows.names, columns, strict=True):
+            _check_range(name, column)
+        for part in _parts(rows.n):
+            _check_support(_numbers(rows.part(part), formats), rows.names, chosen, part.start)
+        features = tuple(Feature.learn(column, likelihood) for column, likelihood in zip(columns, chosen, strict=True))
         kinds = [likelihood for i, likelihood in enumerate(chosen) if likelihood not in chosen[:i]]
         block = np.array([kinds.index(likelihood) for likelihood in chosen])
-        low, high = tuple(column.min() for column in columns), tuple(column.max() for column in columns)
-        names, varies = _names(X, values), values.min(axis=0) < values.max(axis=0)
-        _check_range(values, names)
-        center, scale = _location_and_scale(values, varies & [likelihood.standardise for likelihood in chosen])
-        frame = _frame(X)
+        slots = np.bincount(block, [feature.column().n_slots for feature in features])
+        room = [padded(int(n)) if kind.has_slots else 0 for kind, n in zip(kinds, slots, strict=True)]
         return cls(
-            names=names,
-            template=None if frame is None else frame.head(0).to_native(),
-            dtypes=dtypes,
-            low=low,
-            high=high,
-            likelihood=Mixed(tuple(kinds), tuple(np.bincount(block).tolist())),
+            names=rows.names,
+            template=rows.given.dtype if rows.frame is None else rows.frame.head(0).to_native(),
+            features=features,
+            likelihood=Mixed(tuple(kinds), tuple(map(Size, np.bincount(block).tolist(), room))),
             order=np.argsort(block, kind="stable"),
-            center=center,
-            scale=scale,
-            varies=varies,
         )
 
     @property
-    def log_jacobian(self) -> float:
-        """log |dx / dX| of a row: what turns nats of encoded cells into nats in the units of X."""
-        return -float(np.log(self.scale[self.varies]).sum())
+    def varies(self) -> np.ndarray:
+        """Whether each column has more than one value, (columns,) in the user's order."""
+        return np.array([feature.varies for feature in self.features])
 
-    def has_schema_of(self, other: "Table") -> bool:
-        """Whether columns have the names, kinds and likelihoods of another table's, and vary where they did not."""
-        kinds = [[dtype.kind for dtype in table.dtypes] for table in (self, other)]
-        same = self.names == other.names and self.likelihoods() == other.likelihoods() and kinds[0] == kinds[1]
-        return same and not (self.varies & ~other.varies).any()
+    def columns(self) -> list[Column]:
+        """What each cell's likelihood is told of its column."""
+        return [self.features[j].column() for j in self.order]
 
     def likelihoods(self) -> list[Likelihood]:
         """The likelihood of each column, in the user's order."""
-        sorted_ = np.repeat(np.arange(len(self.likelihood.sizes)), self.likelihood.sizes)
-        return [self.likelihood.likelihoods[i] for i in sorted_[np.argsort(self.order)]]
+        return [feature.likelihood for feature in self.features]
 
-    def check_support(self, values: np.ndarray) -> None:
-        """Raise a ValueError where a value cannot have come from its column's likelihood."""
-        columns = zip(self.names, self.likelihoods(), values.T, strict=True)
-        wrong = [column for column in columns if not column[1].supports(column[2]).all()]
-        if wrong:
-            raise ValueError(_unsupported(wrong))
+    def has_schema_of(self, other: "Table") -> bool:
+        """Whether columns have the names, kinds and likelihoods of another table's, and vary where they did not."""
+        formats = [[feature.format.kind for feature in table.features] for table in (self, other)]
+        same = self.names == other.names and self.likelihoods() == other.likelihoods() and formats[0] == formats[1]
+        return same and not (self.varies & ~other.varies).any()
 
-    def encode(self, values: np.ndarray) -> np.ndarray:
-        """The cells that the network works on, (rows, columns) in float32."""
-        x = np.empty(values.shape, np.float32)
-        for rows in _slices(len(values)):
-            cells = (values[rows].astype(np.float64) - self.center) / self.scale
-            x[rows] = np.where(self.varies, cells.clip(-LARGEST, LARGEST), 0.0)[:, self.order]
-        return x
+    def encode(self, rows: Rows) -> Encoded:
+        """Cells of the rows; a ValueError where a value cannot have come from its column's likelihood."""
+        formats = [feature.format for feature in self.features]
+        center, scale = (np.array([getattr(f, name) for f in self.features]) for name in ("center", "scale"))
+        log_scale, varies = np.log(scale), self.varies
+        with_slots = [j for j, feature in enumerate(self.features) if feature.has_slots]
+        x, offset = np.empty((rows.n, len(self.names)), np.float32), np.empty(rows.n)
+        for part in _parts(rows.n):
+            numbers = _numbers(rows.part(part), formats)
+            _check_support(numbers, self.names, self.likelihoods(), part.start)
+            with np.errstate(over="ignore"):  # clipped
+                cells = ((numbers - center) / scale).clip(-LARGEST, LARGEST)
+            cells[:, ~varies] *= 0.0  # a hole stays a hole
+            log_slope = np.where(np.isnan(cells) | ~varies, 0.0, -log_scale)
+            for j in with_slots:
+                cells[:, j], log_slope[:, j] = self.features[j].place(numbers[:, j])
+            x[part], offset[part] = cells[:, self.order], log_slope.sum(axis=1)
+        return Encoded(x, offset)
 
-    def decode(self, x: np.ndarray, like: Any = None) -> Any:
-        """Cells back as a table like the one seen in fit; its pandas index is that of `like`, repeated as needed."""
+    def warn_of_unseen(self, rows: Rows) -> None:
+        """Say, once for all columns, which levels are not known and therefore treated as missing."""
+        found = []
+        for j, feature in enumerate(self.features):
+            if feature.has_slots and feature.likelihood.over_levels:
+                column = rows.series(j)
+                new = feature.format.read(column) < 0
+                found += [f"{column[int(np.argmax(new))]!r} in column {self.names[j]!r}"] if new.any() else []
+        if found:
+            warnings.warn(f"Levels that were not seen in fit are treated as missing: {', '.join(found)}.", stacklevel=4)
+
+    def decode(self, x: np.ndarray, *, points: bool = False, like: Any = None) -> Any:
+        """Cells, or the points of likelihoods, as a table like that of fit.
+
+        A pandas index is that of `like`, repeated as needed.
+        """
         values = np.empty(x.shape, np.float64)
         values[:, self.order] = x
-        values = self.center + self.scale * values
-        table = self._assembled([self._restored(values[:, j], j) for j in range(len(self.dtypes))])
-        if hasattr(table, "iloc") and hasattr(like, "iloc"):
-            table.index = like.index.take(np.arange(len(x)) % len(like))
-        return table
+        columns = [feature.restore(values[:, j], points=points) for j, feature in enumerate(self.features)]
+        return self._assembled(columns, len(x), like)
 
-    def _restored(self, values: np.ndarray, j: int) -> np.ndarray:
-        """A column in its own dtype, and within the range seen where that is not float."""
-        dtype, low, high = self.dtypes[j], self.low[j], self.high[j]
-        if not self.varies[j]:
-            return np.full(len(values), low, dtype)
-        if dtype.kind == "b":
-            return values >= 0.5
-        if dtype.kind == "f":
-            return values.astype(dtype)
-        whole = np.rint(values).clip(float(low), float(high))
-        with np.errstate(invalid="ignore"):  # float(high) may lie just beyond the dtype; replaced below
-            restored = whole.astype(dtype)
-        restored[whole <= float(low)] = low
-        restored[whole >= float(high)] = high
-        return restored
+    def observed(self, x: np.ndarray) -> np.ndarray:
+        """Which cells are no holes, (rows, columns) in the user's order."""
+        observed = np.empty(x.shape, bool)
+        observed[:, self.order] = ~np.isnan(x)
+        return observed
 
-    def _assembled(self, columns: list[np.ndarray]) -> Any:
-        if self.template is None:
-            return np.column_stack(columns)
-        if hasattr(self.template, "iloc"):
-            return _pandas(self.template, columns)
-        return type(self.template)(dict(zip(self.template.columns, columns, strict=True)), schema=self.template.schema)
+    def overlaid(self, drawn: Any, rows: Rows, kept: np.ndarray) -> Any:
+        """Drawn rows with the kept cells of other rows, in turn, bit for bit."""
+        if rows.frame is None:
+            turns = np.arange(len(drawn)) % len(kept)
+            return np.where(kept[turns], rows.values[turns], drawn).astype(drawn.dtype)
+        columns = nw.from_native(drawn, eager_only=True).iter_columns()
+        merged = [_overlaid(column, rows.series(j), kept[:, j]) for j, column in enumerate(columns)]
+        return self._assembled(merged, len(drawn), drawn)
+
+    def condition(self, given: Any) -> tuple[Any, np.ndarray]:
+        """Conditions as a table like that of fit, and which of its cells are given, (rows, columns)."""
+        cells = _cells(given)
+        unknown = [name for name in cells if name not in self.names]
+        if unknown:
+            raise ValueError(
+                f"given names column {unknown[0]!r}, but fit saw no such column; it saw {_listed(self.names)}."
+            )
+        n = len(next(iter(cells.values()), [None]))
+        values = [cells.get(name, [None] * n) for name in self.names]
+        for name, feature, column in zip(self.names, self.features, values, strict=True):
+            _check_given(name, feature, column)
+        columns = [feature.condition(column) for feature, column in zip(self.features, values, strict=True)]
+        return self._assembled(columns, n, given), ~np.array([pd.isna(np.array(v, object)) for v in values]).T
+
+    def _assembled(self, columns: list, n: int, like: Any) -> Any:
+        if isinstance(self.template, np.dtype):
+            return np.column_stack([np.asarray(column) for column in columns]).astype(self.template)
+        if not hasattr(self.template, "iloc"):
+            return nw.from_dict(dict(zip(self.names, columns, strict=True)), backend=_backend(columns[0])).to_native()
+        frame = pd.concat([pd.Series(column).reset_index(drop=True) for column in columns], axis=1)
+        frame.columns = self.template.columns
+        if hasattr(like, "iloc"):
+            frame.index = like.index.take(np.arange(n) % len(like))
+        return frame
+
+
+def _format(name: Any, column: nw.Series, likelihood: Likelihood) -> type | None:
+    """How the support check reads a column: not at all where it holds labels."""
+    textual = kind_of(column.dtype) in ("category", "ordered")
+    if textual and not likelihood.over_levels:
+        raise ValueError(
+            f"Column {name!r} holds labels (dtype {column.dtype}), but {type(likelihood).__name__} needs "
+            f"{likelihood.support}; leave it to likelihood='auto', or give {{{name!r}: 'categorical'}}."
+        )
+    return None if likelihood.over_levels else format_of(column.dtype, likelihood)
+
+
+def _numbers(rows: Rows, formats: list) -> np.ndarray:
+    """The numbers of all columns, (rows, columns): NaN in a hole, -1 for an unseen level."""
+    numbers = np.full((rows.n, len(formats)), np.nan) if rows.frame is not None else rows.values.astype(np.float64)
+    for j, format_ in enumerate(formats):
+        if format_ is not None and (rows.frame is not None or isinstance(format_, Levels)):
+            numbers[:, j] = format_.read(rows.series(j))
+    return numbers
+
+
+def _overlaid(drawn: nw.Series, given: nw.Series, kept: np.ndarray) -> Any:
+    """A drawn column with the observed cells of another, in turn; in the other's dtype where its values need that."""
+    if not kept.any():
+        return drawn.to_native()
+    turns = np.arange(len(drawn)) % len(given)
+    places = np.flatnonzero(kept[turns])
+    cells = given[turns[places]]
+    if cells.dtype != drawn.dtype:
+        same = cells.cast(drawn.dtype)
+        drawn, cells = (drawn, same) if (same == cells).all() else (drawn.cast(cells.dtype), cells)
+    return drawn.scatter(places, cells).to_native()
+
+
+def _cells(given: Any) -> dict:
+    """Lists of given values by column name."""
+    if isinstance(given, Mapping):
+        return {name: [value] for name, value in given.items()}
+    frame = _frame(given)
+    if frame is not None:
+        return {
+            name: column.to_list() for name, column in zip(_plain(given.columns), frame.iter_columns(), strict=True)
+        }
+    if np.ndim(given) == 2:
+        return {j: column.tolist() for j, column in enumerate(np.asarray(given).T)}
+    raise ValueError(
+        f"given has type {type(given).__name__}, but a dict of {{column: value}} or a table with holes is expected."
+    )
+
+
+def _check_given(name: Any, feature: Feature, values: list) -> None:
+    known, values = feature.levels(), [value for value in values if not pd.isna(value)]
+    if known is not None:
+        new = [value for value in values if value not in known]
+        if new:
+            raise ValueError(f"given has {new[0]!r} in column {name!r}, but fit saw only {_listed(known)} there.")
+    if feature.format.kind in ("integer", "float", "boolean"):
+        wrong = [value for value in values if not isinstance(value, (Real, np.bool_))]
+        if wrong:
+            raise ValueError(f"given has {wrong[0]!r} in column {name!r}, but that column holds numbers.")
+    if feature.format.kind == "integer":
+        broken = [value for value in values if value != int(value)]
+        if broken:
+            raise ValueError(f"given has {broken[0]!r} in column {name!r}, but that column holds whole numbers.")
+
+
+def _listed(values: Any) -> str:
+    values = list(values)
+    return ", ".join(map(repr, values[:10])) + (", ..." if len(values) > 10 else "")
+
+
+def _backend(column: Any) -> Any:
+    return nw.from_native(column, series_only=True).implementation
 
 
 def _frame(X: Any) -> nw.DataFrame | None:
@@ -148,96 +289,90 @@ def _frame(X: Any) -> nw.DataFrame | None:
     return frame if isinstance(frame, nw.DataFrame) else None
 
 
-def _pandas(template: Any, columns: list[np.ndarray]) -> Any:
-    import pandas as pd
-
-    series = [pd.Series(values).astype(dtype) for values, dtype in zip(columns, template.dtypes, strict=True)]
-    frame = pd.DataFrame(dict(enumerate(series)))
-    frame.columns = template.columns
-    return frame
-
-
-def _columns(X: Any, values: np.ndarray) -> Iterator[np.ndarray]:
-    """Each column in the dtype the user gave it; as float where that was an object."""
-    frame = _frame(X)
-    given = np.asarray(X).T if frame is None else (column.to_numpy() for column in frame.iter_columns())
-    for column, numbers in zip(given, values.T, strict=True):
-        yield column if column.dtype.kind in "biuf" else numbers
-
-
-def _names(X: Any, values: np.ndarray) -> tuple:
-    """The columns' names; their numbers in an array."""
-    return tuple(X.columns) if _frame(X) is not None else tuple(range(values.shape[1]))
-
-
-def _check_dtypes(X: Any) -> None:
-    frame = _frame(X)
-    for name, dtype in {} if frame is None else frame.schema.items():
-        if not (dtype.is_numeric() or dtype in (nw.Boolean, nw.Object)):
-            raise ValueError(
-                f"Column {name!r} has dtype {dtype}, but numbers or booleans are expected; turn it into numbers first "
-                "(text, for instance, with sklearn.preprocessing.OrdinalEncoder), or drop it."
-            )
-
-
-def _check_finite(values: np.ndarray, names: tuple, user: str) -> None:
+def _checked_array(estimator: Any, X: Any, reset: bool) -> np.ndarray:
+    try:
+        values = validate_data(estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False)
+    except ValueError as error:
+        if "could not convert string to float" not in str(error):
+            raise
+        raise ValueError(
+            f"X is an array that holds text ({str(error).partition(': ')[2]}), but arrays need numbers; give a "
+            "DataFrame, whose columns may hold text."
+        ) from None
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum(dtype=np.float64)):  # as scikit-learn does: one pass, no mask
-            return
-    bad = np.argwhere(~np.isfinite(values))
-    if not len(bad):
+        total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
+    if not np.isfinite(total):
+        for j, column in enumerate(values.T):
+            _check_finite(column, j)
+    return values
+
+
+def _plain(columns: Any) -> tuple:
+    """Column names as Python has them: 2020, not np.int64(2020)."""
+    return tuple(columns.tolist() if hasattr(columns, "tolist") else columns)
+
+
+def _check_frame(frame: nw.DataFrame, user: str, names: tuple) -> None:
+    n, d = frame.shape
+    for found, what in ((n, "sample"), (d, "feature")):
+        if not found:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={frame.shape}) while a minimum of 1 is required by {user}."
+            )
+    for name, column in zip(names, frame.iter_columns(), strict=True):
+        kind = kind_of(column.dtype)
+        if kind is None:
+            raise ValueError(
+                f"Column {name!r} has dtype {column.dtype}, but numbers, booleans, text, categories or "
+                "datetimes are expected; turn it into one of them, or drop it."
+            )
+        if kind == "float":
+            _check_finite(column.cast(nw.Float64).to_numpy(), name)
+
+
+def _check_finite(values: np.ndarray, name: Any) -> None:
+    if np.isinf(values).any():
+        row = int(np.argmax(np.isinf(values)))
+        raise ValueError(
+            f"Input X contains infinity in column {name!r} (row {row}), but finite numbers are expected: replace it or "
+            "drop that row."
+        )
+
+
+def _check_range(name: Any, column: nw.Series) -> None:
+    if kind_of(column.dtype) != "float":
         return
-    row, column = bad[0]
-    if np.isnan(values[row, column]):
-        raise ValueError(
-            f"Input X contains NaN in column {names[column]!r} (row {row}); {user} expects complete rows: fill the "
-            "holes first, for instance with sklearn.impute.SimpleImputer, or drop those rows."
-        )
-    raise ValueError(
-        f"Input X contains infinity in column {names[column]!r} (row {row}), but finite numbers are expected: "
-        "replace it or drop that row."
-    )
-
-
-def _check_range(values: np.ndarray, names: tuple) -> None:
-    low, high = values.min(axis=0).astype(np.float64), values.max(axis=0).astype(np.float64)
+    values = column.cast(nw.Float64).to_numpy()
+    low, high = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
     with np.errstate(over="ignore"):
-        wide = ~np.isfinite(high - low)
-    if wide.any():
-        j = int(np.argmax(wide))
+        wide = high > low and not np.isfinite(high - low)
+    if wide:
         raise ValueError(
-            f"Column {names[j]!r} ranges from {low[j]:.3g} to {high[j]:.3g}, which float64 cannot subtract; divide it."
+            f"Column {name!r} ranges from {low:.3g} to {high:.3g}, which float64 cannot subtract; divide it."
         )
 
 
-def _unsupported(wrong: list[tuple[Any, Likelihood, np.ndarray]]) -> str:
+def _check_support(numbers: np.ndarray, names: tuple, likelihoods: list, first: int) -> None:
+    """Raise a ValueError where a number cannot have come from its column's likelihood."""
+    wrong = []
+    for name, likelihood, column in zip(names, likelihoods, numbers.T, strict=True):
+        bad = ~np.isnan(column) & ~likelihood.supports(column)
+        if not likelihood.over_levels and bad.any():
+            row = int(np.argmin(np.where(bad, column, np.inf)))
+            wrong.append((name, likelihood, first + row, column[row]))
+    if wrong:
+        raise ValueError(_unsupported(wrong))
+
+
+def _unsupported(wrong: list[tuple]) -> str:
     """What is wrong with the smallest bad value of a column: of the first one with a negative value, if any."""
-    cells = []
-    for name, likelihood, column in wrong:
-        row = int(np.argmin(np.where(likelihood.supports(column), np.inf, column)))
-        cells.append(
-            (not (likelihood.positive_only and column[row] < 0), len(cells), name, likelihood, row, column[row])
-        )
-    acceptable_sign, _, name, likelihood, row, value = min(cells, key=lambda cell: cell[:2])
-    return ("" if acceptable_sign else "Negative values in data: ") + (
+    negative = [cell for cell in wrong if cell[1].positive_only and cell[3] < 0]
+    name, likelihood, row, value = (negative or wrong)[0]
+    return ("Negative values in data: " if negative else "") + (
         f"{type(likelihood).__name__} needs {likelihood.support}, but column {name!r} has {value:.6g} (row {row}). "
         "Choose another likelihood, such as likelihood='gaussian', or transform that column."
     )
 
 
-def _location_and_scale(values: np.ndarray, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of the columns to be scaled, safe for any magnitude; 0 and 1 for the others."""
-    low = values.min(axis=0).astype(np.float64)
-    width = np.where(scaled, values.max(axis=0) - low, 1.0)
-    mean, square = np.zeros(len(low)), np.zeros(len(low))
-    for rows in _slices(len(values)):
-        mean += ((values[rows] - low) / width).sum(axis=0)
-    mean /= len(values)
-    for rows in _slices(len(values)):
-        square += (((values[rows] - low) / width - mean) ** 2).sum(axis=0)
-    deviation = np.sqrt(square / len(values))
-    return np.where(scaled, low + width * mean, 0.0), np.where(scaled, width * deviation, 1.0)
-
-
-def _slices(n: int) -> Iterator[slice]:
+def _parts(n: int) -> Iterator[slice]:
     return (slice(start, start + ROWS) for start in range(0, n, ROWS))

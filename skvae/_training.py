@@ -32,6 +32,15 @@ class State(NamedTuple):
         return cls(weights, np.zeros_like(weights), np.zeros_like(weights), np.int32(0))
 
 
+class Rates(NamedTuple):
+    """What may differ from epoch to epoch."""
+
+    dropout: Any
+    hide: Any
+    learning_rate: Any
+    beta: Any
+
+
 class Program(NamedTuple):
     """The compiled functions of one architecture."""
 
@@ -40,31 +49,33 @@ class Program(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def compiled(network: Network, n_draws: int, dropout: bool, xla: bool) -> Program:
+def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: bool) -> Program:
     """The program of an architecture; later fits of the same one reuse it without tracing."""
     read = reader(network)
 
-    def mean_losses(vector, constants, varies, x, noise, keep, rate, beta):
-        drop = _dropout(keep, rate) if dropout else no_dropout
-        losses = network.losses(read(vector, constants), x, varies, noise, drop, beta)
+    def mean_losses(vector, constants, x, noise, keep, rates):
+        drop = _dropout(keep, rates.dropout) if dropout else no_dropout
+        losses = network.losses(read(vector, constants), x, noise, drop, rates.beta)
         return tf.stack([tf.reduce_mean(loss) for loss in losses])
 
     @tf.function(jit_compile=xla, autograph=False)
-    def chunk(state, constants, varies, x, noise, keep, n_steps, rate, learning_rate, beta):
+    def chunk(state, constants, x, noise, keep, n_steps, rates):
+        rates = Rates(*rates)
+
         def step(i, state, sums):
             with tf.GradientTape() as tape:
                 tape.watch(state.weights)
-                means = mean_losses(state.weights, constants, varies, x[i], noise[i], [k[i] for k in keep], rate, beta)
+                means = mean_losses(state.weights, constants, x[i], noise[i], [k[i] for k in keep], rates)
                 loss = means[0]
             gradient = _clipped(tape.gradient(loss, state.weights), CLIP * network.n_cells**0.5)
-            return i + 1, _adam(state, gradient, learning_rate), sums + means
+            return i + 1, _adam(state, gradient, rates.learning_rate), sums + means
 
         start = (tf.constant(0), State(*state), tf.zeros(3))
         return tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)[1:]
 
     vector, scalar = tf.TensorSpec([None]), tf.TensorSpec([])
     state_spec = State(vector, vector, vector, tf.TensorSpec([], tf.int32))
-    data_spec = (vector, tf.TensorSpec([network.n_cells]), tf.TensorSpec([None, network.n_cells]))
+    data_spec = vector, tf.TensorSpec([None, network.n_cells])
     seed_spec = tf.TensorSpec([2], tf.int32)
 
     @tf.function(
@@ -75,21 +86,20 @@ def compiled(network: Network, n_draws: int, dropout: bool, xla: bool) -> Progra
             tf.TensorSpec([None] * 3, tf.int32),
             tf.TensorSpec([], tf.int32),
             seed_spec,
-            scalar,
-            scalar,
-            scalar,
+            Rates(scalar, scalar, scalar, scalar),
         ],
     )
-    def epoch(state, constants, varies, rows, order, n_steps, seed, rate, learning_rate, beta):
+    def epoch(state, constants, rows, order, n_steps, seed, rates):
         chunks, length, batch = tf.unstack(tf.shape(order))
 
         def run(c, state, sums):
-            seeds = tf.random.split(tf.random.fold_in(seed, c), 1 + 2 * len(network.hidden))
+            seeds = tf.random.split(tf.random.fold_in(seed, c), 3 + 2 * len(network.hidden))
             noise = tf.random.stateless_normal((length, n_draws, batch, network.latent_dim), seeds[0])
-            keep = _random_bits(network.hidden, length, batch, n_draws, seeds[1:]) if dropout else []
+            keep = _random_bits(network.hidden, length, batch, n_draws, seeds[3:]) if dropout else []
             left = tf.minimum(length, n_steps - c * length)
             x = tf.gather(rows, order[c])
-            state, more = chunk(state, constants, varies, x, noise, keep, left, rate, learning_rate, beta)
+            x = _hidden(x, rates.hide, seeds[1:3]) if hide else x
+            state, more = chunk(state, constants, x, noise, keep, left, rates)
             return c + 1, State(*state), sums + more
 
         start = (tf.constant(0), State(*state), tf.zeros(3))
@@ -97,11 +107,19 @@ def compiled(network: Network, n_draws: int, dropout: bool, xla: bool) -> Progra
         return state, sums / tf.cast(n_steps, tf.float32)
 
     @tf.function(autograph=False, input_signature=[vector, *data_spec, tf.TensorSpec([], tf.int32), seed_spec, scalar])
-    def losses(vector, constants, varies, x, draws, seed, beta):
+    def losses(vector, constants, x, draws, seed, beta):
         noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
-        return network.losses(read(vector, constants), x, varies, noise, no_dropout, beta)[0]
+        return network.losses(read(vector, constants), x, noise, no_dropout, beta)[0]
 
     return Program(epoch.get_concrete_function(), losses.get_concrete_function())
+
+
+def _hidden(x: Any, share: Any, seeds: Any) -> Any:
+    """Rows with cells turned into holes at random; the share varies from row to row, around its mean."""
+    rates = share + tf.minimum(share, 1.0 - share) * tf.random.stateless_uniform(
+        (*tf.unstack(tf.shape(x)[:-1]), 1), seeds[0], -1.0, 1.0
+    )
+    return tf.where(tf.random.stateless_uniform(tf.shape(x), seeds[1]) < rates, np.float32(np.nan), x)
 
 
 def _dropout(keep: list, rate: Any) -> Callable:
@@ -141,8 +159,7 @@ def _adam(state: State, gradient: Any, learning_rate: Any) -> State:
 class Data(NamedTuple):
     """What training reads."""
 
-    constants: np.ndarray  # what the likelihood learned from the table once
-    varies: np.ndarray  # 1 for a cell with a likelihood term, 0 for one of a constant column
+    constants: np.ndarray  # what was learned from the table once
     rows: np.ndarray
     validation: np.ndarray | None
 
@@ -156,6 +173,7 @@ def train(
     n_draws: int,
     batch_size: int,
     dropout: float,
+    hide: float,
     learning_rate: float,
     betas: np.ndarray,
     n_iter_no_change: int | None,
@@ -170,7 +188,7 @@ def train(
     """
     n_steps = -(-len(data.rows) // batch_size)
     length = _chunk_length(network, n_steps, batch_size, n_draws)
-    program = compiled(network, n_draws, dropout > 0, len(betas) * n_steps >= XLA_STEPS)
+    program = compiled(network, n_draws, dropout > 0, hide > 0, len(betas) * n_steps >= XLA_STEPS)
     validate = _validator(program, data, rng, betas[-1])
     data = data._replace(rows=tf.constant(data.rows))
     pace = Pace(len(betas))
@@ -178,7 +196,7 @@ def train(
     curves = np.empty((0, 5))
     while len(curves) < pace.end:
         epoch = len(curves)
-        rates = dropout, learning_rate * pace.rate(epoch), betas[epoch]
+        rates = Rates(dropout, hide, learning_rate * pace.rate(epoch), betas[epoch])
         try:
             state, means = _run_epoch(program, state, data, rng, batch_size, length, rates)
             losses = validate(state, means)
@@ -258,7 +276,7 @@ def _validator(program: Program, data: Data, rng: np.random.Generator, beta: flo
 
     def validate(state: State, means: np.ndarray) -> np.ndarray:
         blocks = [
-            program.losses(state.weights, data.constants, data.varies, rows[i : i + height], draws, seed, beta)
+            program.losses(state.weights, data.constants, rows[i : i + height], draws, seed, beta)
             for i, seed in zip(starts, seeds, strict=True)
         ]
         return np.concatenate([block.numpy() for block in blocks]).astype(np.float64)
@@ -274,13 +292,13 @@ def _chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int)
 
 
 def _run_epoch(
-    program: Program, state: State, data: Data, rng: np.random.Generator, batch_size: int, length: int, rates: tuple
+    program: Program, state: State, data: Data, rng: np.random.Generator, batch_size: int, length: int, rates: Rates
 ) -> tuple[State, np.ndarray]:
     """One pass over the shuffled rows: the new state, and the mean loss, log-likelihood and KL."""
     n_steps = -(-len(data.rows) // batch_size)
     shape = -(-n_steps // length), length, batch_size
     order = np.resize(rng.permutation(len(data.rows)).astype(np.int32), shape)
-    state, means = program.epoch(state, *data[:3], order, n_steps, _seeds(rng, 1)[0], *rates)
+    state, means = program.epoch(state, *data[:2], order, n_steps, _seeds(rng, 1)[0], rates)
     return state, means.numpy().astype(np.float64)
 
 

@@ -15,17 +15,21 @@ FILES = sorted(ROOT.rglob("*.py"))
 # Who may import whom inside the package; components are the rooms of pluggable parts.
 COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives"}
 MAY_IMPORT = {
-    "__init__": {"_estimator", *COMPONENTS},
-    "_estimator": {"_table", "_training", "_inference", "_network", "_component", *COMPONENTS},
-    "_table": {"likelihoods"},
+    "__init__": {"_estimator", "_imputer", "_outliers", *COMPONENTS},
+    "_imputer": {"_estimator"},
+    "_outliers": {"_estimator", "_imputer"},
+    "_estimator": {"_table", "_training", "_inference", "_conditioning", "_network", "_component", *COMPONENTS},
+    "_table": {"_columns", "likelihoods"},
+    "_columns": {"likelihoods"},
     "_training": {"_network"},
+    "_conditioning": {"_inference"},
     "_inference": {"_network", "_math"},
     "_network": set(),
     "_component": set(),
     "_math": set(),
     **{room: {room, "_component", "_math"} for room in COMPONENTS},
 }
-HEAVY = {"tensorflow": {"_training", "_inference", "_math"}, "pandas": {"_table"}, "matplotlib": set()}
+HEAVY = {"tensorflow": {"_training", "_inference", "_math"}, "pandas": {"_table", "_columns"}, "matplotlib": set()}
 
 
 def room_of(path):

@@ -12,7 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skvae import VAETransformer, likelihoods, objectives, posteriors, priors
 from skvae._network import Network, no_dropout, pack, reader, unpack
+from skvae._table import checked
 from skvae.likelihoods import Gaussian
+from skvae.likelihoods._base import Size
 from skvae.likelihoods._mixed import Mixed
 
 TABLES = {"iris": load_iris().data, "wine": load_wine().data, "cancer": load_breast_cancer().data}
@@ -77,10 +79,11 @@ def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
     X = TABLES["iris"]
     vae = linear(0, Gaussian(scale="shared"), X)
     w = reader(vae._model.network, np.reshape)(vae._model.weights, vae._model.constants)
+    x, offset = vae._table.encode(checked(vae, X, reset=False))
     (kernel, bias), own = w["decoder"][0], w["likelihood"]["0"]
     scale = np.exp(10 * np.tanh(own["log_scale"].astype(float) / 10)) + 1e-3
     covariance = kernel.T @ kernel + scale**2 * np.eye(X.shape[1])
-    exact = stats.multivariate_normal(bias, covariance).logpdf(vae._table.encode(X)) + vae._table.log_jacobian
+    exact = stats.multivariate_normal(bias, covariance).logpdf(x) + offset
     for n_draws in (1, 8, 128, 1000):
         excess = vae.score_samples(X, n_draws) - exact
         error = excess.std() / len(X) ** 0.5
@@ -89,8 +92,13 @@ def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
 
 
 def network(**parts):
-    likelihood = Mixed((likelihoods.Gaussian(), likelihoods.Bernoulli()), (3, 2))
-    return Network(5, 2, (7, 4), "relu", likelihood, priors.Normal(), posteriors.Gaussian(), objectives.ELBO(), **parts)
+    likelihood = Mixed((likelihoods.Gaussian(), likelihoods.Bernoulli()), (Size(3), Size(2)))
+    return Network(2, (7, 4), "relu", likelihood, priors.Normal(), posteriors.Gaussian(), objectives.ELBO(), **parts)
+
+
+def w_of(net, x, varies=(1, 1, 1, 1, 1)):
+    constants = net.constants(x, net.likelihood.some_columns(), np.array(varies))
+    return reader(net)(pack(net.init(np.random.default_rng(0))), pack(constants))
 
 
 def test_packed_weights_come_back_in_their_shapes():
@@ -112,12 +120,12 @@ def test_terms_are_the_sums_that_make_the_elbo():
     net = network()
     rng = np.random.default_rng(0)
     x = np.column_stack([rng.normal(size=(6, 3)), rng.random((6, 2)) < 0.5]).astype(np.float32)
-    w = reader(net)(pack(net.init(rng)), pack(net.likelihood.constants(x)))
     noise = rng.normal(size=(4, 6, 2)).astype(np.float32)
-    log_lik, log_ratio, kl = net.terms(w, x, np.ones(5, np.float32), noise, no_dropout)
+    log_lik, log_ratio, kl = net.terms(w_of(net, x), x, noise, no_dropout)
     assert (log_lik.shape, log_ratio.shape, kl.shape) == ((4, 6), (4, 6), (6, 2))
-    gaussian_only = net.terms(w, x, np.array([1, 1, 1, 0, 0], np.float32), noise, no_dropout)[0]
-    bernoulli_only = net.terms(w, x, np.array([0, 0, 0, 1, 1], np.float32), noise, no_dropout)[0]
+    gaussian_only, bernoulli_only = (
+        net.terms(w_of(net, x, varies=varies), x, noise, no_dropout)[0] for varies in ([1, 1, 1, 0, 0], [0, 0, 0, 1, 1])
+    )
     np.testing.assert_allclose(gaussian_only + bernoulli_only, log_lik, rtol=1e-5)
 
 

@@ -67,9 +67,17 @@ def test_auto_looks_at_dtypes_and_never_at_values():
     bits = RNG.random((50, 2)) < 0.5
     assert repr(short().fit(bits).likelihood_) == "Bernoulli()"
     assert repr(short().fit(bits.astype(float)).likelihood_) == "Gaussian()"
-    assert repr(short().fit(bits.astype(int)).likelihood_) == "Gaussian()"
-    mixed = short().fit(FRAME).likelihood_
-    assert {name for name, likelihood in mixed.items() if repr(likelihood) == "Bernoulli()"} == {"flag"}
+    assert repr(short().fit(bits.astype(int)).likelihood_) == "Histogram()"
+    mixed = {name: repr(likelihood) for name, likelihood in short().fit(FRAME).likelihood_.items()}
+    assert mixed == {
+        "float": "Gaussian()",
+        "single": "Gaussian()",
+        "whole": "Histogram()",
+        "byte": "Histogram()",
+        "flag": "Bernoulli()",
+        "nullable": "Histogram()",
+        "same": "Histogram()",
+    }
 
 
 def test_whole_numbers_at_the_edge_of_their_dtype_come_back_exactly():
@@ -130,22 +138,29 @@ def bad(X, row, column, value):
 
 
 GOOD = RNG.random((30, 3))
+CITIES = pd.DataFrame({"x": [1.0, 2], "city": ["Rome", "Oslo"]})
 
 
 @pytest.mark.parametrize(
     ("X", "parameters", "message"),
     [
-        (bad(GOOD, 4, 1, np.nan), {}, r"Input X contains NaN in column 1 \(row 4\).*SimpleImputer"),
         (bad(GOOD, 5, 2, np.inf), {}, r"Input X contains infinity in column 2 \(row 5\).*replace it or drop that row"),
-        (pd.DataFrame(bad(GOOD, 4, 1, np.nan), columns=["a", "b", "c"]), {}, r"NaN in column 'b' \(row 4\)"),
+        (pd.DataFrame(bad(GOOD, 4, 1, np.inf), columns=["a", "b", "c"]), {}, r"infinity in column 'b' \(row 4\)"),
         (GOOD.astype(complex), {}, "Complex data not supported"),
         (np.empty((0, 3)), {}, "Found array with 0 sample"),
         (np.empty((3, 0)), {}, "0 feature"),
         (GOOD[0], {}, "Expected 2D array, got 1D array"),
-        (np.array([["a", "b"]] * 5), {}, "X holds text.*expects numbers.*OrdinalEncoder"),
-        (pd.DataFrame({"x": [1.0, 2], "city": ["Rome", "Oslo"]}), {}, "Column 'city' has dtype .*OrdinalEncoder"),
-        (pl.DataFrame({"x": [1.0, 2], "city": ["Rome", "Oslo"]}), {}, "Column 'city' has dtype String"),
-        (pd.DataFrame({"when": pd.to_datetime(["2020", "2021"])}), {}, "Column 'when' has dtype Datetime"),
+        (np.array([["a", "b"]] * 5), {}, "X is an array that holds text.*arrays need numbers; give a DataFrame"),
+        (CITIES, {"likelihood": "gaussian"}, r"Column 'city' holds labels \(dtype String\), but Gaussian needs real"),
+        (pl.from_pandas(CITIES), {"likelihood": "gaussian"}, "Column 'city' holds labels.*'categorical'"),
+        (
+            CITIES,
+            {"likelihood": {"town": "categorical"}},
+            "likelihood names column 'town'.*its columns are 'x', 'city'",
+        ),
+        (CITIES.assign(x=pd.to_timedelta([1, 2])), {}, "Column 'x' has dtype Duration.*turn it into one of them"),
+        (CITIES.head(0), {}, r"Found array with 0 sample\(s\) \(shape=\(0, 2\)\)"),
+        (pd.DataFrame(index=[0, 1]), {}, r"0 feature\(s\)"),
         (bad(GOOD, 7, 0, 3.7), {"likelihood": "bernoulli"}, r"numbers between 0 and 1, but column 0 has 3.7 \(row 7\)"),
         (bad(GOOD, 7, 0, -1), {"likelihood": "bernoulli"}, r"^Negative values in data.*column 0 has -1 \(row 7\)"),
         (
@@ -162,8 +177,8 @@ def test_bad_tables_get_one_clear_sentence(X, parameters, message):
 
 
 def test_columns_are_named_in_messages_as_the_frame_names_them():
-    with pytest.raises(ValueError, match=r"NaN in column 2021 \(row 4\)"):
-        short().fit(pd.DataFrame(bad(GOOD, 4, 1, np.nan), columns=[2020, 2021, 2022]))
+    with pytest.raises(ValueError, match=r"infinity in column 2021 \(row 4\)"):
+        short().fit(pd.DataFrame(bad(GOOD, 4, 1, np.inf), columns=[2020, 2021, 2022]))
     with pytest.raises(ValueError, match="several columns named 'a'.*rename them"):
         short().fit(pd.DataFrame(GOOD, columns=["a", "b", "a"]))
 

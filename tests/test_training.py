@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from skvae import VAETransformer, _inference, _training, likelihoods, objectives, posteriors, priors
 from skvae._network import Network, pack
-from skvae._training import Pace, State, Watch
+from skvae._table import checked
+from skvae._training import Pace, Rates, State, Watch
+from skvae.likelihoods._base import Size
 from skvae.likelihoods._mixed import Mixed
 
 RNG = np.random.default_rng(0)
@@ -42,9 +44,13 @@ def test_xla_meets_few_chunk_lengths(n_steps):
     assert length < 2 * n_steps
 
 
+def network_of(n_cells, units):
+    likelihood = Mixed((likelihoods.Gaussian(),), (Size(n_cells),))
+    return Network(2, (units,), "relu", likelihood, priors.Normal(), posteriors.Gaussian(), objectives.ELBO())
+
+
 def test_chunks_of_wide_tables_stay_small():
-    parts = (likelihoods.Gaussian(),), (5000,)
-    network = Network(5000, 2, (512,), "relu", Mixed(*parts), priors.Normal(), posteriors.Gaussian(), objectives.ELBO())
+    network = network_of(5000, 512)
     assert _training._chunk_length(network, 1000, batch_size=128, n_draws=50) * 128 * (5000 + 51 * 512) < 2**24
     assert _training._chunk_length(network, 1000, batch_size=10**6, n_draws=50) == 1
 
@@ -71,16 +77,17 @@ print((resident() - before) / 2**20)
 
 
 def test_xla_and_plain_programs_take_the_same_steps():
-    parts = (likelihoods.Gaussian(),), (5,)
-    network = Network(5, 2, (16,), "relu", Mixed(*parts), priors.Normal(), posteriors.Gaussian(), objectives.ELBO())
+    network = network_of(5, 16)
     weights = pack(network.init(np.random.default_rng(0)))
     order = RNG.integers(0, 300, (2, 3, 32)).astype(np.int32)
     states = []
     for xla in (False, True):
-        epoch = _training.compiled(network, 2, True, xla).epoch
+        epoch = _training.compiled(network, 2, True, True, xla).epoch
         rows = X.astype(np.float32)
-        fixed = np.zeros(0, np.float32), np.ones(5, np.float32), rows, order, 5, np.array([1, 2], np.int32)
-        state, _ = epoch(State.start(weights), *fixed, 0.2, 0.01, 1.0)
+        constants = pack(network.constants(rows, network.likelihood.some_columns(), np.ones(5)))
+        state, _ = epoch(
+            State.start(weights), constants, rows, order, 5, np.array([1, 2], np.int32), Rates(0.2, 0.3, 0.01, 1.0)
+        )
         assert int(state.step) == 5
         states.append(state)
     for plain, fused in zip(*states, strict=True):
@@ -154,8 +161,9 @@ def test_early_stopping_restores_the_best_weights():
     losses = vae.history_["validation_loss"]
     assert len(losses) == vae.n_iter_ < 200
     held_out = noise[np.random.default_rng(0).permutation(150)[:15]]
-    bound, kl = _inference.lower_bound(vae._model, vae._table.encode(held_out), n_draws=128)
-    restored = 0.1 * kl.sum() - (bound + kl.sum()) - vae._table.log_jacobian
+    x, offset = vae._table.encode(checked(vae, held_out, reset=False))
+    bound, kl = _inference.lower_bound(vae._model, x, n_draws=128)
+    restored = 0.1 * kl.sum() - (bound + kl.sum()) - offset.mean()
     assert losses[50:].min() + 1 < losses[-1]
     assert restored == pytest.approx(losses[50:].min(), abs=0.2)
 

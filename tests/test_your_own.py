@@ -25,14 +25,14 @@ class LogNormal(Likelihood):
     def supports(self, X):
         return X > 0
 
-    def init(self, n_cells):
-        return {"log_scale": np.zeros(n_cells, np.float32)}
+    def init(self, size):
+        return {"log_scale": np.zeros(size.cells, np.float32)}
 
-    def constants(self, x):
+    def constants(self, x, columns):
         return {"location": np.log(x).mean(axis=0), "spread": np.log(x).std(axis=0) + np.float32(self.floor)}
 
-    def features(self, w, x):
-        return (ops.log(x) - w["location"]) / w["spread"]
+    def features(self, w, x, seen):
+        return seen * (ops.log(x) - w["location"]) / w["spread"]
 
     def log_prob(self, w, x, raw):
         scale = w["spread"] * ops.exp(w["log_scale"])

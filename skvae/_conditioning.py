@@ -1,0 +1,115 @@
+"""Latent points given some cells of a row: importance resampling in the latent space.
+
+Draws come from a mixture of the prior and of normals fitted around several starts, so that
+conditions that the encoder never met, with several explanations, are met too. As in
+population Monte Carlo (Cappe et al. 2008), the mixture follows the weights of its draws.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+from skvae import _inference
+from skvae._inference import Model
+
+SCREEN = 4096  # draws from the prior among which normals look for their start
+STARTS = 8
+BATCH = 4096  # draws between two looks at their effective number
+ROUNDS = 4  # of adapting the mixture
+MOST = 2**18  # draws for one row at most
+FEWEST = 256  # effective draws at least
+PER_ROW = 4  # effective draws for each row asked for
+DEFENCE = 0.05  # smallest weight of the prior in the mixture: no weight is beyond its inverse
+
+
+class Mixture(NamedTuple):
+    """The prior and normals with full covariance, to propose latent points from."""
+
+    log_share: np.ndarray  # (1 + k,), of the prior first
+    mean: np.ndarray  # (k, d)
+    factor: np.ndarray  # (k, d, d), lower Cholesky factors of the covariances
+
+
+def latents_given(model: Model, x: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, float, int]:
+    """n points z from p(z | x) of one row x, (1, cells); the effective number of the draws behind them, and theirs."""
+    mixture = _adapted(model, x, _start(model, x, rng), rng)
+    enough, z, log_w = max(FEWEST, PER_ROW * n), [], []
+    while not z or (_effective_size(np.concatenate(log_w)) < enough and len(z) * BATCH < MOST):
+        draws = _draw(model, mixture, BATCH * max(1, len(z)), rng)
+        z.append(draws)
+        log_w.append(_inference.log_joint(model, x, draws) - _log_density(model, mixture, draws)[0])
+    z, log_w = np.concatenate(z), np.concatenate(log_w)
+    return z[_systematic(log_w, n, rng)], _effective_size(log_w), len(z)
+
+
+def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:
+    """Normals fitted to the row from the encoder's mean and from draws of the prior that explain it best."""
+    screen = _inference.prior_sample(model, rng.standard_normal((SCREEN, model.network.latent_dim), np.float32))
+    log_lik = _inference.log_joint(model, x, screen) - _inference.log_prior(model, screen)
+    best = np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[: STARTS - 1]
+    starts = np.concatenate([_inference.near(model, x)[0], screen[best]])
+    mean, log_scale = _inference.refine(model, np.repeat(x, STARTS, axis=0), starts, np.full_like(starts, -1.0))
+    factor = np.exp(log_scale, dtype=np.float64)[:, :, None] * np.eye(starts.shape[1])
+    return Mixture(np.full(1 + STARTS, -np.log(1 + STARTS)), mean.astype(np.float64), factor)
+
+
+def _adapted(model: Model, x: np.ndarray, mixture: Mixture, rng: np.random.Generator) -> Mixture:
+    """The mixture after some rounds in which shares, means and covariances follow the weighted draws."""
+    for _ in range(ROUNDS):
+        z = _draw(model, mixture, BATCH, rng)
+        log_q, log_own = _log_density(model, mixture, z)
+        log_w = _inference.log_joint(model, x, z) - log_q
+        w = np.exp(log_w - logsumexp(log_w))
+        mixture = _reweighted(mixture, z, w[:, None] * np.exp(log_own - log_q[:, None]))
+    return mixture
+
+
+def _reweighted(mixture: Mixture, z: np.ndarray, w: np.ndarray) -> Mixture:
+    """Shares, means and covariances of weighted draws, (draws, 1 + k); kept near the old ones where draws are few."""
+    share = np.maximum(w.sum(axis=0), 1e-3)
+    share[0] = max(share[0], DEFENCE)
+    mean, factor = mixture.mean.copy(), mixture.factor.copy()
+    for k, own in enumerate(w[:, 1:].T):
+        size = own.sum() ** 2 / (own**2).sum() if own.sum() > 1e-6 else 0.0
+        keep = 2 * z.shape[1] / (2 * z.shape[1] + size)
+        if size < 10:
+            continue
+        new = own @ z / own.sum()
+        centred = z - new
+        covariance = (own * centred.T) @ centred / own.sum()
+        mean[k] = keep * mean[k] + (1 - keep) * new
+        factor[k] = np.linalg.cholesky(keep * factor[k] @ factor[k].T + (1 - keep) * covariance)
+    return Mixture(np.log(share / share.sum()), mean, factor)
+
+
+def _draw(model: Model, mixture: Mixture, n: int, rng: np.random.Generator) -> np.ndarray:
+    noise = rng.standard_normal((n, mixture.mean.shape[1]), np.float32)
+    part = rng.choice(len(mixture.log_share), n, p=np.exp(mixture.log_share))
+    z = _inference.prior_sample(model, noise)
+    for k, (mean, factor) in enumerate(zip(mixture.mean, mixture.factor, strict=True)):
+        z[part == k + 1] = mean + noise[part == k + 1] @ factor.T
+    return z
+
+
+def _log_density(model: Model, mixture: Mixture, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log-density of the mixture, (draws,), and of each part times its share, (draws, 1 + k)."""
+    parts = [_inference.log_prior(model, z)]
+    for mean, factor in zip(mixture.mean, mixture.factor, strict=True):
+        standard = np.linalg.solve(factor, (z - mean).T)
+        log_determinant = np.log(np.diag(factor)).sum()
+        parts.append(-0.5 * (standard**2).sum(axis=0) - log_determinant - 0.5 * z.shape[1] * np.log(2 * np.pi))
+    parts = np.stack(parts, axis=1) + mixture.log_share
+    return logsumexp(parts, axis=1), parts
+
+
+def _effective_size(log_w: np.ndarray) -> float:
+    """How many equal draws weighted draws are worth (Kish 1965)."""
+    return float(np.exp(2 * logsumexp(log_w) - logsumexp(2 * log_w)))
+
+
+def _systematic(log_w: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Places of n draws by their weights; one that is due less than once comes at most once (Kitagawa 1996)."""
+    due = np.exp(log_w - logsumexp(log_w)).cumsum() * n
+    places = np.searchsorted(due, rng.random() + np.arange(n))
+    return rng.permutation(places.clip(max=len(due) - 1))

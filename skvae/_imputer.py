@@ -1,0 +1,107 @@
+"""Filling holes as a step of a pipeline."""
+
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context, clone
+from sklearn.utils.validation import check_is_fitted
+
+from skvae._estimator import VAETransformer
+
+
+class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Fills the missing cells of a table with a Variational Auto-Encoder.
+
+    A cell is filled with its conditional mean, or its most likely level, given the observed
+    cells of its row. Rows need not have been seen in `fit`, nor need those of `fit` have had
+    holes. For draws instead of means use :meth:`VAETransformer.impute`.
+
+    Parameters
+    ----------
+    vae : VAETransformer, default=None
+        The model to fit. None is ``VAETransformer(latent_dim=8, hide=0.2)``.
+    random_state : int, RandomState or None, default=None
+        Takes the place of that of `vae`, unless None.
+
+    Attributes
+    ----------
+    vae_ : VAETransformer
+        The fitted model.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X has column names that are all strings.
+
+    See Also
+    --------
+    sklearn.impute.KNNImputer : From the nearest rows; numbers only.
+    sklearn.impute.IterativeImputer : From a regression of each column on the others.
+
+    References
+    ----------
+    Mattei, Frellsen (2019). MIWAE: Deep Generative Modelling and Imputation of Incomplete
+    Data Sets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import VAEImputer
+    >>> X = load_iris().data
+    >>> holes = np.random.default_rng(0).random(X.shape) < 0.2
+    >>> filled = VAEImputer(random_state=0).fit_transform(np.where(holes, np.nan, X))
+    >>> bool(abs(filled - X)[holes].mean() < abs(X.mean(axis=0) - X)[holes].mean())
+    True
+    """
+
+    _parameter_constraints: dict = {"vae": [VAETransformer, None], "random_state": ["random_state"]}
+
+    def __init__(self, vae=None, random_state=None):
+        self.vae = vae
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Learn the model from the observed cells of X.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self : VAEImputer
+        """
+        self.vae_ = fitted(VAETransformer(latent_dim=8, hide=0.2) if self.vae is None else self.vae, X, self)
+        return self
+
+    def transform(self, X):
+        """X with its missing cells filled.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            Observed cells are unchanged. Deterministic.
+        """
+        check_is_fitted(self)
+        return self.vae_.impute(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = (VAETransformer() if self.vae is None else self.vae).__sklearn_tags__().input_tags
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def fitted(vae: VAETransformer, X, owner: BaseEstimator) -> VAETransformer:
+    """A fitted copy of a model with the random state of its owner, who takes over what it knows of the columns."""
+    vae = clone(vae)
+    if owner.random_state is not None:
+        vae.set_params(random_state=owner.random_state)
+    vae.fit(X)
+    for name in ("n_features_in_", "feature_names_in_"):
+        vars(owner).pop(name, None)
+        if hasattr(vae, name):
+            setattr(owner, name, getattr(vae, name))
+    return vae

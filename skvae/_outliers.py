@@ -1,0 +1,129 @@
+"""Outliers as rows of low density."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skvae._estimator import VAETransformer
+from skvae._imputer import fitted
+
+
+class VAEOutlierDetector(OutlierMixin, BaseEstimator):
+    """Finds outliers as the rows to which a Variational Auto-Encoder gives a low density.
+
+    Mixed columns and missing cells are welcome: a row is judged by its observed cells.
+
+    Parameters
+    ----------
+    vae : VAETransformer, default=None
+        The model to fit. None is ``VAETransformer(latent_dim=8)``.
+    contamination : float in (0, 0.5], default=0.1
+        Share of the rows of `fit` that `predict` calls outliers.
+    random_state : int, RandomState or None, default=None
+        Takes the place of that of `vae`, unless None.
+
+    Attributes
+    ----------
+    vae_ : VAETransformer
+        The fitted model.
+    offset_ : float
+        The score below which a row is an outlier, in nats.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X has column names that are all strings.
+
+    See Also
+    --------
+    sklearn.ensemble.IsolationForest : By random cuts; numbers only.
+    sklearn.neighbors.LocalOutlierFactor : By the density of neighbours.
+
+    References
+    ----------
+    An, Cho (2015). Variational Autoencoder based Anomaly Detection using Reconstruction
+    Probability.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae import VAEOutlierDetector
+    >>> X = np.random.default_rng(0).normal(size=(300, 3))
+    >>> detector = VAEOutlierDetector(random_state=0).fit(X)
+    >>> detector.predict([[0.0, 0.0, 0.0], [9.0, -9.0, 9.0]])
+    array([ 1, -1])
+    """
+
+    _parameter_constraints: dict = {
+        "vae": [VAETransformer, None],
+        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, vae=None, *, contamination=0.1, random_state=None):
+        self.vae = vae
+        self.contamination = contamination
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Learn the density of the rows of X.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self : VAEOutlierDetector
+        """
+        self.vae_ = fitted(VAETransformer(latent_dim=8) if self.vae is None else self.vae, X, self)
+        self.offset_ = float(np.percentile(self.score_samples(X), 100 * self.contamination))
+        return self
+
+    def score_samples(self, X):
+        """Lower bound of the log-density of each row, in nats: the lower, the more abnormal.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return np.asarray(self.vae_.score_samples(X))
+
+    def decision_function(self, X):
+        """The scores less `offset_`: negative for outliers.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """-1 for outliers, 1 for other rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = (VAETransformer() if self.vae is None else self.vae).__sklearn_tags__().input_tags
+        return tags

@@ -1,0 +1,167 @@
+"""Columns of every dtype go in and come back as they were."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from skvae import VAETransformer
+
+N = 40
+NAMES = st.text("abcxyz 0_é", min_size=1, max_size=5)
+LEVELS = st.lists(NAMES, min_size=1, max_size=4, unique=True)
+
+
+def short(**parameters):
+    return VAETransformer(max_iter=1, hidden_layer_sizes=4, random_state=0, **parameters)
+
+
+def series(values, dtype):
+    return st.lists(values, min_size=N, max_size=N).map(lambda cells: pd.Series(cells, dtype=dtype))
+
+
+def with_holes(column, hole):
+    holes = st.lists(st.booleans(), min_size=N, max_size=N)
+    return st.tuples(column, holes).map(lambda pair: pair[0].where(~np.array(pair[1]), hole))
+
+
+def categories(ordered):
+    def column(levels):
+        cells = st.lists(st.sampled_from(levels), min_size=N, max_size=N)
+        return cells.map(lambda cells: pd.Series(pd.Categorical(cells, categories=[*levels, "never"], ordered=ordered)))
+
+    return LEVELS.flatmap(column)
+
+
+FLOATS = st.floats(-1e9, 1e9, width=32)
+WHOLE = st.integers(-(2**40), 2**40)
+BYTES = st.integers(0, 255)
+BITS = st.booleans()
+TIMES = st.datetimes(pd.Timestamp("1950-01-01"), pd.Timestamp("2050-01-01"))
+COLUMNS = {
+    "float64": with_holes(series(FLOATS, "float64"), np.nan),
+    "float32": with_holes(series(FLOATS, "float32"), np.nan),
+    "Float64": with_holes(series(FLOATS, "Float64"), pd.NA),
+    "int64": series(WHOLE, "int64"),
+    "uint8": series(BYTES, "uint8"),
+    "Int64": with_holes(series(WHOLE, "Int64"), pd.NA),
+    "UInt8": with_holes(series(BYTES, "UInt8"), pd.NA),
+    "bool": series(BITS, "bool"),
+    "boolean": with_holes(series(BITS, "boolean"), pd.NA),
+    "object": with_holes(series(NAMES, object), None),
+    "object of booleans": with_holes(series(BITS, object), None),
+    "str": with_holes(series(NAMES, "str"), None),
+    "string": with_holes(series(NAMES, "string"), pd.NA),
+    "category": with_holes(categories(ordered=False), np.nan),
+    "ordered category": with_holes(categories(ordered=True), np.nan),
+    "datetime": with_holes(series(TIMES, "datetime64[us]"), pd.NaT),
+    "datetime with zone": with_holes(
+        series(TIMES, "datetime64[us]").map(lambda s: s.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")), pd.NaT
+    ),
+}
+
+
+def within(back, column):
+    """Whether no cell is new: labels among those seen, whole numbers and times in the range seen."""
+    seen = column.dropna()
+    if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in "OUT" or column.dtype == "str":
+        return set(back.dropna()) <= set(seen)
+    if column.dtype.kind == "f":
+        return True
+    return not len(seen) or (back.min() >= seen.min() and back.max() <= seen.max())
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.fixed_dictionaries(COLUMNS))
+def test_a_frame_of_every_dtype_comes_back_as_it_was(columns):
+    frame = pd.DataFrame(columns).set_index(np.arange(N) * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vae = short().fit(frame)
+        filled = vae.impute(frame)
+        tables = vae.sample(N), vae.inverse_transform(vae.transform(frame)), vae.posterior_predictive(frame), filled
+    for back in tables:
+        assert list(back.columns) == list(frame.columns)
+        assert dict(back.dtypes) == dict(frame.dtypes)
+        assert all(within(back[name], frame[name]) for name in frame)
+    assert filled.index.equals(frame.index)
+    assert filled.where(frame.notna()).equals(frame.where(frame.notna()))
+    empty = {name for name in frame if frame[name].isna().all()}
+    assert {name for name in frame if filled[name].isna().any()} <= empty
+
+
+def test_a_polars_frame_of_every_dtype_comes_back_as_it_was():
+    rng = np.random.default_rng(0)
+    hours = pl.Series(rng.integers(0, 10_000, N))
+    frame = pl.DataFrame({"f": rng.normal(size=N), "i": rng.integers(0, 9, N), "b": rng.random(N) < 0.5})
+    frame = frame.with_columns(
+        text=pl.Series(rng.choice(["a", "b"], N)),
+        single=pl.col("f").cast(pl.Float32),
+        when=pl.datetime(2020, 1, 1) + pl.duration(hours=hours),
+        zoned=(pl.datetime(2020, 1, 1) + pl.duration(hours=hours)).dt.replace_time_zone("UTC"),
+        day=pl.date(2020, 1, 1) + pl.duration(days=pl.col("i")),
+    )
+    frame = frame.with_columns(
+        category=pl.col("text").cast(pl.Categorical), enum=pl.col("text").cast(pl.Enum(["b", "a", "never"]))
+    )
+    holes = frame.select(pl.when(pl.Series(rng.random(N) < 0.3)).then(None).otherwise(pl.all()).name.keep())
+    for X in (frame, holes):
+        vae = short().fit(X)
+        filled = vae.impute(X)
+        for back in (vae.sample(5), vae.inverse_transform(vae.transform(X)), filled):
+            assert back.schema == X.schema
+        assert filled.null_count().sum_horizontal().item() == 0
+        for name in X.columns:
+            assert (filled[name] == X[name]).drop_nulls().all()
+
+
+def test_datetimes_come_back_as_round_as_they_were():
+    days = pd.Series(pd.Timestamp("2020-02-29") + pd.to_timedelta(np.arange(300), unit="D"))
+    frame = pd.DataFrame({"day": days, "minute": days + pd.to_timedelta(np.arange(300), unit="min")})
+    drawn = short().fit(frame).sample(100, random_state=0)
+    assert (drawn["day"] == drawn["day"].dt.normalize()).all()
+    assert (drawn["minute"] == drawn["minute"].dt.floor("min")).all()
+
+
+def test_values_that_repeat_come_back_exactly():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"amount": np.where(rng.random(2000) < 0.6, 0.1, rng.lognormal(3, 1, 2000)).round(6)})
+    drawn = short(likelihood={"amount": "histogram"}).fit(frame).sample(2000, random_state=0)["amount"]
+    assert (drawn == 0.1).mean() == pytest.approx(0.6, abs=0.05)
+    assert drawn.between(frame["amount"].min(), frame["amount"].max()).all()
+
+
+def test_the_score_of_whole_numbers_is_a_probability_and_of_bins_a_density():
+    rng = np.random.default_rng(0)
+    few, many = pd.DataFrame({"x": rng.integers(0, 30, 500)}), pd.DataFrame({"x": rng.integers(0, 10_000, 500)})
+    every = pd.DataFrame({"x": np.arange(30)})
+    assert np.exp(short().fit(few).score_samples(every, n_draws=1000)).sum() == pytest.approx(1, abs=0.02)
+    every = pd.DataFrame({"x": np.arange(-60_000, 70_000)})
+    assert np.exp(short().fit(many).score_samples(every, n_draws=8)).sum() == pytest.approx(1, abs=0.02)
+
+
+def test_levels_may_be_numbers_where_the_user_says_so():
+    frame = pd.DataFrame({"zip": np.random.default_rng(0).choice([10115, 80331, 50667], 60)})
+    vae = short(likelihood={"zip": "categorical"}).fit(frame)
+    assert set(vae.sample(100)["zip"]) <= {10115, 80331, 50667}
+    assert vae.sample(5)["zip"].dtype == np.int64
+    array = short(likelihood={0: "categorical"}).fit(frame.to_numpy())
+    assert set(array.sample(100)[:, 0]) <= {10115, 80331, 50667}
+
+
+def test_rare_levels_are_drawn_as_often_as_they_were_seen():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"job": rng.choice(["a", "b", "rare"], 3000, p=[0.6, 0.38, 0.02]), "x": rng.normal(size=3000)})
+    vae = VAETransformer(max_iter=10, hidden_layer_sizes=16, random_state=0).fit(frame)
+    shares = vae.sample(20_000, random_state=0)["job"].value_counts(normalize=True)
+    assert shares["rare"] == pytest.approx(0.02, abs=0.01)
+
+
+def test_a_column_that_held_numbers_may_not_hold_text_later():
+    vae = short().fit(pd.DataFrame({"x": [1.0, 2, 3], "y": [1, 2, 3]}))
+    with pytest.raises(ValueError, match="Column 'x' held numbers in fit, but now has 'seven'"):
+        vae.transform(pd.DataFrame({"x": ["seven", None], "y": [1, 2]}))

@@ -1,0 +1,210 @@
+"""Missing cells: in fit, in every method, and filled."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.datasets import load_iris
+
+from skvae import VAETransformer
+from skvae.likelihoods import Gaussian
+
+IRIS = load_iris().data
+RNG = np.random.default_rng(0)
+N = 400
+JOBS = np.array(["clerk", "smith", "judge"])
+
+
+def people(n=N, seed=0):
+    """Income follows the job, and the flag follows both."""
+    rng = np.random.default_rng(seed)
+    job = rng.integers(0, 3, n)
+    income = 10.0 * job + rng.normal(size=n)
+    return pd.DataFrame({"job": JOBS[job], "income": income, "rich": income > 15, "age": rng.integers(20, 60, n)})
+
+
+def small(**parameters):
+    return VAETransformer(**{"max_iter": 40, "hidden_layer_sizes": 32, "random_state": 0, **parameters})
+
+
+def with_holes(X, share=0.3, seed=0):
+    holes = np.random.default_rng(seed).random(X.shape) < share
+    if isinstance(X, np.ndarray):
+        return np.where(holes, np.nan, X)
+    return X.astype({"rich": "boolean", "age": "Int64"}).mask(holes)
+
+
+def linear_gaussian(latent_dim=2):
+    """A fitted linear model, and the exact mean and covariance of its rows."""
+    X = RNG.normal(size=(500, 2)) @ RNG.normal(size=(2, 5)) + 0.5 * RNG.normal(size=(500, 5)) + 3
+    vae = VAETransformer(2, hidden_layer_sizes=(), likelihood=Gaussian("shared"), learning_rate=0.02, max_iter=40)
+    vae.set_params(random_state=0).fit(X)
+    kernel, bias = vae._weights()["decoder"][0]
+    log_scale = vae._weights()["likelihood"]["0"]["log_scale"].astype(float)
+    noise = np.exp(10 * np.tanh(log_scale / 10)) + 1e-3
+    center, scale = X.mean(axis=0), X.std(axis=0)
+    covariance = (kernel.T @ kernel + noise**2 * np.eye(5)) * np.outer(scale, scale)
+    return vae, X, center + scale * bias, covariance
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return linear_gaussian()
+
+
+def test_the_score_of_a_row_with_holes_is_the_log_density_of_its_observed_cells(linear):
+    vae, X, mean, covariance = linear
+    for kept in ([0], [1, 3], [0, 2, 4]):
+        rows = np.full((100, 5), np.nan)
+        rows[:, kept] = X[:100, kept]
+        exact = stats.multivariate_normal(mean[kept], covariance[np.ix_(kept, kept)]).logpdf(rows[:, kept])
+        scores = vae.score_samples(rows, n_draws=500)
+        assert abs(scores - exact).mean() < 0.02
+
+
+def test_imputed_cells_are_the_conditional_means(linear):
+    vae, X, mean, covariance = linear
+    rows = X[:50].copy()
+    rows[:, 3:] = np.nan
+    kept, lost = [0, 1, 2], [3, 4]
+    slope = covariance[np.ix_(lost, kept)] @ np.linalg.inv(covariance[np.ix_(kept, kept)])
+    exact = mean[lost] + (rows[:, kept] - mean[kept]) @ slope.T
+    filled = vae.impute(rows, n_draws=1000)
+    np.testing.assert_allclose(filled[:, lost], exact, atol=0.1 * X.std())
+    np.testing.assert_array_equal(filled[:, kept], rows[:, kept])
+
+
+def test_imputed_draws_vary_as_the_conditional_distribution_does(linear):
+    vae, X, _, covariance = linear
+    row = np.resize(X[0], (2000, 5)).copy()
+    row[:, 3:] = np.nan
+    kept, lost = [0, 1, 2], [3, 4]
+    slope = covariance[np.ix_(lost, kept)] @ np.linalg.inv(covariance[np.ix_(kept, kept)])
+    exact = covariance[np.ix_(lost, lost)] - slope @ covariance[np.ix_(kept, lost)]
+    drawn = vae.impute(row, random_state=0, draw=True)
+    np.testing.assert_allclose(np.cov(drawn[:, lost].T), exact, atol=0.15 * exact.max())
+    np.testing.assert_array_equal(drawn, vae.impute(row, random_state=0, draw=True))
+
+
+@pytest.mark.parametrize("hide", [0.0, 0.3])
+def test_labels_and_numbers_are_filled_from_the_rest_of_their_row(hide):
+    X = people()
+    vae = small(hide=hide).fit(X)
+    rows = people(200, seed=1)
+    for name, score in [("job", 0.95), ("rich", 0.9)]:
+        filled = vae.impute(rows.assign(**{name: None}))
+        assert (filled[name] == rows[name]).mean() > score
+    filled = vae.impute(rows.assign(income=np.nan))
+    assert np.corrcoef(filled["income"], rows["income"])[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_a_table_with_holes_is_learned_from_its_observed_cells(share):
+    X = people(1500)
+    vae = small().fit(with_holes(X, share))
+    drawn = vae.sample(2000, random_state=0)
+    assert not drawn.isna().to_numpy().any()
+    by_job = drawn.groupby("job")["income"].mean()
+    assert by_job["smith"] - by_job["clerk"] == pytest.approx(10, abs=3)
+    assert np.isfinite(vae.score_samples(with_holes(X, share))).all()
+
+
+def test_holes_carry_no_information_about_what_they_hide():
+    X = with_holes(IRIS)
+    other = np.where(np.isnan(X), np.float64("nan"), X)
+    vae = small().fit(X)
+    np.testing.assert_array_equal(small().fit(other).transform(IRIS), vae.transform(IRIS))
+
+
+def test_rows_without_any_cell_score_zero_and_are_filled_with_what_is_typical():
+    vae = small().fit(with_holes(IRIS))
+    empty = np.full((1, 4), np.nan)
+    assert vae.score_samples(empty)[0] == pytest.approx(0, abs=0.05)
+    np.testing.assert_allclose(vae.impute(empty)[0], IRIS.mean(axis=0), atol=0.8)
+    assert np.isfinite(vae.transform(empty)).all()
+
+
+def test_a_column_without_any_cell_stays_empty_and_costs_nothing():
+    X = np.column_stack([IRIS, np.full(len(IRIS), np.nan)])
+    vae = small().fit(X)
+    assert np.isfinite(vae.score(X))
+    assert np.isnan(vae.sample(5)[:, 4]).all()
+    assert np.isnan(vae.impute(X)[:, 4]).all()
+    frame = pd.DataFrame({"a": IRIS[:, 0], "b": pd.Series([None] * 150, dtype="str")})
+    assert small().fit(frame).sample(3)["b"].isna().all()
+
+
+def test_the_score_of_complete_rows_is_hardly_lower_after_training_with_hidden_cells():
+    plain, hiding = (small(hide=hide, max_iter=100).fit(IRIS).score(IRIS) for hide in (0.0, 0.3))
+    assert hiding > plain - 1.0
+
+
+def test_hidden_cells_are_the_share_asked_for_and_differ_between_rows():
+    from skvae._training import _hidden
+
+    for share in (0.1, 0.5, 0.8):
+        x = np.ones((1, 3000, 20), np.float32)
+        holes = np.isnan(_hidden(x, share, np.array([[1, 2], [3, 4]], np.int32)).numpy())[0]
+        assert holes.mean() == pytest.approx(share, abs=0.01)
+        assert holes.mean(axis=1).std() > 1.2 * (share * (1 - share) / 20) ** 0.5 * 0.9
+
+
+def test_a_row_with_holes_gives_the_same_bits_alone_or_among_others():
+    vae = small().fit(IRIS)
+    X = with_holes(IRIS)
+    order = np.random.default_rng(1).permutation(len(X))
+    for give in (vae.transform, vae.score_samples, vae.impute):
+        together = give(X)
+        np.testing.assert_array_equal(give(X[order]), together[order])
+        np.testing.assert_array_equal(np.concatenate([give(X[i : i + 1]) for i in range(20)]), together[:20])
+
+
+def test_levels_that_fit_never_saw_are_holes_with_one_warning_and_have_a_small_finite_score():
+    X = people()
+    vae = small().fit(X)
+    rows = people(5, seed=2)
+    new = rows.assign(job=["astronaut", *rows["job"][1:]])
+    with pytest.warns(UserWarning, match="Levels that were not seen in fit.*'astronaut' in column 'job'") as caught:
+        codes = vae.transform(new)
+    assert len(caught) == 1
+    np.testing.assert_array_equal(codes, vae.transform(new.assign(job=[None, *rows["job"][1:]])))
+    with pytest.warns(UserWarning, match="astronaut"):
+        assert vae.impute(new)["job"][0] in set(JOBS)
+    gap = vae.score_samples(new)[0] - vae.score_samples(new.assign(job=None))[0]
+    assert gap == pytest.approx(-np.log(N + 1), abs=1e-6)
+    assert "astronaut" not in set(vae.sample(1000)["job"])
+
+
+def test_five_folds_of_a_mixed_table_have_finite_scores_and_trace_once():
+    from sklearn.model_selection import KFold, cross_val_score
+
+    from skvae import _inference, _training
+
+    X = with_holes(people(300), 0.1)
+    X.loc[7, "job"] = "hermit"  # a level of one row: one fold does not see it
+    vae = small(max_iter=5)
+    vae.fit(X).score(X)
+    before = _training.compiled.cache_info().misses, _inference._compiled.cache_info().misses
+    assert np.isfinite(cross_val_score(vae, X, cv=KFold(5))).all()
+    assert (_training.compiled.cache_info().misses, _inference._compiled.cache_info().misses) == before
+
+
+def test_thousands_of_levels_cost_little():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"id": rng.integers(0, 5000, 20_000).astype(str), "x": rng.normal(size=20_000)})
+    vae = small(max_iter=1, batch_size=500).fit(X)
+    assert vae.sample(1000)["id"].nunique() > 500
+    assert np.isfinite(vae.score(X[:100]))
+
+
+def test_the_index_comes_back():
+    X = people(60).set_index(np.arange(60) + 500)
+    vae = small(max_iter=2).set_output(transform="pandas").fit(X)
+    for back in (vae.transform(X), vae.impute(with_holes(X)), vae.score_samples(X)):
+        assert back.index.equals(X.index)
+
+
+@pytest.mark.parametrize("hide", [-0.1, 1.0])
+def test_a_bad_share_of_hidden_cells_is_refused(hide):
+    with pytest.raises(ValueError, match="The 'hide' parameter"):
+        small(hide=hide).fit(IRIS)
