@@ -149,7 +149,8 @@ def _parsed(series: nw.Series) -> np.ndarray:
     text = np.isnan(numbers) & ~pd.isna(cells)
     if text.any():
         raise ValueError(
-            f"Column {series.name!r} held numbers in fit, but now has {cells[int(np.argmax(text))]!r}; turn it into numbers."
+            f"Column {series.name!r} held numbers in fit, but now has {cells[int(np.argmax(text))]!r}; "
+            "turn it into numbers."
         )
     return numbers
 

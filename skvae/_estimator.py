@@ -28,24 +28,30 @@ ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "
 
 
 class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Variational Auto-Encoder: reduces, restores, generates and scores the rows of a table.
+    """Variational Auto-Encoder: reduces, restores, generates, scores and completes the rows of a table.
 
     An encoder network gives each row x a distribution q(z | x) of latent points, and a
     decoder network gives each latent point z a distribution p(x | z) of rows. Both are
     trained together to bring up a lower bound of log p(x).
 
-    Columns are standardised inside where the likelihood asks for it; there is no need to
-    scale them first. A constant column has no part in the model and is restored exactly.
+    A DataFrame may hold numbers, booleans, text, categories and datetimes, and cells may be
+    missing. Columns are scaled and encoded inside; there is no need to do so first. A constant
+    column has no part in the model and is restored exactly.
 
     Parameters
     ----------
     latent_dim : int, default=2
         Dimension of the latent space: the number of columns that `transform` gives.
-    likelihood : str or Likelihood, default="auto"
-        Distribution of a cell given the latent point: "gaussian", "bernoulli",
-        "continuous_bernoulli", "poisson" or an object of :mod:`skvae.likelihoods`. "auto"
-        takes "bernoulli" for columns of booleans and "gaussian" for all others, by their
-        dtype alone; `likelihood_` shows the choice. Any other value holds for all columns.
+    likelihood : str, Likelihood or dict of {column: str or Likelihood}, default="auto"
+        Distribution of a cell given the latent point. "auto" looks at the dtype of a column
+        and never at its values: "gaussian" for floats, "histogram" for integers and datetimes
+        (any shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal" for
+        ordered categories, and "categorical" for text, other categories and objects.
+        For real numbers there are "laplace" and "student_t" too, for positive ones
+        "lognormal", for shares "beta" and "continuous_bernoulli", for counts "poisson",
+        "negative_binomial" and "zero_inflated"; :mod:`skvae.likelihoods` has their classes.
+        Columns that a dict leaves out follow "auto"; any other value holds for all columns.
+        `likelihood_` shows the choice.
     hidden_layer_sizes : int or tuple of int, default=(256, 128)
         Units of the encoder's hidden layers, first to last; the decoder mirrors them.
         () makes a linear model.
@@ -66,6 +72,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         What training maximises: "elbo", or an object of :mod:`skvae.objectives`.
     n_draws : int, default=1
         Monte Carlo draws of z per row and step.
+    hide : float in [0, 1), default=0.0
+        Share of cells that are hidden at random in each training step, so that the encoder
+        learns to live with holes that the rows of `fit` do not have. It differs from row to
+        row, around this mean.
     learning_rate : float, default=0.002
         Of Adam. It is kept until the loss stalls or the last fifth of the epochs begins,
         and then falls linearly to zero.
@@ -104,8 +114,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     prior_, posterior_ : Prior, Posterior
     encoder_, decoder_ : keras.Sequential
         The encoder network, from a row as the likelihood prepares it (standardised columns for
-        "gaussian") to the raw parameters of q(z | x), and the decoder network, from a latent
-        point to the raw parameters of p(x | z). Built anew at each access.
+        "gaussian", one-hot levels for "categorical") to the raw parameters of q(z | x), and the
+        decoder network, from a latent point to the raw parameters of p(x | z). If `fit` met
+        holes, the encoder's last inputs say where they are. Built anew at each access.
     n_iter_ : int
         Epochs trained.
     history_ : dict of ndarray of shape (n_iter_,)
@@ -222,7 +233,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            Numbers or booleans without holes.
+            Arrays hold numbers or booleans; frames text, categories and datetimes too. Cells
+            may be missing (NaN, None, NA, NaT): training uses the observed cells alone.
         y : ignored
 
         Returns
@@ -232,9 +244,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises
         ------
         ValueError
-            If X has values that the likelihood cannot give, NaN, infinity or text, if the
-            schema differs from that of an earlier fit under `warm_start`, or if the loss
-            stops being finite.
+            If X has values that the likelihood cannot give, infinity, or a dtype that is none
+            of these, if the schema differs from that of an earlier fit under `warm_start`, or
+            if the loss stops being finite.
         """
         with _all_or_nothing(self):
             self._fit(X)
@@ -258,7 +270,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return _inference.posterior_mean(self._model, x).astype(dtype)
 
     def inverse_transform(self, Z):
-        """The mean of p(x | z) at each latent point, as a table like the one seen in `fit`.
+        """The mean or most likely value of p(x | z) at each latent point, as a table like the one seen in `fit`.
 
         Parameters
         ----------
@@ -268,7 +280,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             Float columns hold the mean, in the units of X; integers the mean rounded and
-            within the range seen; booleans the more likely value. Fit floats
+            within the range seen; booleans and labels the most likely value. Fit floats
             (`X.astype(float)`) to get means and probabilities instead. A pandas frame has the
             index of Z if Z is one too, which `set_output(transform="pandas")` makes it.
         """
@@ -392,15 +404,18 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return self._table.overlaid(self._table.decode(cells, points=not draw, like=X), rows, self._table.observed(x))
 
     def score_samples(self, X, n_draws=128):
-        """Importance-weighted lower bound of log p(x) of each row.
+        """Importance-weighted lower bound of log p of the observed cells of each row.
 
         In nats, in the units of X: the scaling of columns inside the model is counted, so
         scores of models with other settings compare, and multiplying a column by 1000
         takes log 1000 off. Always with beta = 1. Deterministic, and free of the other rows.
+        Labels, counts and repeated values count with their probability, other numbers with
+        their density; a level that `fit` never saw has the probability 1 / (rows + 1).
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
+            With holes in all cells but some, it is the density of a condition.
         n_draws : int, default=128
             Draws of z for each row. The bound rises to log p(x) as they grow; at the default
             it is usually within 0.01 to 0.1 nats of it.
@@ -408,6 +423,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
+            A Series with the index of X after `set_output(transform="pandas")`.
 
         References
         ----------

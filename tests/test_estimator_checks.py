@@ -8,8 +8,8 @@ from scipy.sparse import issparse
 from scipy.special import expit
 from sklearn.utils import estimator_checks, get_tags
 
-from skvae import VAETransformer
-from skvae.likelihoods import Gaussian
+from skvae import VAEImputer, VAEOutlierDetector, VAETransformer
+from skvae.likelihoods import Gaussian, Laplace, StudentT
 
 SHORT = {"max_iter": 10}  # the checks are about the interface; the first configuration trains in full
 
@@ -65,6 +65,11 @@ class Unit(MappedVAE):
         return expit(X)
 
 
+class Inside(MappedVAE):
+    def _to_support(self, X):
+        return expit(X.clip(-9, 9))
+
+
 CONFIGURATIONS = [
     VAETransformer(),
     VAETransformer(likelihood=Gaussian(scale="shared"), **SHORT),
@@ -74,9 +79,21 @@ CONFIGURATIONS = [
     VAETransformer(hidden_layer_sizes=(), **SHORT),
     VAETransformer(hidden_layer_sizes=(16, 8, 4), **SHORT),
     VAETransformer(n_draws=5, **SHORT),
+    VAETransformer(likelihood=StudentT(df=3), **SHORT),
+    VAETransformer(likelihood=Laplace(), **SHORT),
+    VAETransformer(likelihood="histogram", **SHORT),
+    VAETransformer(likelihood={0: "histogram"}, hide=0.2, **SHORT),
+    VAETransformer(objective="iwae", n_draws=5, **SHORT),
+    VAEImputer(VAETransformer(**SHORT)),
+    VAEOutlierDetector(VAETransformer(**SHORT)),
     Counts(likelihood="poisson", **SHORT),
+    Counts(likelihood="negative_binomial", **SHORT),
+    Counts(likelihood="zero_inflated", **SHORT),
+    Counts(likelihood="categorical", **SHORT),
     Bits(likelihood="bernoulli", **SHORT),
     Unit(likelihood="continuous_bernoulli", **SHORT),
+    Inside(likelihood="beta", **SHORT),
+    Inside(likelihood="lognormal", **SHORT),
 ]
 each_configuration = pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
 
@@ -117,7 +134,14 @@ def test_the_checks_that_check_estimator_leaves_out_pass_too(check):
         check("VAETransformer", VAETransformer(**SHORT))
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "continuous_bernoulli", "poisson"])
+@pytest.mark.parametrize("estimator", [VAEImputer(VAETransformer(**SHORT)), VAEOutlierDetector()], ids=repr)
+def test_imputer_and_detector_say_that_they_take_holes(estimator):
+    assert get_tags(estimator).input_tags.allow_nan
+
+
+@pytest.mark.parametrize(
+    "likelihood", ["bernoulli", "beta", "continuous_bernoulli", "lognormal", "negative_binomial", "poisson"]
+)
 def test_likelihoods_of_non_negative_values_set_the_tag_and_refuse_negative_ones(likelihood):
     estimator = VAETransformer(likelihood=likelihood, **SHORT)
     assert get_tags(estimator).input_tags.positive_only

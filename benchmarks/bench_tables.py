@@ -1,0 +1,766 @@
+"""Mixed tables, beside baselines: synthetic rows, imputation, outliers, counts, dtypes and cost.
+
+    python benchmarks/bench_tables.py [--json FILE] [--quick] [--full] [--sets adult,...] [PART ...]
+
+Each part is one table, measured in one run:
+
+    fidelity    real and synthetic rows: shapes, trends, use for learning, privacy
+    imputation  squared error of hidden cells of numeric sets, half of them hidden
+    hivae       error of hidden cells of the mixed sets of the HI-VAE paper, with its own masks
+    outliers    ROC AUC on sets of ADBench, trained on normal rows
+    counts      held-out score of count columns, beside independent columns
+    round_trip  whether dtypes, names and categories come back, and seconds per epoch
+    cost        a mixed table against floats of the same shape, and peak memory of a large fit
+
+`--sets` names the tables of fidelity (default: adult) and of round_trip (default: all).
+`--full` adds slow baselines; `--quick` shows in minutes that all parts run, on few rows and
+epochs: its figures mean nothing. Two columns of fidelity need `pip install sdmetrics`.
+
+Data come from the folder named by SKVAE_DATA, else from OpenML where a set is there.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import time
+import warnings
+import zipfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # boosted trees are 60 times slower where busy cores spin
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
+from scipy import stats
+from scipy.optimize import minimize_scalar
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import fetch_openml, load_breast_cancer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    IsolationForest,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import KFold, cross_val_score, train_test_split
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+FIDELITY_VAE = {"latent_dim": 32, "max_iter": 80}
+IMPUTATION_VAE = {"latent_dim": 10, "max_iter": 500}  # as wide as in the MIWAE paper
+HIVAE_VAE = {"latent_dim": 10, "max_iter": 100}
+OUTLIERS_VAE = {}  # the detector's own
+COUNTS_VAE = {"latent_dim": 4}
+ROUND_TRIP_VAE = {"latent_dim": 8, "max_iter": 10}
+COST_VAE = {"latent_dim": 8, "max_iter": 5, "early_stopping": False}
+QUICK_EPOCHS, QUICK_ROWS = 3, 2000
+
+FEW_ROWS = 50  # a category with fewer real rows may be missing among synthetic ones
+PRIVACY_ROWS = 5000  # synthetic rows whose nearest real row is looked for
+MASKS, HIDDEN_SHARE = 5, 0.5
+DONORS = 5000  # rows that kNN imputation of the HI-VAE sets takes values from
+OUTLIER_SETS, NORMAL_ROWS = 17, 10_000
+REPEATS = 5
+LARGE_ROWS = 1_000_000
+
+# Names as on OpenML, where the files have none
+ADULT_COLUMNS = [
+    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race",
+    "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "class",
+]  # fmt: skip
+MUSHROOM_COLUMNS = ["class", *(f"trait-{i}" for i in range(1, 23))]
+ADULT = {"header": None, "names": ADULT_COLUMNS, "skipinitialspace": True, "na_values": "?"}
+MUSHROOM = {"header": None, "names": MUSHROOM_COLUMNS, "na_values": "?"}
+FILES = {
+    "adult": ("tabular/adult.data.gz", ADULT),
+    "shoppers": ("tabular/online_shoppers_intention.csv.gz", {}),
+    "beijing": ("tabular/beijing_pm25.csv.gz", {}),
+    "ames": ("tabular/ames_housing.csv.gz", {}),
+    "mushroom": ("tabular/agaricus-lepiota.data.gz", MUSHROOM),
+    "snsdata": ("counts/snsdata.csv.gz", {}),
+    "NMES1988": ("counts/NMES1988.csv.gz", {}),
+    "banknote": ("tabular/banknote_authentication.csv.gz", {"header": None}),
+    "yeast": ("tabular/yeast.data.gz", {"header": None, "sep": r"\s+"}),
+    "red wine": ("tabular/winequality-red.csv.gz", {"sep": ";"}),
+}
+OPENML = {
+    "adult": ("adult", 2),
+    "mushroom": ("mushroom", 1),
+    "banknote": ("banknote-authentication", 1),
+    "yeast": ("yeast", 1),
+    "red wine": ("wine-quality-red", 1),
+}
+MIXED = ["adult", "shoppers", "beijing", "ames", "mushroom", "snsdata", "NMES1988"]
+IDENTIFIERS = ["No", "Order", "PID", "rownames"]
+TARGETS = {  # and the class to find, or None where the target is a number
+    "adult": ("class", ">50K"),
+    "shoppers": ("Revenue", True),
+    "beijing": ("pm2.5", None),
+    "ames": ("SalePrice", None),
+    "mushroom": ("class", "p"),
+}
+NUMERIC = {"banknote": 4, "yeast": 8, "red wine": 11}  # leading numeric columns that are no target
+HIVAE_SETS = ["Adult", "Breast", "Wine", "defaultCredit", "letter", "spam"]
+COUNTS = ["visits", "nvisits", "ovisits", "novisits", "emergency", "hospital"]
+
+
+# Fidelity -------------------------------------------------------------------------------
+
+
+def fidelity(arguments):
+    rows = {}
+    for name in arguments.sets or ["adult"]:
+        train, test = split(name, arguments.quick)
+        target = TARGETS.get(name)
+        rows[f"{name}, real rows"] = compare(train, test, test, target, learn_from=train)
+        for label, generate in GENERATORS.items():
+            seconds, synthetic = timed(lambda g=generate, t=train: g(t, len(t), arguments.quick))
+            rows[f"{name}, {label}"] = compare(train, test, synthetic, target) | {"fit and sample s": seconds}
+    note = "" if sdmetrics_is_there() else " The first two columns need sdmetrics, which is not installed."
+    show(
+        "fidelity: as many synthetic rows as training rows, all against the training rows; the real rows are the test "
+        "rows, but for AUC or R2 (boosted trees, tested on the test rows) the training rows. Nearer to training rows: "
+        "0.5 is ideal, 1 is copying. Distance: the median to the nearest training row over that of the test rows. "
+        f"Missing categories have {FEW_ROWS} or more training rows.{note}",
+        rows,
+    )
+    return rows
+
+
+def vae_rows(train, n, quick):
+    from skvae import VAETransformer
+
+    return VAETransformer(**settings(FIDELITY_VAE, quick)).fit(train).sample(n, random_state=0)
+
+
+def interpolated_rows(train, n, quick):
+    """Rows between a random row and one of its five nearest neighbours, as SMOTE makes them."""
+    rng = np.random.default_rng(0)
+    x = distance_space(train).fit_transform(plain(train)).astype(np.float32)
+    neighbours = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(x).kneighbors(return_distance=False)
+    row = rng.integers(len(train), size=n)
+    neighbour = neighbours[row, rng.integers(5, size=n)]
+    a, b = (train.iloc[rows].reset_index(drop=True) for rows in (row, neighbour))
+    share = rng.random(n)
+    return pd.DataFrame({column: between(a[column], b[column], share, rng.random(n) < 0.5) for column in train})
+
+
+def between(a, b, share, takes_a):
+    one_of_both = a.where(takes_a, b)
+    if not is_number(a):
+        return one_of_both
+    mixed = a + share * (b - a)
+    mixed = mixed.round() if is_integer_dtype(a) else mixed
+    return mixed.fillna(one_of_both).astype(a.dtype)
+
+
+def independent_columns(train, n, quick):
+    columns = {c: train[c].sample(n, replace=True, random_state=i).array for i, c in enumerate(train)}
+    return pd.DataFrame(columns)
+
+
+GENERATORS = {
+    "VAETransformer": vae_rows,
+    "interpolation": interpolated_rows,
+    "independent columns": independent_columns,
+}
+
+
+def compare(train, test, synthetic, target, learn_from=None):
+    """One table row. Real rows are their own test rows, so they have no share of nearer rows."""
+    real = learn_from is not None
+    shape, trend = quality_errors(train, synthetic)
+    nearer, distance = (None, 1.0) if real else privacy(train, test, synthetic)
+    return {
+        "shape error %": shape,
+        "trend error %": trend,
+        "AUC or R2": utility(train if real else synthetic, train, test, *target) if target else None,
+        "nearer to training rows": nearer,
+        "distance": distance,
+        "missing categories": missing_categories(train, synthetic),
+        "fit and sample s": None,
+    }
+
+
+def sdmetrics_is_there():
+    try:
+        import sdmetrics  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def quality_errors(real, synthetic):
+    """Per cent that sdmetrics' scores of columns and of pairs of columns lack."""
+    if not sdmetrics_is_there():
+        return None, None
+    kinds = {c: {"sdtype": "numerical" if is_number(real[c]) else "categorical"} for c in real}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from sdmetrics.reports.single_table import QualityReport
+
+        report = QualityReport()
+        report.real_correlation_threshold = report.real_association_threshold = 0  # all pairs count, as in papers
+        report.generate(plain(real), plain(synthetic), {"columns": kinds}, verbose=False)
+    scores = report.get_properties().set_index("Property")["Score"]
+    return 100 * (1 - scores["Column Shapes"]), 100 * (1 - scores["Column Pair Trends"])
+
+
+def utility(rows, train, test, target, positive):
+    """Test score of boosted trees that learned from `rows`; `train` says which categories there are."""
+    rows, test = (table.dropna(subset=[target]) for table in (rows, test))
+    X, X_test = (learnable(table, train).drop(columns=target) for table in (rows, test))
+    if positive is None:
+        model = HistGradientBoostingRegressor(categorical_features="from_dtype", random_state=0)
+        return model.fit(X, rows[target].astype(float)).score(X_test, test[target].astype(float))
+    y, y_test = rows[target] == positive, test[target] == positive
+    if y.nunique() == 1:
+        return None
+    model = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0).fit(X, y)
+    return roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
+
+
+def learnable(table, train):
+    """Numbers as floats, all else as the categories of the training rows."""
+    return plain(table).apply(lambda x: x if is_number(x) else categories(x, text(train[x.name]).unique()))
+
+
+def categories(column, levels):
+    return column.astype(pd.CategoricalDtype(levels))
+
+
+def privacy(train, test, synthetic):
+    """Share of synthetic rows nearer to a training row, and how far they are beside test rows.
+
+    Votes are weighed as if there were as many test rows as training rows. A little noise on the
+    real rows breaks ties at random.
+    """
+    rng = np.random.default_rng(0)
+    space = distance_space(train).fit(plain(train))
+    near = synthetic.sample(min(PRIVACY_ROWS, len(synthetic)), random_state=0)
+    x, x_test, x_new = (space.transform(plain(table)).astype(np.float32) for table in (train, test, near))
+    x, x_test = (rows + rng.normal(0, 1e-4, rows.shape).astype(np.float32) for rows in (x, x_test))
+    to_train, to_test = nearest(x, x_new), nearest(x_test, x_new)
+    share = np.mean(to_train < to_test)
+    votes = share / len(x), (1 - share) / len(x_test)
+    return votes[0] / sum(votes), np.median(to_train) / np.median(nearest(x, x_test))
+
+
+def nearest(x, rows):
+    return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(x).kneighbors(rows)[0][:, 0]
+
+
+def missing_categories(train, synthetic):
+    missing = 0
+    for column in train:
+        if not is_number(train[column]):
+            counts = train[column].value_counts()
+            missing += (~counts.index[counts >= FEW_ROWS].isin(synthetic[column].unique())).sum()
+    return int(missing)
+
+
+def distance_space(train):
+    """Standardised numbers and their gaps, and one-hot categories, of which two are at a distance of 1."""
+    numbers = [c for c in train if is_number(train[c])]
+    others = [c for c in train if c not in numbers]
+    fill = SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)
+    return ColumnTransformer(
+        [
+            ("numbers", make_pipeline(StandardScaler(), fill), numbers),
+            ("others", OneHotEncoder(handle_unknown="ignore", sparse_output=False), others),
+        ],
+        transformer_weights={"others": 0.5**0.5},
+    )
+
+
+def plain(table):
+    """Numbers as floats, all else as text, in which a missing cell is a category."""
+    return table.apply(lambda x: x.astype("Float64").astype(float) if is_number(x) else text(x))
+
+
+def text(column):
+    return column.astype(object).where(column.notna(), "missing").astype(str)
+
+
+def is_number(column):
+    return is_numeric_dtype(column) and not is_bool_dtype(column)
+
+
+# Imputation -----------------------------------------------------------------------------
+
+
+def imputation(arguments):
+    tables = {"breast cancer": load_breast_cancer().data}
+    for name, width in NUMERIC.items():
+        tables[name] = load(name).select_dtypes("number").iloc[:, :width].to_numpy(float)
+    rows = {}
+    for label, imputer in imputers(arguments).items():
+        errors = {name: [] for name in tables}
+        seconds, _ = timed(lambda i=imputer, e=errors: [e[name].extend(hidden_errors(i, tables[name], arguments.quick))
+                                                        for name in tables])  # fmt: skip
+        rows[label] = {name: statistics.mean(values) for name, values in errors.items()} | {"s": seconds}
+    masks = 1 if arguments.quick else MASKS
+    show(f"imputation: mean squared error of hidden cells of standardised columns, {100 * HIDDEN_SHARE:g} % hidden at "
+         f"random, mean over {masks} masks; seconds of all sets and masks", rows)  # fmt: skip
+    return rows
+
+
+def imputers(arguments):
+    from skvae import VAEImputer, VAETransformer
+
+    found = {
+        "mean": SimpleImputer(),
+        "KNNImputer": KNNImputer(),
+        "IterativeImputer, BayesianRidge": IterativeImputer(random_state=0),
+    }
+    if arguments.full:
+        trees = ExtraTreesRegressor(n_estimators=100, n_jobs=-1, random_state=0)
+        found["IterativeImputer, ExtraTrees"] = IterativeImputer(trees, random_state=0)
+    vae = VAETransformer(**settings(IMPUTATION_VAE, arguments.quick))
+    return found | {"VAEImputer": VAEImputer(vae=vae, random_state=0)}
+
+
+def hidden_errors(imputer, X, quick):
+    """Mean squared error of the hidden cells for each mask."""
+    X = StandardScaler().fit_transform(X)
+    for seed in range(1 if quick else MASKS):
+        hidden = np.random.default_rng(seed).random(X.shape) < HIDDEN_SHARE
+        filled = imputer.fit_transform(np.where(hidden, np.nan, X))
+        yield np.mean((filled - X)[hidden] ** 2)
+
+
+# HI-VAE ---------------------------------------------------------------------------------
+
+
+def hivae(arguments):
+    rows = {}
+    for name in ["Breast"] if arguments.quick else HIVAE_SETS:
+        for percent in (20, 50):
+            x, kinds, n_levels, hidden = load_hivae(name, percent)
+            seen = typed(x.mask(hidden), x, kinds)
+            row = {}
+            for label, impute in HIVAE_IMPUTERS.items():
+                seconds, filled = timed(lambda i=impute, s=seen: i(s, arguments.quick))
+                row[label] = column_errors(x, filled, kinds, n_levels, hidden)
+            rows[f"{name}, {percent} % hidden"] = row | {f"{label} s": seconds}
+    show("hivae: error of hidden cells, mean over columns: RMSE over the range of numbers, share of wrong categories, "
+         "distance over the number of levels of ordinal columns", rows)  # fmt: skip
+    return rows
+
+
+def load_hivae(name, percent):
+    """Cells as numbers, kind and number of levels of each column, and which cells the mask hides."""
+    if "SKVAE_DATA" not in os.environ:
+        raise SystemExit("The HI-VAE sets come with its code, not from OpenML: see SKVAE_DATA in the README.")
+    with zipfile.ZipFile(Path(os.environ["SKVAE_DATA"], "hivae", "hivae.zip")) as archive:
+        x = pd.read_csv(archive.open(f"{name}/data.csv"), header=None).astype(float)
+        types = pd.read_csv(archive.open(f"{name}/data_types.csv"))
+        hidden = cells(archive, f"{name}/Missing{percent}_1.csv", x.shape)
+        lost = f"{name}/MissingTrue.csv"
+        lost = cells(archive, lost, x.shape) if lost in archive.namelist() else np.zeros(x.shape, bool)
+    return x.mask(lost), list(types["type"]), list(types["nclass"]), hidden & ~lost
+
+
+def cells(archive, file, shape):
+    """The 1-based (row, column) pairs of a file, as a mask."""
+    mask = np.zeros(shape, bool)
+    mask[tuple(pd.read_csv(archive.open(file), header=None).to_numpy().T - 1)] = True
+    return mask
+
+
+def typed(seen, x, kinds):
+    """The table that a user would have: categories, ordered categories, whole numbers and floats."""
+    return pd.DataFrame({f"{kind}-{c}": typed_column(seen[c], x[c], kind) for c, kind in enumerate(kinds)})
+
+
+def typed_column(seen, x, kind):
+    if kind in ("cat", "ordinal"):
+        levels = np.sort(x.dropna().unique())
+        return pd.Series(pd.Categorical(seen, levels, ordered=kind == "ordinal"))
+    return seen.astype("Int64") if kind == "count" else seen
+
+
+def column_errors(x, filled, kinds, n_levels, hidden):
+    errors = []
+    for c, kind in enumerate(kinds):
+        cells_hidden = hidden[:, c]
+        truth = x[c].to_numpy()[cells_hidden]
+        guess = filled.iloc[:, c].astype(float).to_numpy()[cells_hidden]
+        if kind == "cat":
+            errors.append(np.mean(guess != truth))
+        elif kind == "ordinal":
+            errors.append(np.mean(np.abs(guess - truth)) / n_levels[c])
+        else:
+            errors.append(np.sqrt(np.mean((guess - truth) ** 2)) / (x[c].max() - x[c].min()))
+    return np.mean(errors)
+
+
+def mean_or_mode(seen, quick):
+    return seen.apply(lambda x: x.astype(float).fillna(x.mode()[0] if is_category(x) else x.mean()))
+
+
+def knn(seen, quick):
+    """KNNImputer on standardised numbers and ordinal codes and one-hot categories."""
+    blocks = [neighbour_space(seen[column]) for column in seen]
+    x = np.concatenate(blocks, axis=1)
+    donors = np.random.default_rng(0).permutation(len(x))[:DONORS]
+    x = KNNImputer(keep_empty_features=True).fit(x[donors]).transform(x)
+    parts = np.split(x, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1)
+    return pd.DataFrame({c: from_neighbours(part, seen[c]) for c, part in zip(seen, parts, strict=True)})
+
+
+def neighbour_space(column):
+    if is_category(column) and not column.cat.ordered:
+        one_hot = pd.get_dummies(column).to_numpy(float) * 0.5**0.5
+        return np.where(column.isna().to_numpy()[:, None], np.nan, one_hot)
+    x = column.astype(float).to_numpy()[:, None]
+    return (x - np.nanmean(x)) / np.nanstd(x)
+
+
+def from_neighbours(part, column):
+    if is_category(column) and not column.cat.ordered:
+        return column.cat.categories[part.argmax(axis=1)]
+    x = column.astype(float).to_numpy()
+    x = part[:, 0] * np.nanstd(x) + np.nanmean(x)
+    return x.round() if is_category(column) else x
+
+
+def vae_filled(seen, quick):
+    from skvae import VAEImputer, VAETransformer
+
+    vae = VAETransformer(**settings(HIVAE_VAE, quick))
+    return VAEImputer(vae=vae, random_state=0).set_output(transform="pandas").fit_transform(seen)
+
+
+HIVAE_IMPUTERS = {"mean or mode": mean_or_mode, f"kNN, {DONORS} donors": knn, "VAEImputer": vae_filled}
+
+
+def is_category(column):
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
+# Outliers -------------------------------------------------------------------------------
+
+
+def outliers(arguments):
+    files = sorted(data_folder("adbench").glob("*.npz"), key=n_rows)[: 3 if arguments.quick else OUTLIER_SETS]
+    rows = {}
+    for file in files:
+        X, X_test, y_test = normal_and_rest(file)
+        name = file.stem.split("_", 1)[1]
+        rows[name] = {
+            label: roc_auc_score(y_test, -score(X, X_test, arguments.quick)) for label, score in DETECTORS.items()
+        }
+    rows["mean"] = {label: statistics.mean(row[label] for row in rows.values()) for label in DETECTORS}
+    show(f"outliers: ROC AUC on the {len(files)} smallest sets, trained on half of the normal rows (at most "
+         f"{NORMAL_ROWS}), tested on all others", rows)  # fmt: skip
+    return rows
+
+
+def data_folder(name):
+    if "SKVAE_DATA" not in os.environ:
+        raise SystemExit(f"The {name} files are not on OpenML: name their folder's parent in SKVAE_DATA.")
+    return Path(os.environ["SKVAE_DATA"], name)
+
+
+def n_rows(file):
+    return len(np.load(file)["y"])
+
+
+def normal_and_rest(file):
+    data = np.load(file)
+    X, y = data["X"].astype(float), data["y"].ravel()
+    normal = np.random.default_rng(0).permutation(np.flatnonzero(y == 0))
+    train = normal[: min(len(normal) // 2, NORMAL_ROWS)]
+    rest = np.setdiff1d(np.arange(len(X)), train)
+    scaler = StandardScaler().fit(X[train])
+    return scaler.transform(X[train]), scaler.transform(X[rest]), y[rest]
+
+
+def vae_normality(X, X_test, quick):
+    from skvae import VAEOutlierDetector, VAETransformer
+
+    changed = settings(OUTLIERS_VAE, quick)
+    vae = VAETransformer(**changed) if changed.keys() != {"random_state"} else None
+    return VAEOutlierDetector(vae=vae, random_state=0).fit(X).score_samples(X_test)
+
+
+def pca_density(X, X_test, quick):
+    return PCA(0.9, svd_solver="full").fit(X).score_samples(X_test)
+
+
+def pca_restoration(X, X_test, quick):
+    pca = PCA(0.9, svd_solver="full").fit(X)
+    return -np.sum((X_test - pca.inverse_transform(pca.transform(X_test))) ** 2, axis=1)
+
+
+def forest_normality(X, X_test, quick):
+    return IsolationForest(random_state=0).fit(X).score_samples(X_test)
+
+
+def neighbour_normality(X, X_test, quick):
+    return -NearestNeighbors(n_neighbors=5).fit(X).kneighbors(X_test)[0].mean(axis=1)
+
+
+DETECTORS = {
+    "VAEOutlierDetector": vae_normality,
+    "PCA, 90 % of variance, density": pca_density,
+    "PCA, 90 % of variance, restoration": pca_restoration,
+    "IsolationForest": forest_normality,
+    "mean distance to 5 neighbours": neighbour_normality,
+}
+
+
+# Counts ---------------------------------------------------------------------------------
+
+
+def counts(arguments):
+    from skvae import VAETransformer
+
+    X = load("NMES1988")[COUNTS]
+    cv = KFold(2 if arguments.quick else 5, shuffle=True, random_state=0)
+    rows = {}
+    for likelihood, log_prob in {"poisson": poisson_log_prob, "negative_binomial": negative_binomial_log_prob}.items():
+        vae = VAETransformer(likelihood=likelihood, **settings(COUNTS_VAE, arguments.quick))
+        runs = {
+            f"VAETransformer, {likelihood}": lambda vae=vae: cross_val_score(vae, X, cv=cv, error_score="raise"),
+            f"independent columns, {likelihood}": lambda p=log_prob: independent_scores(p, X.to_numpy(), cv),
+        }
+        for label, run in runs.items():
+            seconds, scores = timed(run)
+            rows[label] = {"score": np.mean(scores), "lowest fold": min(scores), "highest fold": max(scores),
+                           "s": seconds}  # fmt: skip
+    show(f"counts: {', '.join(COUNTS)} of NMES1988, held-out nats per row, mean of {cv.n_splits} folds", rows)
+    return rows
+
+
+def independent_scores(log_prob, X, cv):
+    return [sum(log_prob(X[train, c], X[test, c]).mean() for c in range(X.shape[1])) for train, test in cv.split(X)]
+
+
+def poisson_log_prob(train, test):
+    return stats.poisson(train.mean()).logpmf(test)
+
+
+def negative_binomial_log_prob(train, test):
+    """The likeliest mean is the mean of the counts, whatever the shape is."""
+
+    def law(log_shape):
+        shape = np.exp(log_shape)
+        return stats.nbinom(shape, shape / (shape + train.mean()))
+
+    best = minimize_scalar(lambda s: -law(s).logpmf(train).sum(), bounds=(-7, 12), method="bounded")
+    return law(best.x).logpmf(test)
+
+
+# Round trip -----------------------------------------------------------------------------
+
+
+def round_trip(arguments):
+    from skvae import VAETransformer
+
+    rows = {}
+    for name in arguments.sets or MIXED:
+        table = load(name)
+        table = table.head(QUICK_ROWS) if arguments.quick else table
+        vae = VAETransformer(**settings(ROUND_TRIP_VAE, arguments.quick))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ConvergenceWarning)  # these epochs are few on purpose
+            seconds, _ = timed(lambda vae=vae, table=table: vae.fit(table))
+            results = {
+                "sample": vae.sample(1000, random_state=0),
+                "inverse_transform": vae.inverse_transform(vae.transform(table)),
+                "impute": vae.impute(table),
+            }
+        shape = {"rows": len(table), "columns": table.shape[1], "missing cells": int(table.isna().sum().sum())}
+        rows[name] = shape | {f"{method} is alike": alike(result, table) for method, result in results.items()}
+        rows[name] |= {
+            "impute only fills": only_fills(results["impute"], table),
+            "warnings": len(caught),
+            "s per epoch": seconds / vae.n_iter_,
+        }
+    show("round_trip: alike means the same columns and dtypes, and no category that the table has not; warnings are "
+         "all but ConvergenceWarning; seconds of the whole first fit over its epochs", rows)  # fmt: skip
+    return rows
+
+
+def alike(result, table):
+    same = list(result.columns) == list(table.columns) and result.dtypes.equals(table.dtypes)
+    return same and all(
+        result[c].dropna().isin(table[c].dropna().unique()).all() for c in table if not is_number(table[c])
+    )
+
+
+def only_fills(filled, table):
+    """Whether no cell is missing any more and no cell that was there has changed."""
+    kept = (filled == table) | table.isna()
+    return bool(kept.all(axis=None) and filled.notna().all(axis=None))
+
+
+# Cost -----------------------------------------------------------------------------------
+
+
+def cost(arguments):
+    rows = {"s per epoch": epoch_cost(arguments.quick), "MB": memory_cost(arguments.quick)}
+    times, memory = rows.values()
+    show(f"cost: Adult's mixed table against as many standard-normal floats, {COST_VAE}, {REPEATS} alternating warm "
+         "fits, and the peak memory of a fit for one epoch of a large table of Adult's rows. MB are resident, but for "
+         "the table: df.memory_usage(deep=False)", {"": times | memory})  # fmt: skip
+    return rows
+
+
+def epoch_cost(quick):
+    from skvae import VAETransformer
+
+    mixed = load("adult")
+    mixed = mixed.head(QUICK_ROWS) if quick else mixed
+    floats = np.random.default_rng(0).normal(size=mixed.shape)
+    seconds = {"mixed": [], "floats": []}
+    for repeat in range(REPEATS + 1):
+        for label, X in {"mixed": mixed, "floats": floats}.items():
+            vae = VAETransformer(**settings(COST_VAE, quick))
+            spent, _ = timed(lambda vae=vae, X=X: vae.fit(X))
+            if repeat:  # the first round warms up
+                seconds[label].append(spent / vae.n_iter_)
+    ratios = [a / b for a, b in zip(seconds["mixed"], seconds["floats"], strict=True)]
+    medians = {f"{label}, s per epoch": statistics.median(values) for label, values in seconds.items()}
+    return medians | {"median ratio": statistics.median(ratios)}
+
+
+def memory_cost(quick):
+    """Measured in a process of its own, whose peak is the fit's."""
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    process = context.Process(target=measure_memory, args=(20_000 if quick else LARGE_ROWS, answers))
+    process.start()
+    answer = answers.get()
+    process.join()
+    return answer
+
+
+def measure_memory(rows, answers):
+    import keras  # noqa: F401  # imported by fit otherwise, and then counted as its memory
+
+    from skvae import VAETransformer
+
+    imports = resident_memory("VmRSS")
+    table = load("adult").sample(rows, replace=True, random_state=0, ignore_index=True)
+    size = table.memory_usage(deep=False).sum() / 1e6
+    before = resident_memory("VmRSS")
+    VAETransformer(**settings(COST_VAE | {"max_iter": 1}, False)).fit(table)
+    peak = resident_memory("VmHWM")
+    answers.put(
+        {
+            "rows": rows,
+            "table MB": size,
+            "MB after imports": imports,
+            "MB before the fit": before,
+            "peak MB": peak,
+            "peak beyond imports / table": (peak - imports) / size,
+            "peak beyond before / table": (peak - before) / size,
+        }
+    )
+
+
+def resident_memory(field):
+    """In MB. A new process inherits its parent's ru_maxrss, so it is only read where /proc is not."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(lines[field].split()[0]) * 1024 / 1e6
+
+
+# Data and tables ------------------------------------------------------------------------
+
+
+def load(name):
+    """The set as its file gives it."""
+    if "SKVAE_DATA" in os.environ:
+        file, options = FILES[name]
+        return pd.read_csv(Path(os.environ["SKVAE_DATA"], file), **options)
+    if name not in OPENML:
+        raise SystemExit(f"{name} is not on OpenML: name the folder of {FILES[name][0]} in SKVAE_DATA.")
+    set_name, version = OPENML[name]
+    return fetch_openml(set_name, version=version, as_frame=True).frame
+
+
+def split(name, quick):
+    """Training and test rows without row numbers; Adult has its own test rows."""
+    table = load(name).drop(columns=IDENTIFIERS, errors="ignore")
+    if name == "adult" and "SKVAE_DATA" in os.environ:
+        train = table
+        test = pd.read_csv(Path(os.environ["SKVAE_DATA"], "tabular/adult.test.gz"), skiprows=1, **ADULT)
+        test["class"] = test["class"].str.rstrip(".")
+    else:
+        train, test = train_test_split(table, test_size=0.2, random_state=0)
+    if quick:
+        train, test = train.head(QUICK_ROWS), test.head(QUICK_ROWS)
+    return train.reset_index(drop=True), test.reset_index(drop=True)
+
+
+def settings(vae, quick):
+    return {"random_state": 0, **vae, **({"max_iter": QUICK_EPOCHS} if quick else {})}
+
+
+def timed(function):
+    start = time.perf_counter()
+    result = function()
+    return time.perf_counter() - start, result
+
+
+def show(title, rows):
+    columns = list(next(iter(rows.values())))
+    print(f"\n{title}\n\n| | {' | '.join(columns)} |\n|{' --- |' * (len(columns) + 1)}")
+    for label, row in rows.items():
+        print(f"| {label} | {' | '.join(cell(row[column]) for column in columns)} |", flush=True)
+
+
+def cell(value):
+    if value is None:
+        return "-"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "NO"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+PARTS = {
+    "fidelity": fidelity,
+    "imputation": imputation,
+    "hivae": hivae,
+    "outliers": outliers,
+    "counts": counts,
+    "round_trip": round_trip,
+    "cost": cost,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--sets", type=lambda names: names.split(","))
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(f"Python {platform.python_version()}, pandas {pd.__version__}, {os.cpu_count()} CPU cores")
+    results = {part: PARTS[part](arguments) for part in arguments.parts}
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2, default=float))
+
+
+if __name__ == "__main__":
+    main()
