@@ -692,7 +692,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 stacklevel=3,
             )
         z = np.stack([z for z, _, _ in found], axis=1)
-        drawn = self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=condition)
+        drawn = self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=given)
         return self._table.overlaid(drawn, rows, kept)
 
     def _draw_posterior(self, x: np.ndarray, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
