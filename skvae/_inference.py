@@ -22,6 +22,9 @@ DRAWS = 8192  # rows x draws in a block, where there are draws
 NUMBERS = 2**23  # most numbers that the decoder gives for a block
 REFINE_STEPS, REFINE_DRAWS = 60, 4
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
+TURNS = np.array(
+    [0, 1, 0, 1, 2]
+)  # of draws for a row with holes: from the encoder, from a fitted normal, from the prior
 WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
 FURTHEST, NARROWEST = 4.0, -3.0  # where refining may start: mean, and logarithm of the scale
 
@@ -63,16 +66,18 @@ def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
 def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Block by block: places of rows, draws of their z and log p(x, z) / q(z); (n,), (draws, n, d) and (n, draws).
 
-    Draws come from the encoder's q(z | x); for a row with holes, from a normal fitted to that
-    row, since the encoder may never have met its pattern of holes.
+    Draws come from the encoder's q(z | x). For a row with holes, whose pattern the encoder may
+    never have met, they come in turns from q(z | x), from a normal fitted to that row and from
+    the prior, and the weights are those of this mixture (Veach, Guibas 1995).
     """
     holes = np.isnan(x).any(axis=1)
     for rows, block, noise in _with_noise(model, x[~holes], n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
-    normal = refine(model, x[holes], *near(model, x[holes])) if holes.any() else ()
+    normals = _normals(model, x[holes]) if holes.any() else ()
     for rows, block, noise in _with_noise(model, x[holes], n_draws):
-        own = [_padded(part[rows], len(block)) for part in normal]
-        yield np.flatnonzero(holes)[rows], *_of_rows(_draws_of_normal, model, rows, block, noise, *own)
+        z, log_q = _proposed(model, noise, *[_padded(part[rows], len(block)) for part in normals])
+        log_w = _run(_joint, model, block, z)[0] - log_q
+        yield np.flatnonzero(holes)[rows], z[:, : len(rows)], _by_draw(log_w, rows)
 
 
 def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,6 +93,24 @@ def refine(model: Model, x: np.ndarray, mean: np.ndarray, log_scale: np.ndarray)
     shifts = _row_shifts(x, model.network.latent_dim)
     mean, log_scale = _by_row(_refined, model, HEIGHT, x, mean, log_scale, shifts, points=points)
     return mean, log_scale + WIDER
+
+
+def _normals(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and log-scales of two normals near p(z | x): the encoder's and the fitted one, (rows, 2, d) each."""
+    pairs = zip(_by_row(_moments, model, HEIGHT, x), refine(model, x, *near(model, x)), strict=True)
+    return tuple(np.stack(pair, axis=1) for pair in pairs)
+
+
+def _proposed(model: Model, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray) -> tuple:
+    """Draws from the two normals of each row and the prior, in turns, and their log-density under the mixture."""
+    turn = np.resize(TURNS, len(noise))
+    prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
+    z = np.choose(turn[:, None, None], [*(mean[:, k] + np.exp(log_scale[:, k]) * noise for k in (0, 1)), prior])
+    standard = (z[:, :, None] - mean) * np.exp(-log_scale)  # (draws, rows, 2, d)
+    normals = -(0.5 * (standard**2 + LOG_2PI) + log_scale).sum(axis=-1)
+    log_prior_ = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
+    shares = np.bincount(turn, minlength=3) / len(turn)
+    return z, logsumexp([normals[..., 0], normals[..., 1], log_prior_], b=shares[:, None, None], axis=0)
 
 
 def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -144,12 +167,6 @@ def _terms(network: Network, w: dict, x: Any, noise: Any) -> tuple:
 
 def _draws_of_encoder(network: Network, w: dict, x: Any, noise: Any) -> tuple:
     z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)
-    return z, _log_joint(network, w, x, z) - log_q
-
-
-def _draws_of_normal(network: Network, w: dict, x: Any, noise: Any, mean: Any, log_scale: Any) -> tuple:
-    z = mean + tf.exp(log_scale) * noise
-    log_q = -tf.reduce_sum(0.5 * (noise * noise + LOG_2PI) + log_scale, axis=-1)
     return z, _log_joint(network, w, x, z) - log_q
 
 
@@ -230,13 +247,15 @@ def _by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, 
     return [np.concatenate(blocks) for blocks in zip(*parts, strict=True)]
 
 
-def _of_rows(function: Callable, model: Model, rows: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
-    """What a function gives for the true rows of a block: points as they are, logarithms in float64 and row by row.
-
-    So a sum over draws is over neighbours in memory, and the same however many rows there are.
-    """
+def _of_rows(function: Callable, model: Model, rows: np.ndarray, *arrays: np.ndarray) -> tuple:
+    """Draws and the logarithms of their weights, of the true rows of a block."""
     z, log_w = _run(function, model, *arrays)
-    return [z[:, : len(rows)], np.ascontiguousarray(log_w[:, : len(rows)].T, dtype=np.float64)]
+    return z[:, : len(rows)], _by_draw(log_w, rows)
+
+
+def _by_draw(log_w: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Logarithms of the true rows in float64, (n, draws): sums over draws do not depend on how many rows there are."""
+    return np.ascontiguousarray(log_w[:, : len(rows)].T, dtype=np.float64)
 
 
 def _with_noise(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
