@@ -17,15 +17,18 @@ DAY = 86_400e6  # microseconds: datetimes count in days
 STEPS = DAY, 3_600e6, 60e6, 1e6, 1.0
 
 
-def kind_of(dtype: nw.dtypes.DType) -> str | None:
-    """What a dtype holds, in a word, or None where it is no table's."""
-    if dtype.is_integer():
+def kind_of(series: nw.Series) -> str | None:
+    """What a column holds by its dtype, in a word; None for what no table has. Nothing but holes may be anything."""
+    if series.dtype.is_integer():
         return "integer"
-    if dtype.is_numeric():
+    if series.dtype.is_numeric():
         return "float"
     kinds = {nw.Boolean: "boolean", nw.Datetime: "datetime", nw.Date: "datetime", nw.Enum: "ordered"}
     names = {nw.String: "category", nw.Categorical: "category", nw.Object: "category"}
-    return next((kind for known, kind in (kinds | names).items() if dtype == known), None)
+    kind = next((kind for known, kind in (kinds | names).items() if series.dtype == known), None)
+    if kind is None and isinstance(getattr(series.to_native(), "dtype", None), pd.DatetimeTZDtype):
+        return "datetime"  # in a zone whose name narwhals cannot read
+    return "category" if kind is None and series.is_null().all() else kind
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Feature:
 
     @classmethod
     def learn(cls, series: nw.Series, likelihood: Likelihood) -> "Feature":
-        format_ = format_of(series.dtype, likelihood).learn(series)
+        format_ = format_of(series, likelihood).learn(series)
         numbers = format_.read(series)
         observed = numbers[~np.isnan(numbers)]
         first = [int(np.argmax(~np.isnan(numbers)))]
@@ -70,7 +73,7 @@ class Feature:
 
     def levels(self) -> list | None:
         """The levels that fit saw; None for numbers."""
-        return self.format.index.to_list() if self.likelihood.over_levels else None
+        return self.format.index.tolist() if self.likelihood.over_levels else None
 
     def condition(self, values: list) -> Any:
         """A native series of the column's own dtype with given values, and one that fit saw where None is given."""
@@ -81,6 +84,7 @@ class Feature:
         given = nw.new_series(self.cell.name, [values[i] for i in places], backend=self.cell.implementation)
         if self.cell.implementation.is_pandas():
             given = nw.from_native(given.to_native().astype(self.cell.to_native().dtype), series_only=True)
+            return cells.scatter(places, given).to_native()
         return cells.scatter(places, given.cast(self.cell.dtype)).to_native()
 
     def place(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,11 +108,11 @@ class Feature:
         return self.format.restore(self.center + self.scale * cells, self.cell)
 
 
-def format_of(dtype: nw.dtypes.DType, likelihood: Likelihood) -> type:
+def format_of(series: nw.Series, likelihood: Likelihood) -> type:
     """The class below that reads a column for its likelihood."""
     if likelihood.over_levels:
         return Levels
-    return Times if kind_of(dtype) == "datetime" else Numbers
+    return Times if kind_of(series) == "datetime" else Numbers
 
 
 @dataclass(frozen=True)
@@ -121,11 +125,11 @@ class Numbers:
 
     @classmethod
     def learn(cls, series: nw.Series) -> "Numbers":
-        return cls(kind_of(series.dtype), series.min(), series.max())
+        return cls(kind_of(series), series.min(), series.max())
 
     @staticmethod
     def read(series: nw.Series) -> np.ndarray:
-        if kind_of(series.dtype) == "category":  # a column of nothing but holes, or of numbers kept as objects
+        if kind_of(series) == "category":  # a column of nothing but holes, or of numbers kept as objects
             return _parsed(series)
         return np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
 
@@ -157,7 +161,7 @@ def _parsed(series: nw.Series) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Times:
-    """Datetimes and dates: days since 1970, and back within the range seen and as round as they were."""
+    """Datetimes and dates: days since 1970 on the clock of their zone, and back within the range seen, as round."""
 
     low: float
     high: float
@@ -174,13 +178,25 @@ class Times:
 
     @staticmethod
     def read(series: nw.Series) -> np.ndarray:
-        if series.dtype == nw.Date:
-            series = series.cast(nw.Datetime("us"))
-        return np.asarray(series.dt.timestamp("us").to_numpy(), np.float64) / DAY
+        kind = kind_of(series)
+        if kind not in ("datetime", "category"):
+            raise ValueError(f"Column {series.name!r} held datetimes in fit, but now holds {series.dtype}.")
+        clock = _clock(series) if kind == "datetime" else pd.to_datetime(pd.Series(series.to_numpy()))
+        times = np.asarray(clock, "datetime64[us]")
+        return np.where(np.isnat(times), np.nan, times.astype(np.int64) / DAY)
 
     def restore(self, values: np.ndarray, like: nw.Series) -> Any:
         steps = np.rint(values.clip(self.low, self.high) * (DAY / self.step))
         return _native((steps * self.step).astype(np.int64).view("datetime64[us]"), like)
+
+
+def _clock(series: nw.Series) -> np.ndarray:
+    """Datetimes as the clock of their zone shows them, without the zone."""
+    if series.implementation.is_pandas():
+        return series.to_native().dt.tz_localize(None).to_numpy()
+    if series.dtype == nw.Date:
+        return series.to_numpy()
+    return series.dt.replace_time_zone(None).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -224,10 +240,19 @@ def _order(series: nw.Series, levels: np.ndarray) -> np.ndarray:
 def _native(values: np.ndarray, like: nw.Series) -> Any:
     """A series of the dtype and library of another."""
     if like.implementation.is_pandas():
-        series = pd.Series(values)
-        zone = getattr(like.dtype, "time_zone", None)
-        return (series if zone is None else series.dt.tz_localize("UTC")).astype(like.to_native().dtype)
+        series, dtype = pd.Series(values), like.to_native().dtype
+        if isinstance(dtype, pd.DatetimeTZDtype):  # an hour that summer time skips or repeats is taken as the later one
+            series = series.dt.tz_localize(dtype.tz, ambiguous=np.zeros(len(series), bool), nonexistent="shift_forward")
+        return series.astype(dtype)
     series = nw.new_series(like.name, values, backend=like.implementation)
-    if getattr(like.dtype, "time_zone", None) is not None:
-        series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(like.dtype.time_zone)
+    zone = getattr(like.dtype, "time_zone", None)
+    if zone is not None:
+        series = nw.from_native(_in_zone(series.to_native(), zone), series_only=True)
     return series.cast(like.dtype).to_native()
+
+
+def _in_zone(series: Any, zone: str) -> Any:
+    """A polars series of clock times in a zone; an hour that summer time skips or repeats is taken as the later one."""
+    both = (series, series.dt.offset_by("1h"))
+    there, after = (clock.dt.replace_time_zone(zone, ambiguous="latest", non_existent="null") for clock in both)
+    return there.zip_with(there.is_not_null(), after)

@@ -20,7 +20,7 @@ ROUNDS = 4  # of adapting the mixture
 MOST = 2**18  # draws for one row at most
 FEWEST = 256  # effective draws at least
 PER_ROW = 4  # effective draws for each row asked for
-DEFENCE = 0.05  # smallest weight of the prior in the mixture: no weight is beyond its inverse
+DEFENCE = 0.05  # share of the prior in the mixture, at least and about: it bounds the weights
 
 
 class Mixture(NamedTuple):
@@ -34,12 +34,11 @@ class Mixture(NamedTuple):
 def latents_given(model: Model, x: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, float, int]:
     """n points z from p(z | x) of one row x, (1, cells); the effective number of the draws behind them, and theirs."""
     mixture = _adapted(model, x, _start(model, x, rng), rng)
-    enough, z, log_w = max(FEWEST, PER_ROW * n), [], []
-    while not z or (_effective_size(np.concatenate(log_w)) < enough and len(z) * BATCH < MOST):
-        draws = _draw(model, mixture, BATCH * max(1, len(z)), rng)
-        z.append(draws)
-        log_w.append(_inference.log_joint(model, x, draws) - _log_density(model, mixture, draws)[0])
-    z, log_w = np.concatenate(z), np.concatenate(log_w)
+    enough, z, log_w = max(FEWEST, PER_ROW * n), np.empty((0, model.network.latent_dim), np.float32), np.empty(0)
+    while len(z) < BATCH or (_effective_size(log_w) < enough and len(z) < MOST):
+        draws = _draw(model, mixture, max(BATCH, len(z)), rng)  # twice as many in all
+        new = _inference.log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
+        z, log_w = np.concatenate([z, draws]), np.append(log_w, new)
     return z[_systematic(log_w, n, rng)], _effective_size(log_w), len(z)
 
 
@@ -49,7 +48,8 @@ def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:
     log_lik = _inference.log_joint(model, x, screen) - _inference.log_prior(model, screen)
     best = np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[: STARTS - 1]
     starts = np.concatenate([_inference.near(model, x)[0], screen[best]])
-    mean, log_scale = _inference.refine(model, np.repeat(x, STARTS, axis=0), starts, np.full_like(starts, -1.0))
+    wide = np.full_like(starts, -1.0)
+    mean, log_scale = _inference.refine(model, np.repeat(x, STARTS, axis=0), starts, wide, height=STARTS)
     factor = np.exp(log_scale, dtype=np.float64)[:, :, None] * np.eye(starts.shape[1])
     return Mixture(np.full(1 + STARTS, -np.log(1 + STARTS)), mean.astype(np.float64), factor)
 
@@ -72,9 +72,9 @@ def _reweighted(mixture: Mixture, z: np.ndarray, w: np.ndarray) -> Mixture:
     mean, factor = mixture.mean.copy(), mixture.factor.copy()
     for k, own in enumerate(w[:, 1:].T):
         size = own.sum() ** 2 / (own**2).sum() if own.sum() > 1e-6 else 0.0
-        keep = 2 * z.shape[1] / (2 * z.shape[1] + size)
         if size < 10:
             continue
+        keep = 2 * z.shape[1] / (2 * z.shape[1] + size)
         new = own @ z / own.sum()
         centred = z - new
         covariance = (own * centred.T) @ centred / own.sum()

@@ -517,20 +517,24 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         from skvae._network import Network
 
-        x, offset = (self._table if continues and table.has_schema_of(self._table) else table).encode(rows)
+        same = continues and table.has_schema_of(self._table)
+        table = self._table if same else table
+        x, offset = table.encode(rows)
         holes = self._model.network.holes if continues else bool(self.hide or np.isnan(x).any())
         network = Network(likelihood=table.likelihood, holes=holes, **parts)
-        if continues and not (network == self._model.network and table.has_schema_of(self._table)):
+        if continues and not (same and network == self._model.network):
             raise ValueError(
                 "warm_start continues the model of the last fit, but its architecture or the table's columns (names, "
                 "kinds, likelihoods, constant ones) differ; set warm_start=False."
             )
-        table = self._table if continues else table
+        if continues:
+            table.warn_of_unseen(rows)
         training, validation = self._split(len(x), rng)
         held_out = None if validation is None else x[validation]
         x = x[training]
         model, history = self._start(network, table, x, rng) if not continues else (self._model, self.history_)
-        offsets = offset[training].mean(), offset[training if validation is None else validation].mean()
+        shown = offset[training].mean() * (1 - self.hide)
+        offsets = shown, shown if validation is None else offset[validation].mean()
         self._train(table, model, history, x, held_out, offsets, rng)
 
     def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
@@ -586,7 +590,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.prior_, self.posterior_ = model.network.prior, model.network.posterior
         n_draws = max(1, SUMMARY_DRAWS // len(training))
         bound, self.latent_kl_ = _inference.lower_bound(self._model, training, n_draws)
-        self.lower_bound_ = bound + offsets[0]
+        self.lower_bound_ = bound + offsets[0] / (1 - self.hide)
 
     def _split(self, n: int, rng: np.random.Generator) -> tuple[Any, np.ndarray | None]:
         """Places of training rows and of validation rows; no validation where that would leave too few."""

@@ -19,6 +19,7 @@ from skvae._network import Network, no_dropout, reader
 
 HEIGHT = 1024  # rows in a block
 DRAWS = 8192  # rows x draws in a block, where there are draws
+JOINT = 4096  # draws in a block, where there is one row
 NUMBERS = 2**23  # most numbers that the decoder gives for a block
 REFINE_STEPS, REFINE_DRAWS = 60, 4
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
@@ -51,7 +52,7 @@ def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarr
 
 def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
     """The decoder's raw numbers at each latent point, block by block, (n, n_raw)."""
-    for n, blocks in _blocks(HEIGHT, z):
+    for n, blocks in _blocks(min(HEIGHT, _height(model, 1)), z):
         yield _run(_decode, model, *blocks)[0][:n]
 
 
@@ -70,7 +71,8 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
     never have met, they come in turns from q(z | x), from a normal fitted to that row and from
     the prior, and the weights are those of this mixture (Veach, Guibas 1995).
     """
-    holes = np.isnan(x).any(axis=1)
+    varies = reader(model.network, np.reshape)(model.weights, model.constants)["cells"]["varies"] > 0
+    holes = (np.isnan(x) & varies).any(axis=1)
     for rows, block, noise in _with_noise(model, x[~holes], n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
     normals = _normals(model, x[holes]) if holes.any() else ()
@@ -86,12 +88,14 @@ def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean.clip(-FURTHEST, FURTHEST), log_scale.clip(NARROWEST, 0.0)
 
 
-def refine(model: Model, x: np.ndarray, mean: np.ndarray, log_scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def refine(
+    model: Model, x: np.ndarray, mean: np.ndarray, log_scale: np.ndarray, height: int = HEIGHT
+) -> tuple[np.ndarray, np.ndarray]:
     """The normals that bring up the ELBO of each row's observed cells, from the given ones on, (rows, d) each."""
     points = _sobol(REFINE_STEPS * REFINE_DRAWS, model.network.latent_dim)
     points = points.reshape(REFINE_STEPS, REFINE_DRAWS, 1, -1)
     shifts = _row_shifts(x, model.network.latent_dim)
-    mean, log_scale = _by_row(_refined, model, HEIGHT, x, mean, log_scale, shifts, points=points)
+    mean, log_scale = _by_row(_refined, model, height, x, mean, log_scale, shifts, points=points)
     return mean, log_scale + WIDER
 
 
@@ -115,7 +119,7 @@ def _proposed(model: Model, noise: np.ndarray, mean: np.ndarray, log_scale: np.n
 
 def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """log p(x, z) of one row, (1, cells), at many points (draws, d), (draws,)."""
-    blocks = [_run(_joint, model, x, z[:, None])[0][:n, 0] for n, (z,) in _blocks(_height(model, 1), z)]
+    blocks = [_run(_joint, model, x, z[:, None])[0][:n, 0] for n, (z,) in _blocks(min(JOINT, _height(model, 1)), z)]
     return np.concatenate(blocks).astype(np.float64)
 
 

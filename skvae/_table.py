@@ -21,6 +21,17 @@ ROWS = 8192  # rows converted to float64 at once
 LARGEST = 1e15  # scaled numbers beyond it would overflow float32 when squared
 
 
+HOLDS = {  # what a condition on a column of each kind has to be
+    "float": ("finite numbers", lambda value: isinstance(value, (Real, np.bool_)) and np.isfinite(value)),
+    "integer": (
+        "whole numbers",
+        lambda value: isinstance(value, (Real, np.bool_)) and np.isfinite(value) and value == int(value),
+    ),
+    "boolean": ("booleans", lambda value: isinstance(value, (bool, np.bool_)) or value in (0, 1)),
+    "datetime": ("datetimes", lambda value: not isinstance(value, Real)),
+}
+
+
 class Rows(NamedTuple):
     """A table that has been checked: a frame, or an array of floats and the array that it was made from."""
 
@@ -85,7 +96,7 @@ class Table:
     def learn(cls, rows: Rows, choose: Callable) -> "Table":
         """Read the schema of the rows, and the places, scales, grids and levels of their columns."""
         columns = [rows.series(j) for j in range(len(rows.names))]
-        chosen = [choose(name, kind_of(column.dtype)) for name, column in zip(rows.names, columns, strict=True)]
+        chosen = [choose(name, kind_of(column)) for name, column in zip(rows.names, columns, strict=True)]
         formats = [_format(*column) for column in zip(rows.names, columns, chosen, strict=True)]
         for name, column in zip(rows.names, columns, strict=True):
             _check_range(name, column)
@@ -128,6 +139,7 @@ class Table:
         formats = [feature.format for feature in self.features]
         center, scale = (np.array([getattr(f, name) for f in self.features]) for name in ("center", "scale"))
         log_scale, varies = np.log(scale), self.varies
+        zero_is_atom = np.array([feature.likelihood.zero_is_atom for feature in self.features])
         with_slots = [j for j, feature in enumerate(self.features) if feature.has_slots]
         x, offset = np.empty((rows.n, len(self.names)), np.float32), np.empty(rows.n)
         for part in _parts(rows.n):
@@ -136,7 +148,7 @@ class Table:
             with np.errstate(over="ignore"):  # clipped
                 cells = ((numbers - center) / scale).clip(-LARGEST, LARGEST)
             cells[:, ~varies] *= 0.0  # a hole stays a hole
-            log_slope = np.where(np.isnan(cells) | ~varies, 0.0, -log_scale)
+            log_slope = np.where(np.isnan(cells) | ~varies | (zero_is_atom & (numbers == 0)), 0.0, -log_scale)
             for j in with_slots:
                 cells[:, j], log_slope[:, j] = self.features[j].place(numbers[:, j])
             x[part], offset[part] = cells[:, self.order], log_slope.sum(axis=1)
@@ -173,7 +185,7 @@ class Table:
         """Drawn rows with the kept cells of other rows, in turn, bit for bit."""
         if rows.frame is None:
             turns = np.arange(len(drawn)) % len(kept)
-            return np.where(kept[turns], rows.values[turns], drawn).astype(drawn.dtype)
+            return _merged(drawn, rows.given[turns], kept[turns])
         columns = nw.from_native(drawn, eager_only=True).iter_columns()
         merged = [_overlaid(column, rows.series(j), kept[:, j]) for j, column in enumerate(columns)]
         return self._assembled(merged, len(drawn), drawn)
@@ -207,13 +219,13 @@ class Table:
 
 def _format(name: Any, column: nw.Series, likelihood: Likelihood) -> type | None:
     """How the support check reads a column: not at all where it holds labels."""
-    textual = kind_of(column.dtype) in ("category", "ordered")
+    textual = kind_of(column) in ("category", "ordered") and not column.is_null().all()
     if textual and not likelihood.over_levels:
         raise ValueError(
             f"Column {name!r} holds labels (dtype {column.dtype}), but {type(likelihood).__name__} needs "
             f"{likelihood.support}; leave it to likelihood='auto', or give {{{name!r}: 'categorical'}}."
         )
-    return None if likelihood.over_levels else format_of(column.dtype, likelihood)
+    return None if likelihood.over_levels else format_of(column, likelihood)
 
 
 def _numbers(rows: Rows, formats: list) -> np.ndarray:
@@ -225,6 +237,14 @@ def _numbers(rows: Rows, formats: list) -> np.ndarray:
     return numbers
 
 
+def _merged(drawn: np.ndarray, given: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Given cells where they are kept, drawn ones elsewhere; in the dtype drawn unless that changes a kept cell."""
+    with np.errstate(invalid="ignore"):
+        same = given.astype(drawn.dtype)
+    fits = (same == given)[kept].all()
+    return np.where(kept, same if fits else given, drawn)
+
+
 def _overlaid(drawn: nw.Series, given: nw.Series, kept: np.ndarray) -> Any:
     """A drawn column with the observed cells of another, in turn; in the other's dtype where its values need that."""
     if not kept.any():
@@ -232,10 +252,22 @@ def _overlaid(drawn: nw.Series, given: nw.Series, kept: np.ndarray) -> Any:
     turns = np.arange(len(drawn)) % len(given)
     places = np.flatnonzero(kept[turns])
     cells = given[turns[places]]
-    if cells.dtype != drawn.dtype:
-        same = cells.cast(drawn.dtype)
-        drawn, cells = (drawn, same) if (same == cells).all() else (drawn.cast(cells.dtype), cells)
-    return drawn.scatter(places, cells).to_native()
+    if cells.implementation != drawn.implementation:
+        cells = nw.new_series(cells.name, cells.to_list(), backend=drawn.implementation)
+    if cells.dtype != drawn.dtype and not cells.dtype.is_numeric():
+        cells = cells.cast(drawn.dtype)
+    if cells.dtype != drawn.dtype and not _fits(cells.to_numpy(), drawn):
+        drawn = drawn.cast(cells.dtype)
+    return drawn.scatter(places, cells.cast(drawn.dtype)).to_native()
+
+
+def _fits(values: np.ndarray, like: nw.Series) -> bool:
+    """Whether numbers are the same in the dtype of another column."""
+    if not like.dtype.is_integer():
+        return True
+    dtype = np.dtype(str(like.dtype).lower())
+    with np.errstate(invalid="ignore"):
+        return bool((values.astype(dtype) == values).all())
 
 
 def _cells(given: Any) -> dict:
@@ -255,19 +287,24 @@ def _cells(given: Any) -> dict:
 
 
 def _check_given(name: Any, feature: Feature, values: list) -> None:
+    several = [value for value in values if np.ndim(value)]
+    if several:
+        raise ValueError(f"given has {several[0]!r} in column {name!r}; for several conditions give a DataFrame.")
     known, values = feature.levels(), [value for value in values if not pd.isna(value)]
+    kind = feature.format.kind
     if known is not None:
         new = [value for value in values if value not in known]
         if new:
             raise ValueError(f"given has {new[0]!r} in column {name!r}, but fit saw only {_listed(known)} there.")
-    if feature.format.kind in ("integer", "float", "boolean"):
-        wrong = [value for value in values if not isinstance(value, (Real, np.bool_))]
-        if wrong:
-            raise ValueError(f"given has {wrong[0]!r} in column {name!r}, but that column holds numbers.")
-    if feature.format.kind == "integer":
-        broken = [value for value in values if value != int(value)]
-        if broken:
-            raise ValueError(f"given has {broken[0]!r} in column {name!r}, but that column holds whole numbers.")
+    for value in values if kind in HOLDS else ():
+        words, fits = HOLDS[kind]
+        if not fits(value):
+            raise ValueError(f"given has {value!r} in column {name!r}, but that column holds {words}.")
+    other = [value for value in values if not feature.varies and value != feature.cell.to_list()[0]]
+    if other:
+        raise ValueError(
+            f"given has {other[0]!r} in column {name!r}, but fit saw only {feature.cell.to_list()[0]!r} there."
+        )
 
 
 def _listed(values: Any) -> str:
@@ -320,7 +357,7 @@ def _check_frame(frame: nw.DataFrame, user: str, names: tuple) -> None:
                 f"Found array with 0 {what}(s) (shape={frame.shape}) while a minimum of 1 is required by {user}."
             )
     for name, column in zip(names, frame.iter_columns(), strict=True):
-        kind = kind_of(column.dtype)
+        kind = kind_of(column)
         if kind is None:
             raise ValueError(
                 f"Column {name!r} has dtype {column.dtype}, but numbers, booleans, text, categories or "
@@ -340,7 +377,7 @@ def _check_finite(values: np.ndarray, name: Any) -> None:
 
 
 def _check_range(name: Any, column: nw.Series) -> None:
-    if kind_of(column.dtype) != "float":
+    if kind_of(column) != "float":
         return
     values = column.cast(nw.Float64).to_numpy()
     low, high = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
@@ -358,7 +395,7 @@ def _check_support(numbers: np.ndarray, names: tuple, likelihoods: list, first: 
     for name, likelihood, column in zip(names, likelihoods, numbers.T, strict=True):
         bad = ~np.isnan(column) & ~likelihood.supports(column)
         if not likelihood.over_levels and bad.any():
-            row = int(np.argmin(np.where(bad, column, np.inf)))
+            row = min(np.flatnonzero(bad), key=lambda i: column[i])
             wrong.append((name, likelihood, first + row, column[row]))
     if wrong:
         raise ValueError(_unsupported(wrong))

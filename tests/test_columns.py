@@ -127,6 +127,44 @@ def test_datetimes_come_back_as_round_as_they_were():
     assert (drawn["minute"] == drawn["minute"].dt.floor("min")).all()
 
 
+@pytest.mark.parametrize("zone", ["Europe/Vienna", "America/New_York", "Asia/Kolkata"])
+def test_days_of_a_zone_come_back_as_its_midnights(zone):
+    days = pd.Series(pd.date_range("2019-01-01", periods=700, freq="D", tz=zone))
+    drawn = short().fit(pd.DataFrame({"day": days})).sample(500, random_state=0)["day"]
+    assert drawn.dtype == days.dtype
+    assert drawn.isin(days).mean() > 0.99
+
+
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
+def test_any_column_may_be_left_out_later(convert):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=N), "k": rng.integers(0, 5, N), "s": rng.choice(["a", "b"], N)})
+    frame = convert(frame.assign(t=pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 99, N), unit="D")))
+    vae = short().fit(frame)
+    for name in frame.columns:
+        without = (
+            frame.assign(**{name: None}) if hasattr(frame, "iloc") else frame.with_columns(pl.lit(None).alias(name))
+        )
+        filled = vae.impute(without)
+        assert filled[name].dtype == frame[name].dtype
+        assert np.isfinite(vae.score(without))
+
+
+def test_values_beyond_the_dtype_of_fit_are_kept():
+    frame = pl.DataFrame({"k": pl.Series(np.arange(N) % 7, dtype=pl.UInt8), "x": np.arange(N) / 7})
+    filled = short().fit(frame).impute(pl.DataFrame({"k": [300, -3, None], "x": [1.0, None, 2.0]}))
+    assert filled["k"].to_list()[:2] == [300, -3]
+    assert filled.null_count().sum_horizontal().item() == 0
+
+
+def test_a_frame_of_another_library_is_filled_as_that_of_fit():
+    frame = pd.DataFrame({"x": np.arange(N) / 7, "s": ["a", "b"] * (N // 2)})
+    filled = short().fit(frame).impute(pl.DataFrame({"x": [1.0, None], "s": [None, "b"]}))
+    assert isinstance(filled, pd.DataFrame)
+    assert filled.loc[0, "x"] == 1.0
+    assert filled.loc[1, "s"] == "b"
+
+
 def test_values_that_repeat_come_back_exactly():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"amount": np.where(rng.random(2000) < 0.6, 0.1, rng.lognormal(3, 1, 2000)).round(6)})

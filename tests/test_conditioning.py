@@ -141,6 +141,16 @@ def test_systematic_resampling_takes_each_draw_as_often_as_it_is_due():
     assert (abs(counts - 80 * w) < 1).all()
 
 
+def test_draws_for_a_condition_stay_below_their_limit(vae, monkeypatch):
+    drawn = []
+    joint = _inference.log_joint
+    monkeypatch.setattr(_inference, "log_joint", lambda model, x, z: drawn.append(len(z)) or joint(model, x, z))
+    monkeypatch.setattr(_conditioning, "MOST", 4 * _conditioning.BATCH)
+    with pytest.warns(UserWarning, match="The condition is far from what the model knows"):
+        vae.sample(10**4, random_state=0, given={"height": 1e3})
+    assert sum(drawn[-3:]) <= 4 * _conditioning.BATCH
+
+
 def test_a_hopeless_condition_warns_and_still_gives_its_rows(vae, monkeypatch):
     monkeypatch.setattr(_conditioning, "MOST", _conditioning.BATCH)
     monkeypatch.setattr(_conditioning, "PER_ROW", 10**6)
@@ -155,7 +165,12 @@ def test_a_hopeless_condition_warns_and_still_gives_its_rows(vae, monkeypatch):
         ({"town": "Rome"}, "given names column 'town', but fit saw no such column; it saw 'job', 'income'"),
         ({"job": "astronaut"}, "given has 'astronaut' in column 'job', but fit saw only 'clerk', 'judge', 'smith'"),
         ({"income": 2.5}, "given has 2.5 in column 'income', but that column holds whole numbers"),
-        ({"height": "tall"}, "given has 'tall' in column 'height', but that column holds numbers"),
+        ({"height": "tall"}, "given has 'tall' in column 'height', but that column holds finite numbers"),
+        ({"rich": 2}, "given has 2 in column 'rich', but that column holds booleans"),
+        ({"when": 5}, "given has 5 in column 'when', but that column holds datetimes"),
+        ({"one": 8}, "given has 8 in column 'one', but fit saw only 1 there"),
+        ({"income": np.inf}, "given has inf in column 'income', but that column holds whole numbers"),
+        ({"job": ["clerk", "smith"]}, "given has .* in column 'job'; for several conditions give a DataFrame"),
         (7, "given has type int, but a dict"),
     ],
 )

@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.datasets import load_iris
 
 from skvae import VAETransformer
-from skvae.likelihoods import Gaussian
+from skvae.likelihoods import Gaussian, ZeroInflated
 
 IRIS = load_iris().data
 RNG = np.random.default_rng(0)
@@ -109,11 +109,68 @@ def test_a_table_with_holes_is_learned_from_its_observed_cells(share):
     assert np.isfinite(vae.score_samples(with_holes(X, share))).all()
 
 
-def test_holes_carry_no_information_about_what_they_hide():
-    X = with_holes(IRIS)
-    other = np.where(np.isnan(X), np.float64("nan"), X)
-    vae = small().fit(X)
-    np.testing.assert_array_equal(small().fit(other).transform(IRIS), vae.transform(IRIS))
+def test_nothing_depends_on_what_holes_are_filled_with_inside():
+    X = with_holes(people(), 0.3)
+    vae = small(max_iter=3).fit(X)
+    before = vae.score_samples(X), vae.transform(X), vae.impute(X)
+    n_cells = X.shape[1]
+    constants = vae._model.constants.copy()
+    w = vae._weights()["cells"]
+    found = [i for i in range(len(constants)) if np.array_equal(constants[i : i + n_cells], w["filler"])]
+    constants[found[0] : found[0] + n_cells] = [1, 0, 2, 1]
+    vae._model = vae._model._replace(constants=constants)
+    np.testing.assert_array_equal(vae.score_samples(X), before[0])
+    np.testing.assert_array_equal(vae.transform(X), before[1])
+    pd.testing.assert_frame_equal(vae.impute(X), before[2])
+
+
+def test_history_with_hidden_cells_is_in_the_units_of_the_table():
+    shown = [small(hide=0.5, max_iter=5).fit(IRIS * scale).history_["log_likelihood"][-1] for scale in (1, 1000)]
+    assert shown[0] - shown[1] == pytest.approx(0.5 * 4 * np.log(1000), abs=0.5)
+
+
+def test_an_empty_column_leaves_complete_rows_complete():
+    X = np.column_stack([IRIS, np.full(len(IRIS), np.nan)])
+    vae = small(max_iter=3).fit(X)
+    assert _refinements(lambda: vae.score_samples(X)) == 0
+    assert _refinements(lambda: vae.score_samples(with_holes(X))) == 1
+
+
+def _refinements(use):
+    from unittest.mock import patch
+
+    from skvae import _inference
+
+    with patch.object(_inference, "refine", side_effect=_inference.refine) as refine:
+        use()
+    return refine.call_count
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32])
+def test_observed_cells_of_an_array_are_unchanged_whatever_fit_saw(dtype):
+    vae = small(max_iter=2).fit(IRIS[:, :2].astype(dtype))
+    rows = np.array([[5.1, np.nan], [-7.25, 3.0], [300.0, 1e-9]])
+    filled = vae.impute(rows)
+    np.testing.assert_array_equal(filled[~np.isnan(rows)], rows[~np.isnan(rows)])
+    assert not np.isnan(filled).any()
+    whole = np.array([[2**60 + 1, 3]])
+    np.testing.assert_array_equal(small(max_iter=2).fit(IRIS[:, :2].astype(int)).impute(whole), whole)
+
+
+def test_zeros_keep_their_probability_in_any_units():
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((600, 1)) < 0.5, 0.0, rng.lognormal(size=(600, 1)))
+    first, second = (
+        VAETransformer(1, likelihood=ZeroInflated("lognormal"), max_iter=20, random_state=0).fit(X * scale)
+        for scale in (1.0, 1000.0)
+    )
+    at_zero = first.score([[0.0]])
+    assert np.exp(at_zero) == pytest.approx(0.5, abs=0.06)
+    assert second.score([[0.0]]) == pytest.approx(at_zero, abs=0.02)
+    assert first.score(X[X[:, 0] > 0]) - second.score(1000 * X[X[:, 0] > 0]) == pytest.approx(np.log(1000), abs=0.02)
+    points = np.geomspace(1e-4, 1e4, 4000)
+    density = np.exp(first.score_samples(points[:, None], n_draws=64))
+    assert np.exp(at_zero) + np.trapezoid(density, points) == pytest.approx(1, abs=0.02)
 
 
 def test_rows_without_any_cell_score_zero_and_are_filled_with_what_is_typical():

@@ -3,6 +3,7 @@ import sys
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -305,3 +306,15 @@ def test_verbose_prints_one_line_per_so_many_epochs(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["10", "20", "30"]
     assert all("loss" in line and "kl" in line and "validation_loss" in line for line in lines)
+
+
+def test_warm_start_goes_on_with_other_rows_and_takes_new_levels_for_holes():
+    def batch(n, levels):
+        return pd.DataFrame({"k": np.arange(300) % n, "job": np.resize(levels, 300), "x": RNG.normal(size=300)})
+
+    vae = small(warm_start=True, max_iter=2).fit(batch(90, ["a", "b"]))
+    vae.fit(batch(40, ["a", "b"]))
+    with pytest.warns(UserWarning, match="'z' in column 'job'"):
+        vae.fit(batch(60, ["a", "b", "z"]))
+    assert vae.n_iter_ == 6
+    assert set(vae.sample(200)["job"]) == {"a", "b"}

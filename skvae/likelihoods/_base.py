@@ -38,6 +38,7 @@ class Likelihood(Component):
     support: ClassVar[str]  # the values it accepts, in words, for the error message
     auto_for: ClassVar[tuple[str, ...]] = ()  # kinds of columns that likelihood="auto" gives it
     positive_only: ClassVar[bool] = False
+    zero_is_atom: ClassVar[bool] = False  # 0 has a probability of its own: no Jacobian
     has_slots: ClassVar[bool] = False  # cells fall into slots of their column
     over_levels: ClassVar[bool] = False  # these are the codes 0, 1, ... of its levels; else those of its `grid`
 

@@ -21,6 +21,7 @@ class Grid:
     edges: np.ndarray  # of the bins, (bins + 1,), or (0,) where there are atoms alone
     atoms: np.ndarray  # ascending
     beside: float  # share of a slot's probability on either of its sides
+    whole: bool  # whether the values are whole numbers
 
     @classmethod
     def learn(cls, X: np.ndarray, n_bins: int, min_share: float) -> "Grid":
@@ -30,8 +31,12 @@ class Grid:
         is_atom = counts >= max(min_share * len(X), REPEATS)
         if (whole and len(values) <= 2 * n_bins) or (~is_atom).sum() < 2:
             is_atom[:] = True
-        edges = _quantiles(np.repeat(values[~is_atom], counts[~is_atom]), n_bins, whole)
-        return cls(edges, values[is_atom], 0.5 / (len(X) + 1))
+        edges = _quantiles(np.repeat(values[~is_atom], counts[~is_atom]), n_bins)
+        atoms = values[is_atom]
+        if whole and len(edges):  # bins of whole numbers, those of one number among them
+            ends = [np.ceil(edges[:-1]) - 0.5, [values[0] - 0.5, values[-1] + 0.5], atoms - 0.5, atoms + 0.5]
+            edges, atoms = np.unique(np.concatenate(ends)), atoms[:0]
+        return cls(edges, atoms, 0.5 / (len(X) + 1), whole)
 
     @property
     def n_bins(self) -> int:
@@ -51,13 +56,17 @@ class Grid:
 
     def decode(self, places: np.ndarray) -> np.ndarray:
         """Values at places on the grid."""
-        code = places.astype(np.intp)
-        low, width = np.append(self.edges[:-1], self.atoms), np.append(np.diff(self.edges), 0 * self.atoms)
-        return low[code] + width[code] * (places - code)
+        values = self._values(places)
+        return np.rint(values) if self.whole else values
 
     def means(self) -> np.ndarray:
         """The mean of each slot, (n_slots,)."""
-        return self.decode(np.arange(self.n_slots) + 0.5)
+        return self._values(np.arange(self.n_slots) + 0.5)
+
+    def _values(self, places: np.ndarray) -> np.ndarray:
+        code = places.astype(np.intp)
+        low, width = np.append(self.edges[:-1], self.atoms), np.append(np.diff(self.edges), 0 * self.atoms)
+        return low[code] + width[code] * (places - code)
 
     def _in_bins(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         i = np.searchsorted(self.edges[1:-1], X, side="right")
@@ -82,11 +91,6 @@ class Grid:
         return np.where(beyond > 0, np.log(self.beside) - np.log(scale) - beyond, log_slope)
 
 
-def _quantiles(X: np.ndarray, n_bins: int, whole: bool) -> np.ndarray:
-    """Edges between which bins hold about as many values each; at half-integers for whole numbers."""
-    if not len(X):
-        return X
-    edges = np.unique(np.quantile(X, np.linspace(0, 1, n_bins + 1)))
-    if whole:
-        return np.unique(np.append(np.ceil(edges[:-1]) - 0.5, edges[-1] + 0.5))
-    return edges
+def _quantiles(X: np.ndarray, n_bins: int) -> np.ndarray:
+    """Edges between which bins hold about as many values each."""
+    return np.unique(np.quantile(X, np.linspace(0, 1, n_bins + 1))) if len(X) else X

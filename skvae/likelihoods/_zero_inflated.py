@@ -50,6 +50,10 @@ class ZeroInflated(Likelihood):
         return "mass" if self._inner().measure == "mass" else "mixed"
 
     @property
+    def zero_is_atom(self) -> bool:
+        return self.measure == "mixed"
+
+    @property
     def support(self) -> str:
         inner = self._inner()
         return inner.support if inner.measure == "mass" else f"0 or {inner.support}"
