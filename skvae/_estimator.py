@@ -306,6 +306,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         given : dict of {column: value} or DataFrame, default=None
             Cells that the rows shall have, exactly; the others are drawn given them. A frame
             may leave out columns and have holes: for each of its rows, `n_samples` are drawn.
+            A whole number or datetime that `fit` never saw counts as the nearest one it saw.
 
         Returns
         -------
@@ -316,7 +317,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Warns
         -----
         UserWarning
-            If a condition is so unusual that rows had to share latent points.
+            If so few of the latent points tried agree with a condition that rows had to share them.
 
         References
         ----------
@@ -389,7 +390,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Returns
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
-            Observed cells are unchanged, and so are the index and the columns.
+            Observed cells are unchanged, and so are the index and the columns; a level that `fit`
+            never saw counts as missing and is replaced, with a warning. A column of which `fit`
+            saw no cell stays empty.
 
         References
         ----------

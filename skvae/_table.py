@@ -18,6 +18,7 @@ from skvae.likelihoods._slots import padded
 
 FLOATS = (np.float64, np.float32)
 ROWS = 8192  # rows converted to float64 at once
+MANY = 20_000  # slots beyond which each training step is slow
 LARGEST = 1e15  # scaled numbers beyond it would overflow float32 when squared
 
 
@@ -105,7 +106,9 @@ class Table:
         features = tuple(Feature.learn(column, likelihood) for column, likelihood in zip(columns, chosen, strict=True))
         kinds = [likelihood for i, likelihood in enumerate(chosen) if likelihood not in chosen[:i]]
         block = np.array([kinds.index(likelihood) for likelihood in chosen])
-        slots = np.bincount(block, [feature.column().n_slots for feature in features])
+        slots = [feature.column().n_slots for feature in features]
+        _warn_of_many(slots, rows.names)
+        slots = np.bincount(block, slots)
         room = [padded(int(n)) if kind.has_slots else 0 for kind, n in zip(kinds, slots, strict=True)]
         return cls(
             names=rows.names,
@@ -215,6 +218,17 @@ class Table:
         if hasattr(like, "iloc"):
             frame.index = like.index.take(np.arange(n) % len(like))
         return frame
+
+
+def _warn_of_many(slots: list[int], names: tuple) -> None:
+    if sum(slots) > MANY:
+        widest = int(np.argmax(slots))
+        warnings.warn(
+            f"Labels and whole numbers take {sum(slots)} different values and bins in all ({slots[widest]} in column "
+            f"{names[widest]!r}): the model will be large and slow. Drop identifiers; for whole numbers that measure "
+            "something, set likelihood='gaussian' or give floats.",
+            stacklevel=6,
+        )
 
 
 def _format(name: Any, column: nw.Series, likelihood: Likelihood) -> type | None:

@@ -216,3 +216,12 @@ def test_tables_of_another_schema_are_refused():
         short().fit(GOOD).transform(GOOD[:, :2])
     with pytest.raises(ValueError, match="numbers between 0 and 1"):
         short(likelihood="bernoulli").fit(GOOD).score(GOOD + 1)
+
+
+def test_tables_with_very_many_values_of_labels_get_a_warning(monkeypatch):
+    from skvae import _table
+
+    monkeypatch.setattr(_table, "MANY", 50)
+    frame = pd.DataFrame({"id": np.arange(60).astype(str), "x": RNG.normal(size=60)})
+    with pytest.warns(UserWarning, match="60 different values and bins in all .60 in column 'id'.*Drop identifiers"):
+        short().fit(frame)
