@@ -382,8 +382,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         random_state : int, RandomState, Generator or None, default=None
             Of the draws; not used unless `draw`.
         draw : bool, default=False
-            False fills a cell with its conditional mean, or its most likely level. True draws
-            it, all cells of a row together: call it several times for multiple imputation.
+            False fills a cell with its conditional mean, rounded for whole numbers, or its most
+            likely level: whole numbers that are codes want `likelihood={name: "categorical"}`.
+            True draws it, all cells of a row together: call it several times for multiple
+            imputation.
         n_draws : int, default=128
             Importance-weighted draws of z behind each row.
 
@@ -442,9 +444,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def score(self, X, y=None):
         """Mean of `score_samples` over the rows: higher is better.
 
-        Scores compare between models of the same columns whose likelihoods are all densities
-        ("gaussian", "continuous_bernoulli"), or all probabilities of counts and bits; a density
-        and a probability do not compare.
+        Scores compare between models of the same columns in which each column has a density in
+        both or a probability in both: "gaussian" and "laplace" compare, and "poisson" and
+        "negative_binomial", but a density and a probability do not, and "histogram" has
+        probabilities for values that repeat.
 
         Parameters
         ----------

@@ -21,7 +21,7 @@ HEIGHT = 1024  # rows in a block
 DRAWS = 8192  # rows x draws in a block, where there are draws
 JOINT = 4096  # draws in a block, where there is one row
 NUMBERS = 2**23  # most numbers that the decoder gives for a block
-REFINE_STEPS, REFINE_DRAWS = 60, 4
+REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 64
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 TURNS = np.array(
     [0, 1, 0, 1, 2]
@@ -89,7 +89,7 @@ def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def refine(
-    model: Model, x: np.ndarray, mean: np.ndarray, log_scale: np.ndarray, height: int = HEIGHT
+    model: Model, x: np.ndarray, mean: np.ndarray, log_scale: np.ndarray, height: int = REFINE_HEIGHT
 ) -> tuple[np.ndarray, np.ndarray]:
     """The normals that bring up the ELBO of each row's observed cells, from the given ones on, (rows, d) each."""
     points = _sobol(REFINE_STEPS * REFINE_DRAWS, model.network.latent_dim)

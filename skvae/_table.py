@@ -205,6 +205,7 @@ class Table:
         values = [cells.get(name, [None] * n) for name in self.names]
         for name, feature, column in zip(self.names, self.features, values, strict=True):
             _check_given(name, feature, column)
+        _warn_of_far(self.names, self.features, values)
         columns = [feature.condition(column) for feature, column in zip(self.features, values, strict=True)]
         return self._assembled(columns, n, given), ~np.array([pd.isna(np.array(v, object)) for v in values]).T
 
@@ -218,6 +219,20 @@ class Table:
         if hasattr(like, "iloc"):
             frame.index = like.index.take(np.arange(n) % len(like))
         return frame
+
+
+def _warn_of_far(names: tuple, features: tuple, values: list) -> None:
+    """Say which given numbers lie outside of what fit saw."""
+    far = []
+    for name, feature, column in zip(names, features, values, strict=True):
+        if feature.format.kind in ("integer", "float"):
+            low, high = float(feature.format.low), float(feature.format.high)
+            out = [value for value in column if not pd.isna(value) and not low <= value <= high]
+            far += [f"{out[0]!r} in column {name!r}, which held {low:g} to {high:g}"] if out else []
+    if far:
+        warnings.warn(
+            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw.", stacklevel=5
+        )
 
 
 def _warn_of_many(slots: list[int], names: tuple) -> None:

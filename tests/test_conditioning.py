@@ -146,7 +146,7 @@ def test_draws_for_a_condition_stay_below_their_limit(vae, monkeypatch):
     joint = _inference.log_joint
     monkeypatch.setattr(_inference, "log_joint", lambda model, x, z: drawn.append(len(z)) or joint(model, x, z))
     monkeypatch.setattr(_conditioning, "MOST", 4 * _conditioning.BATCH)
-    with pytest.warns(UserWarning, match="The condition is far from what the model knows"):
+    with pytest.warns(UserWarning, match="never saw"), pytest.warns(UserWarning, match="The condition is far"):
         vae.sample(10**4, random_state=0, given={"height": 1e3})
     assert sum(drawn[-3:]) <= 4 * _conditioning.BATCH
 
@@ -157,6 +157,12 @@ def test_a_hopeless_condition_warns_and_still_gives_its_rows(vae, monkeypatch):
     monkeypatch.setattr(_conditioning, "_effective_size", lambda log_w: 7.0)
     with pytest.warns(UserWarning, match="50 rows rest on 7 effective draws of 4096"):
         assert len(vae.sample(50, given={"job": "judge"})) == 50
+
+
+def test_a_number_outside_of_the_range_of_fit_gets_a_warning(vae):
+    with pytest.warns(UserWarning, match="given has 99 in column 'income', which held 0 to 24"):
+        drawn = vae.sample(5, given={"income": 99})
+    assert (drawn["income"] == 99).all()
 
 
 @pytest.mark.parametrize(

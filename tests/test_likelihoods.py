@@ -506,10 +506,19 @@ def test_a_likelihood_of_your_own_can_be_zero_inflated():
     test_values_and_gradients_are_finite_at_extreme_raw_values(likelihood, 0.0)
 
 
+def own_and_tilted(w, raw):
+    """Raw numbers of slots, tilted by their scores where the likelihood gives a tilt and a bend for each column."""
+    own, more = raw[:, : len(w["base"])], raw[:, len(w["base"]) :]
+    if not more.shape[1]:
+        return own
+    tilt, bend = (part[:, w["column"].clip(0).astype(int)] for part in np.split(more, 2, axis=1))
+    return own + tilt * w["score"] + bend * (w["score"] ** 2 - 1)
+
+
 @pytest.mark.parametrize("likelihood", [Categorical(), Histogram()], ids=repr)
 def test_the_slots_of_a_column_have_the_softmax_of_their_logits(likelihood):
     w, raw = arrays_of(likelihood), raws(likelihood, n=20, spread=5)
-    logits = w["base"] + 10 * np.tanh(raw.astype(float) / 10)
+    logits = w["base"] + 10 * np.tanh(own_and_tilted(w, raw.astype(float)) / 10)
     start = 0
     for i, n in enumerate(N_SLOTS):
         expected = softmax(logits[:, start : start + n], axis=1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 INSIDE = 1 - 2.0**-12  # largest share of a slot: code + share stays below the next code in float32
+TAIL = 10  # fewest values in the bins that the outermost ones are split into
 REPEATS = 5  # a value found less often than this is no atom, however short the column
 
 
@@ -92,5 +93,9 @@ class Grid:
 
 
 def _quantiles(X: np.ndarray, n_bins: int) -> np.ndarray:
-    """Edges between which bins hold about as many values each."""
-    return np.unique(np.quantile(X, np.linspace(0, 1, n_bins + 1))) if len(X) else X
+    """Edges between which bins hold about as many values each; fewer towards the ends, where values thin out."""
+    if not len(X):
+        return X
+    tail = 0.5 ** np.arange(1, 5) / n_bins
+    tail = tail[tail * len(X) >= TAIL]
+    return np.unique(np.quantile(X, np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail])))

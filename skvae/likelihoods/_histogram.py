@@ -2,6 +2,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import ndtri
 from sklearn.utils._param_validation import Interval
 
 from skvae import _math as ops
@@ -57,21 +58,25 @@ class Histogram(Likelihood):
         return Grid.learn(X, self.n_bins, self.min_share)
 
     def n_features(self, size: Size) -> int:
-        return size.slots
+        return size.slots + size.cells
 
     def n_raw(self, size: Size) -> int:
-        return size.slots
+        return size.slots + 2 * size.cells
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
-        means = np.concatenate([np.zeros(0), *(column.means for column in columns if column.n_slots)])
-        return {**arrays, "means": np.append(means, np.zeros(len(arrays["code"]) - len(means))).astype(np.float32)}
+        means = [column.means for column in columns if column.n_slots]
+        scores = [_normal_scores(np.exp(log_shares)) for log_shares in _slots.by_column(arrays, arrays["base"])]
+        own = {"means": np.concatenate([np.zeros(0), *means]), "score": np.concatenate([np.zeros(0), *scores])}
+        padding = np.zeros(len(arrays["code"]) - len(own["means"]))
+        return {**arrays, **{name: np.append(array, padding).astype(np.float32) for name, array in own.items()}}
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
-        return _slots.one_hot(w, x, seen)
+        score = seen * ops.take(w["score"], _slots.slot(w, x)[0])
+        return ops.concatenate([_slots.one_hot(w, x, seen), score], axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        return _slots.log_prob(w, x, w["base"] + ops.bounded(raw))
+        return _slots.log_prob(w, x, self._logits(w, raw, ops))
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         parts = zip(self._probabilities(w, raw), _slots.by_column(w, w["means"]), strict=True)
@@ -82,4 +87,18 @@ class Histogram(Likelihood):
         return codes + rng.uniform(0.0, INSIDE, codes.shape)
 
     def _probabilities(self, w: dict, raw: np.ndarray) -> list[np.ndarray]:
-        return _slots.probabilities(w, w["base"] + ops.bounded(raw, np))
+        return _slots.probabilities(w, self._logits(w, raw, np))
+
+    def _logits(self, w: dict, raw: Any, xp: Any) -> Any:
+        """Of each slot by itself, and tilted by its normal score: columns depend on each other by their order first."""
+        n_slots, n_cells = w["base"].shape[-1], w["start"].shape[-1]
+        column = _slots.column_of_slots(w, xp)
+        tilt = xp.take(raw[..., n_slots : n_slots + n_cells], column, axis=-1)
+        bend = xp.take(raw[..., n_slots + n_cells :], column, axis=-1)
+        score = w["score"]
+        return w["base"] + ops.bounded(raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0), xp)
+
+
+def _normal_scores(shares: np.ndarray) -> np.ndarray:
+    """The standard normal's quantiles at the middle of each slot's share."""
+    return ndtri((shares.cumsum() - shares / 2) / shares.sum())

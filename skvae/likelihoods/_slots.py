@@ -47,9 +47,16 @@ def _log_shares(x: np.ndarray, n: int) -> np.ndarray:
     return np.log(counts / counts.sum())
 
 
+def column_of_slots(w: dict, xp: Any) -> Any:
+    """The place of each slot's column, as integers; 0 for the padding."""
+    return (
+        xp.maximum(w["column"], 0.0).astype(np.intp) if xp is np else ops.cast(ops.maximum(w["column"], 0.0), "int32")
+    )
+
+
 def one_hot(w: dict, x: Any, seen: Any) -> Any:
     """1 in the slot of each cell, (..., slots); zeros in the slots of a hole."""
-    column = ops.cast(ops.maximum(w["column"], 0.0), "int32")
+    column = column_of_slots(w, ops)
     code = ops.where(seen > 0, ops.floor(x), -2.0)
     return ops.cast(ops.take(code, column, axis=-1) == w["code"], "float32")
 
