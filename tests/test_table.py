@@ -152,7 +152,7 @@ CITIES = pd.DataFrame({"x": [1.0, 2], "city": ["Rome", "Oslo"]})
         (GOOD[0], {}, "Expected 2D array, got 1D array"),
         (np.array([["a", "b"]] * 5), {}, "X is an array that holds text.*arrays need numbers; give a DataFrame"),
         (CITIES, {"likelihood": "gaussian"}, r"Column 'city' holds labels \(dtype String\), but Gaussian needs real"),
-        (pl.from_pandas(CITIES), {"likelihood": "gaussian"}, "Column 'city' holds labels.*'categorical'"),
+        (pl.DataFrame(CITIES.to_dict("list")), {"likelihood": "gaussian"}, "Column 'city' holds labels.*'categorical'"),
         (
             CITIES,
             {"likelihood": {"town": "categorical"}},
