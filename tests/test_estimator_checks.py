@@ -72,30 +72,34 @@ class Inside(MappedVAE):
 
 CONFIGURATIONS = [
     VAETransformer(),
-    VAETransformer(likelihood=Gaussian(scale="shared"), **SHORT),
     VAETransformer(likelihood=Gaussian(scale="cell"), **SHORT),
-    VAETransformer(likelihood=Gaussian(scale=0.5), **SHORT),
     VAETransformer(dropout=0.2, **SHORT),
     VAETransformer(hidden_layer_sizes=(), **SHORT),
+    VAETransformer(likelihood={0: "histogram"}, hide=0.2, **SHORT),
+    VAEImputer(VAETransformer(**SHORT)),
+    VAEOutlierDetector(VAETransformer(**SHORT)),
+    Counts(likelihood="poisson", **SHORT),
+    Counts(likelihood="categorical", **SHORT),
+    Inside(likelihood="beta", **SHORT),
+]
+MORE = [
+    VAETransformer(likelihood=Gaussian(scale="shared"), **SHORT),
+    VAETransformer(likelihood=Gaussian(scale=0.5), **SHORT),
     VAETransformer(hidden_layer_sizes=(16, 8, 4), **SHORT),
     VAETransformer(n_draws=5, **SHORT),
     VAETransformer(likelihood=StudentT(df=3), **SHORT),
     VAETransformer(likelihood=Laplace(), **SHORT),
     VAETransformer(likelihood="histogram", **SHORT),
-    VAETransformer(likelihood={0: "histogram"}, hide=0.2, **SHORT),
     VAETransformer(objective="iwae", n_draws=5, **SHORT),
-    VAEImputer(VAETransformer(**SHORT)),
-    VAEOutlierDetector(VAETransformer(**SHORT)),
-    Counts(likelihood="poisson", **SHORT),
     Counts(likelihood="negative_binomial", **SHORT),
     Counts(likelihood="zero_inflated", **SHORT),
-    Counts(likelihood="categorical", **SHORT),
     Bits(likelihood="bernoulli", **SHORT),
     Unit(likelihood="continuous_bernoulli", **SHORT),
-    Inside(likelihood="beta", **SHORT),
     Inside(likelihood="lognormal", **SHORT),
 ]
-each_configuration = pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
+each_configuration = pytest.mark.parametrize(
+    "estimator", [*CONFIGURATIONS, *(pytest.param(estimator, marks=pytest.mark.slow) for estimator in MORE)], ids=repr
+)
 
 
 @each_configuration
