@@ -23,9 +23,7 @@ JOINT = 4096  # draws in a block, where there is one row
 NUMBERS = 2**23  # most numbers that the decoder gives for a block
 REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 64
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
-TURNS = np.array(
-    [0, 1, 0, 1, 2]
-)  # of draws for a row with holes: from the encoder, from a fitted normal, from the prior
+TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
 WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
 FURTHEST, NARROWEST = 4.0, -3.0  # where refining may start: mean, and logarithm of the scale
 

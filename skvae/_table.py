@@ -20,8 +20,6 @@ FLOATS = (np.float64, np.float32)
 ROWS = 8192  # rows converted to float64 at once
 MANY = 20_000  # slots beyond which each training step is slow
 LARGEST = 1e15  # scaled numbers beyond it would overflow float32 when squared
-
-
 HOLDS = {  # what a condition on a column of each kind has to be
     "float": ("finite numbers", lambda value: isinstance(value, (Real, np.bool_)) and np.isfinite(value)),
     "integer": (
@@ -139,15 +137,15 @@ class Table:
 
     def encode(self, rows: Rows) -> Encoded:
         """Cells of the rows; a ValueError where a value cannot have come from its column's likelihood."""
-        formats = [feature.format for feature in self.features]
+        formats, likelihoods = [feature.format for feature in self.features], self.likelihoods()
         center, scale = (np.array([getattr(f, name) for f in self.features]) for name in ("center", "scale"))
         log_scale, varies = np.log(scale), self.varies
-        zero_is_atom = np.array([feature.likelihood.zero_is_atom for feature in self.features])
+        zero_is_atom = np.array([likelihood.zero_is_atom for likelihood in likelihoods])
         with_slots = [j for j, feature in enumerate(self.features) if feature.has_slots]
         x, offset = np.empty((rows.n, len(self.names)), np.float32), np.empty(rows.n)
         for part in _parts(rows.n):
             numbers = _numbers(rows.part(part), formats)
-            _check_support(numbers, self.names, self.likelihoods(), part.start)
+            _check_support(numbers, self.names, likelihoods, part.start)
             with np.errstate(over="ignore"):  # clipped
                 cells = ((numbers - center) / scale).clip(-LARGEST, LARGEST)
             cells[:, ~varies] *= 0.0  # a hole stays a hole

@@ -203,7 +203,7 @@ def test_hidden_cells_are_the_share_asked_for_and_differ_between_rows():
         x = np.ones((1, 3000, 20), np.float32)
         holes = np.isnan(_hidden(x, share, np.array([[1, 2], [3, 4]], np.int32)).numpy())[0]
         assert holes.mean() == pytest.approx(share, abs=0.01)
-        assert holes.mean(axis=1).std() > 1.2 * (share * (1 - share) / 20) ** 0.5 * 0.9
+        assert holes.mean(axis=1).std() > 1.08 * (share * (1 - share) / 20) ** 0.5  # more than a coin per cell
 
 
 def test_a_row_with_holes_gives_the_same_bits_alone_or_among_others():
