@@ -65,7 +65,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         prior, below 1 rows are restored more closely. Scores always use 1, so a search over
         beta needs a `scoring` of its own.
     prior : str or Prior, default="normal"
-        Distribution of latent points, p(z): "normal", or an object of :mod:`skvae.priors`.
+        Distribution of latent points, p(z): "normal", "mixture" (of normals, trained with the
+        rest: for tables with groups, and for synthetic rows), or an object of
+        :mod:`skvae.priors`.
     posterior : str or Posterior, default="gaussian"
         Shape of q(z | x): "gaussian", or an object of :mod:`skvae.posteriors`.
     objective : str or Objective, default="elbo"
@@ -125,7 +127,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     lower_bound_ : float
         ELBO of training rows with beta = 1, in nats per row in the units of X.
     latent_kl_ : ndarray of shape (latent_dim,)
-        Nats that each latent dimension carries; near 0 means that it is not used.
+        Nats that each latent dimension carries; near 0 means that it is not used. Their total,
+        in shape (1,), where the KL of prior and posterior has no closed form ("mixture").
 
     See Also
     --------

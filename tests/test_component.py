@@ -23,7 +23,7 @@ ROOMS = {
             "zero_inflated",
         },
     ),
-    priors: (priors.Prior, {"normal"}),
+    priors: (priors.Prior, {"mixture", "normal"}),
     posteriors: (posteriors.Posterior, {"gaussian"}),
     objectives: (objectives.Objective, {"elbo", "iwae"}),
 }

@@ -1,20 +1,93 @@
 """Priors, posteriors and objectives against SciPy and against each other."""
 
+import keras
 import numpy as np
+import pytest
 from scipy import stats
 
+from skvae import VAETransformer, priors
+from skvae._component import known
 from skvae.objectives import ELBO, IWAE
 from skvae.posteriors import Gaussian
-from skvae.priors import Normal
+from skvae.priors import Mixture, Normal
 
 RNG = np.random.default_rng(0)
 RAW = RNG.normal(size=(5, 6)).astype(np.float32)  # five rows, three latent dimensions
 MEAN, LOG_SCALE = (np.asarray(part) for part in Gaussian().moments({}, RAW))
 
 
-def test_the_prior_is_scipys_normal():
+every_prior = pytest.mark.parametrize("prior", [cls() for cls in known(priors.Prior, priors).values()], ids=repr)
+
+
+def weights_of(prior, latent_dim=2):
+    """Its first weights, moved at random."""
+    rng = np.random.default_rng(0)
+    moved = {name: a + 0.5 * rng.normal(size=a.shape) for name, a in prior.init(latent_dim, rng).items()}
+    return {name: a.astype(np.float32) for name, a in moved.items()}
+
+
+def grid(n=400, end=12.0):
+    axis = np.linspace(-end, end, n, dtype=np.float32)
+    return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1), (axis[1] - axis[0]) ** 2
+
+
+@every_prior
+def test_a_prior_is_a_density(prior):
+    z, area = grid()
+    assert np.exp(prior.log_prob(weights_of(prior), z)).sum() * area == pytest.approx(1, abs=1e-3)
+
+
+@every_prior
+def test_draws_of_a_prior_follow_its_density(prior):
+    w, n = weights_of(prior), 200_000
+    drawn = prior.sample(w, np.random.default_rng(1).standard_normal((n, 2), np.float32))
+    assert drawn.dtype == np.float32
+    z, area = grid()
+    p = np.exp(prior.log_prob(w, z)) * area
+    statistics = [
+        lambda z: z[..., 0],
+        lambda z: z[..., 1] ** 2,
+        lambda z: z[..., 0] * z[..., 1],
+        lambda z: abs(z[..., 0]),
+    ]
+    for statistic in statistics:
+        values = statistic(drawn)
+        assert abs(values.mean() - (p * statistic(z)).sum()) < 4 * values.std() / n**0.5 + 2e-3
+
+
+@every_prior
+def test_log_prob_of_a_prior_has_finite_gradients_far_away(prior):
+    import tensorflow as tf
+
+    w = {name: tf.constant(a) for name, a in weights_of(prior).items()}
+    z = tf.constant([[0.0, 0.0], [100.0, -100.0], [1e4, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch([z, w])
+        log_prob = tf.reduce_sum(prior.log_prob(w, z))
+    for gradient in keras.tree.flatten(tape.gradient(log_prob, [z, w])):
+        assert np.isfinite(gradient).all()
+
+
+def test_the_default_prior_is_scipys_normal():
     z = RNG.normal(size=(4, 5, 3)).astype(np.float32)
     np.testing.assert_allclose(Normal().log_prob({}, z), stats.norm.logpdf(z).sum(-1), rtol=1e-5)
+
+
+def test_a_mixture_of_one_component_is_scipys_normal():
+    z = RNG.normal(size=(4, 5, 3)).astype(np.float32)
+    w = {"logits": np.zeros(1, "f4"), "mean": np.full((1, 3), 2, "f4"), "log_scale": np.full((1, 3), 0.5, "f4")}
+    scale = np.exp(-3 + np.logaddexp(3.5, 0))
+    np.testing.assert_allclose(Mixture(1).log_prob(w, z), stats.norm(2, scale).logpdf(z).sum(-1), rtol=1e-4)
+
+
+def test_a_mixture_finds_groups_that_one_normal_blurs():
+    rng = np.random.default_rng(0)
+    X = 4.0 * rng.integers(0, 3, (1500, 1)) + 0.3 * rng.normal(size=(1500, 4))
+    settings = {"latent_dim": 2, "hidden_layer_sizes": 32, "max_iter": 60, "learning_rate": 0.005, "random_state": 0}
+    mixture, normal = (VAETransformer(prior=prior, **settings).fit(X) for prior in (Mixture(5), "normal"))
+    assert mixture.score(X) > normal.score(X)
+    between = [(abs(vae.sample(4000, random_state=0)[:, 0] % 4 - 2) < 0.7).mean() for vae in (mixture, normal)]
+    assert between[0] < 0.5 * between[1]
 
 
 def test_the_posterior_reports_the_density_of_its_own_samples():
