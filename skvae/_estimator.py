@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skvae import likelihoods, objectives, posteriors, priors
+from skvae import likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
 from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
@@ -60,10 +60,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "silu", "softplus" or "tanh", as in Keras.
     dropout : float in [0, 1), default=0.0
         Share of hidden units that are dropped at random in each training step.
-    beta : float, default=1.0
+    beta : float or Schedule, default=1.0
         Weight of the KL term while training. Above 1 the latent space is closer to the
-        prior, below 1 rows are restored more closely. Scores always use 1, so a search over
-        beta needs a `scoring` of its own.
+        prior, below 1 rows are restored more closely. A number is risen to linearly, see
+        `max_iter`; an object of :mod:`skvae.schedules` says what each epoch gets. Scores
+        always use 1, so a search over beta needs a `scoring` of its own.
     prior : str or Prior, default="normal"
         Distribution of latent points, p(z): "normal", "mixture" (of normals, trained with the
         rest: for tables with groups, and for synthetic rows), or an object of
@@ -71,7 +72,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     posterior : str or Posterior, default="gaussian"
         Shape of q(z | x): "gaussian", or an object of :mod:`skvae.posteriors`.
     objective : str or Objective, default="elbo"
-        What training maximises: "elbo", or an object of :mod:`skvae.objectives`.
+        What training maximises: "elbo", "iwae" (closer to log p(x), with `n_draws` above 1),
+        "capacity", "free_bits", or an object of :mod:`skvae.objectives`.
     n_draws : int, default=1
         Monte Carlo draws of z per row and step.
     hide : float in [0, 1), default=0.0
@@ -164,7 +166,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(ACTIVATIONS)],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "beta": [Interval(Real, 0, None, closed="left")],
+        "beta": [Interval(Real, 0, None, closed="left"), schedules.Schedule],
         "prior": [str, priors.Prior],
         "posterior": [str, posteriors.Posterior],
         "objective": [str, objectives.Objective],
@@ -615,7 +617,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return order[held_out:], order[:held_out]
 
     def _betas(self, epochs_before: int, n_steps: int) -> np.ndarray:
-        """The KL term's weight in each epoch to come: at first it rises linearly."""
+        """The KL term's weight in each epoch to come: at first it rises linearly, unless there is a schedule."""
+        if isinstance(self.beta, schedules.Schedule):
+            betas = resolve(self.beta, schedules.Schedule, schedules).betas(self.max_iter)
+            return np.full_like(betas, betas[-1]) if epochs_before else betas
         share, most_epochs, most_steps = WARM_UP
         length = 1 if epochs_before else max(1.0, min(share * self.max_iter, most_epochs, most_steps / n_steps))
         return self.beta * np.minimum(1.0, np.arange(1, self.max_iter + 1) / length)

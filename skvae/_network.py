@@ -82,6 +82,12 @@ class Network:
     def losses(self, w: dict, x: Any, noise: Any, drop: Callable, beta: Any) -> tuple[Any, Any, Any]:
         """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
         log_lik, log_ratio, kl = self.terms(w, x, noise, drop)
+        if self.objective.by_dimension and kl is None:
+            raise ValueError(
+                f"objective={self.objective} needs a KL term of each latent dimension, but prior={self.prior} and "
+                f"posterior={self.posterior} have none in closed form; use prior='normal' and posterior='gaussian', "
+                "or another objective."
+            )
         closed_form = self.objective.closed_form_kl and kl is not None
         kl = kl[None] if closed_form else log_ratio[..., None]
         return self.objective.loss(log_lik, kl, beta), ops.mean(log_lik, 0), ops.mean(ops.sum(kl, -1), 0)

@@ -192,7 +192,7 @@ def train(
     validate = _validator(program, data, rng, betas[-1])
     data = data._replace(rows=tf.constant(data.rows))
     pace = Pace(len(betas))
-    watch = Watch(n_iter_no_change, tol, first_epoch=int(np.argmax(betas == betas[-1])))
+    watch = Watch(n_iter_no_change, tol, first_epoch=int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)))
     curves = np.empty((0, 5))
     while len(curves) < pace.end:
         epoch = len(curves)

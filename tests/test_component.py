@@ -25,7 +25,7 @@ ROOMS = {
     ),
     priors: (priors.Prior, {"mixture", "normal"}),
     posteriors: (posteriors.Posterior, {"gaussian"}),
-    objectives: (objectives.Objective, {"elbo", "iwae"}),
+    objectives: (objectives.Objective, {"capacity", "elbo", "free_bits", "iwae"}),
 }
 
 

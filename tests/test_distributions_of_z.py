@@ -7,7 +7,7 @@ from scipy import stats
 
 from skvae import VAETransformer, priors
 from skvae._component import known
-from skvae.objectives import ELBO, IWAE
+from skvae.objectives import ELBO, IWAE, Capacity, FreeBits
 from skvae.posteriors import Gaussian
 from skvae.priors import Mixture, Normal
 
@@ -142,3 +142,39 @@ def test_the_importance_weighted_bound_is_the_log_mean_of_weights_and_with_one_d
     np.testing.assert_allclose(IWAE().loss(log_lik, kl, 2.0), -log_mean, rtol=1e-5)
     one = log_lik[:1], kl[:1], 2.0
     np.testing.assert_allclose(IWAE().loss(*one), ELBO().loss(*one), rtol=1e-5)
+
+
+def test_capacity_counts_the_distance_of_the_mean_kl_from_what_is_open_of_it():
+    log_lik, kl = RNG.normal(size=(4, 5)).astype("f4"), RNG.random((1, 5, 3)).astype("f4")
+    loss = Capacity(nats=4.0, weight=10.0).loss(log_lik, kl, 0.5)
+    np.testing.assert_allclose(loss, 10 * abs(kl.sum(-1).mean() - 2) - log_lik.mean(0), rtol=1e-5)
+
+
+def test_free_bits_count_from_their_floor_on():
+    log_lik = np.zeros((1, 2), "f4")
+    kl = np.array([[[0.1, 2.0, 0.0], [0.1, 4.0, 1.0]]], "f4")  # means .1, 3 and .5
+    np.testing.assert_allclose(FreeBits(nats=0.5).loss(log_lik, kl, 2.0), [8.0, 8.0], rtol=1e-6)
+
+
+FACTORS = np.random.default_rng(0).normal(size=(2000, 2)) @ np.random.default_rng(1).normal(size=(2, 8))
+FACTORS = FACTORS + 0.3 * np.random.default_rng(2).normal(size=FACTORS.shape)
+
+
+def trained(**settings):
+    settings = {"latent_dim": 4, "hidden_layer_sizes": 32, "max_iter": 60, "random_state": 0} | settings
+    return VAETransformer(**settings).fit(FACTORS)
+
+
+@pytest.mark.parametrize("nats", [1.0, 8.0])
+def test_capacity_brings_the_kl_to_it(nats):
+    assert trained(objective=Capacity(nats)).latent_kl_.sum() == pytest.approx(nats, rel=0.1)
+
+
+def test_free_bits_keep_every_dimension_in_use():
+    assert trained().latent_kl_.min() < 0.1
+    assert trained(objective=FreeBits(0.5)).latent_kl_.min() > 0.45
+
+
+def test_free_bits_want_a_closed_form():
+    with pytest.raises(ValueError, match="needs a KL term of each latent dimension, but prior=Mixture"):
+        trained(objective="free_bits", prior="mixture")

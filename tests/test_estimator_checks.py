@@ -91,6 +91,8 @@ MORE = [
     VAETransformer(likelihood=Laplace(), **SHORT),
     VAETransformer(likelihood="histogram", **SHORT),
     VAETransformer(objective="iwae", n_draws=5, **SHORT),
+    VAETransformer(objective="capacity", **SHORT),
+    VAETransformer(objective="free_bits", **SHORT),
     VAETransformer(prior="mixture", **SHORT),
     Counts(likelihood="negative_binomial", **SHORT),
     Counts(likelihood="zero_inflated", **SHORT),

@@ -10,6 +10,7 @@ class Objective(Component):
     """What training brings down."""
 
     closed_form_kl: ClassVar[bool]  # true only where the objective is linear in the KL
+    by_dimension: ClassVar[bool] = False  # whether it needs the KL of each latent dimension
 
     @abstractmethod
     def loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:

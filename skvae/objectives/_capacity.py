@@ -1,0 +1,47 @@
+from numbers import Real
+from typing import Any, ClassVar
+
+from sklearn.utils._param_validation import Interval
+
+from skvae import _math as ops
+from skvae.objectives._base import Objective
+
+
+class Capacity(Objective):
+    """Mean log-likelihood, with the KL term held at a capacity: `weight` times its distance from it is taken off.
+
+    `beta` is the share of the capacity that is open: it rises with its schedule to
+    `beta * nats`, linearly at first under a plain number. `beta=Constant()` opens all at once.
+
+    Parameters
+    ----------
+    nats : float, default=5.0
+        What the latent point shall tell about a row, as the mean over rows of KL(q || p).
+    weight : float, default=100.0
+        Nats per nat. At 1 nothing is held below the KL that the ELBO has by itself.
+
+    References
+    ----------
+    Burgess et al. (2018). Understanding disentangling in beta-VAE.
+
+    Examples
+    --------
+    >>> from skvae.objectives import Capacity
+    >>> Capacity(nats=3.0)
+    Capacity(nats=3.0)
+    """
+
+    closed_form_kl: ClassVar[bool] = True
+
+    _parameter_constraints: dict = {
+        "nats": [Interval(Real, 0, None, closed="left")],
+        "weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, nats=5.0, weight=100.0):
+        self.nats = nats
+        self.weight = weight
+
+    def loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:
+        total = ops.mean(ops.sum(kl, axis=-1))
+        return self.weight * ops.abs(total - beta * self.nats) - ops.mean(log_lik, axis=0)

@@ -1,0 +1,114 @@
+"""Schedules: the KL term's weight in each epoch, for `beta`."""
+
+from abc import abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skvae._component import Component
+
+__all__ = ["Constant", "Cyclical", "LinearWarmup", "Schedule"]
+
+
+class Schedule(Component):
+    """How beta moves while training. Early stopping waits until it has reached its last value for good."""
+
+    @abstractmethod
+    def betas(self, max_iter: int) -> np.ndarray:
+        """Beta in each epoch, (max_iter,). A fit that goes on from an earlier one has the last of them."""
+
+
+class Constant(Schedule):
+    """The same in every epoch, from the first one on.
+
+    Parameters
+    ----------
+    beta : float, default=1.0
+
+    Examples
+    --------
+    >>> from skvae.schedules import Constant
+    >>> Constant(2.0).betas(3)
+    array([2., 2., 2.])
+    """
+
+    _parameter_constraints: dict = {"beta": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+    def betas(self, max_iter: int) -> np.ndarray:
+        return np.full(max_iter, float(self.beta))
+
+
+class LinearWarmup(Schedule):
+    """From near zero up to beta, linearly, and constant from then on.
+
+    Parameters
+    ----------
+    n_epochs : int, default=50
+        How long it rises. No longer than training may last: the last epoch has the whole of beta.
+    beta : float, default=1.0
+
+    References
+    ----------
+    Bowman et al. (2016). Generating Sentences from a Continuous Space.
+    Sonderby et al. (2016). Ladder Variational Autoencoders.
+
+    Examples
+    --------
+    >>> from skvae.schedules import LinearWarmup
+    >>> LinearWarmup(n_epochs=4).betas(6)
+    array([0.25, 0.5 , 0.75, 1.  , 1.  , 1.  ])
+    """
+
+    _parameter_constraints: dict = {
+        "n_epochs": [Interval(Integral, 1, None, closed="left")],
+        "beta": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, n_epochs=50, beta=1.0):
+        self.n_epochs = n_epochs
+        self.beta = beta
+
+    def betas(self, max_iter: int) -> np.ndarray:
+        return self.beta * np.minimum(1.0, np.arange(1, max_iter + 1) / min(self.n_epochs, max_iter))
+
+
+class Cyclical(Schedule):
+    """From near zero up to beta, linearly, then constant, and again: several times over max_iter.
+
+    Parameters
+    ----------
+    n_cycles : int, default=4
+    rise : float in (0, 1], default=0.5
+        Share of a cycle in which beta rises.
+    beta : float, default=1.0
+
+    References
+    ----------
+    Fu et al. (2019). Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing.
+
+    Examples
+    --------
+    >>> from skvae.schedules import Cyclical
+    >>> Cyclical(n_cycles=2).betas(8)
+    array([0.5, 1. , 1. , 1. , 0.5, 1. , 1. , 1. ])
+    """
+
+    _parameter_constraints: dict = {
+        "n_cycles": [Interval(Integral, 1, None, closed="left")],
+        "rise": [Interval(Real, 0, 1, closed="right")],
+        "beta": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, n_cycles=4, rise=0.5, beta=1.0):
+        self.n_cycles = n_cycles
+        self.rise = rise
+        self.beta = beta
+
+    def betas(self, max_iter: int) -> np.ndarray:
+        length = max_iter / self.n_cycles
+        place = np.arange(max_iter) % length + 1  # epochs into the cycle
+        return self.beta * np.minimum(1.0, place / (self.rise * length))

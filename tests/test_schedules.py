@@ -1,0 +1,49 @@
+"""Schedules of beta: their values, and that training follows them."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from skvae import VAETransformer, schedules
+from skvae._component import known
+from skvae.schedules import Constant, Cyclical, LinearWarmup, Schedule
+
+IRIS = load_iris().data
+every_schedule = pytest.mark.parametrize("schedule", [cls(beta=2.0) for cls in known(Schedule, schedules).values()])
+
+
+@every_schedule
+@pytest.mark.parametrize("max_iter", [1, 3, 7, 200])
+def test_a_schedule_has_a_value_per_epoch_and_ends_with_the_whole_of_beta(schedule, max_iter):
+    betas = schedule.betas(max_iter)
+    assert betas.shape == (max_iter,)
+    assert betas[-1] == 2
+    assert (betas > 0).all()
+    assert (betas <= 2).all()
+
+
+def test_cycles_begin_anew():
+    betas = Cyclical(n_cycles=4, rise=0.5).betas(40)
+    np.testing.assert_array_equal(betas[:10], betas[30:])
+    assert betas[10] < betas[9]
+
+
+@every_schedule
+def test_training_follows_the_schedule(schedule):
+    vae = VAETransformer(beta=schedule, max_iter=8, early_stopping=False, random_state=0).fit(IRIS)
+    np.testing.assert_allclose(vae.history_["beta"], schedule.betas(8))
+
+
+def test_training_does_not_stop_before_the_last_cycle_has_risen():
+    vae = VAETransformer(beta=Cyclical(3), max_iter=60, n_iter_no_change=1, tol=1e9, random_state=0).fit(IRIS)
+    assert vae.n_iter_ >= 50
+
+
+def test_a_fit_that_goes_on_keeps_the_last_beta():
+    vae = VAETransformer(beta=LinearWarmup(4), max_iter=5, early_stopping=False, warm_start=True, random_state=0)
+    assert (vae.fit(IRIS).fit(IRIS).history_["beta"][4:] == 1).all()
+
+
+def test_a_wrong_schedule_is_told_in_fit():
+    with pytest.raises(ValueError, match="'beta' parameter of Constant must be a float"):
+        VAETransformer(beta=Constant(-1.0)).fit(IRIS)
