@@ -530,8 +530,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         same = continues and table.has_schema_of(self._table)
         table = self._table if same else table
-        x, offset = table.encode(rows)
-        holes = self._model.network.holes if continues else bool(self.hide or np.isnan(x).any())
+        x, held_out, offsets = self._divided(*table.encode(rows), rng)
+        holes = self._model.network.holes if continues else bool(self.hide or _has_holes(x) or _has_holes(held_out))
         network = Network(likelihood=table.likelihood, holes=holes, **parts)
         if continues and not (same and network == self._model.network):
             raise ValueError(
@@ -540,13 +540,18 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         if continues:
             table.warn_of_unseen(rows)
-        training, validation = self._split(len(x), rng)
-        held_out = None if validation is None else x[validation]
-        x = x[training]
         model, history = self._start(network, table, x, rng) if not continues else (self._model, self.history_)
-        shown = offset[training].mean() * (1 - self.hide)
-        offsets = shown, shown if validation is None else offset[validation].mean()
         self._train(table, model, history, x, held_out, offsets, rng)
+
+    def _divided(self, x: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> tuple:
+        """Training rows, held-out rows or None, and what turns nats of either into nats in the units of X."""
+        from skvae._training import taken
+
+        training, validation = self._split(len(x), rng)
+        shown = offset[training].mean() * (1 - self.hide)
+        if validation is None:
+            return taken(x, training), None, (shown, shown)
+        return taken(x, training), x[validation], (shown, offset[validation].mean())
 
     def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
         """An untrained model and an empty history."""
@@ -603,17 +608,17 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         bound, self.latent_kl_ = _inference.lower_bound(self._model, training, n_draws)
         self.lower_bound_ = bound + offsets[0] / (1 - self.hide)
 
-    def _split(self, n: int, rng: np.random.Generator) -> tuple[Any, np.ndarray | None]:
+    def _split(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
         """Places of training rows and of validation rows; no validation where that would leave too few."""
         held_out = int(np.ceil(self.validation_fraction * n))
         if not self.early_stopping or held_out < MIN_VALIDATION_ROWS:
-            return slice(None), None
+            return np.arange(n), None
         if held_out >= n:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} of {n} rows leaves none to train on; lower it, "
                 "or set early_stopping=False."
             )
-        order = rng.permutation(n)
+        order = rng.permutation(np.arange(n, dtype=np.int32))
         return order[held_out:], order[:held_out]
 
     def _betas(self, epochs_before: int, n_steps: int) -> np.ndarray:
@@ -798,6 +803,10 @@ def _check_names(likelihood: Any, names: tuple) -> None:
             f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "
             f"{', '.join(map(repr, names[:20]))}{', ...' if len(names) > 20 else ''}."
         )
+
+
+def _has_holes(x: np.ndarray | None) -> bool:
+    return x is not None and bool(np.isnan(x).any())
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:

@@ -137,13 +137,13 @@ def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.nd
 
     Where the KL has no closed form, the second is its total, (1,).
     """
-    bounds, kls = [], []
+    log_liks, kls = 0.0, 0.0
     for rows, block, noise in _with_noise(model, x, n_draws):
         log_lik, kl = _run(_terms, model, block, noise)
-        bounds.append(log_lik[:, : len(rows)])
-        kls.append(kl[: len(rows)])
-    kl = np.concatenate(kls).mean(axis=0, dtype=np.float64)
-    return float(np.concatenate(bounds, axis=1).mean(dtype=np.float64) - kl.sum()), kl
+        log_liks += log_lik[:, : len(rows)].sum(dtype=np.float64) / n_draws
+        kls += kl[: len(rows)].sum(axis=0, dtype=np.float64)
+    kl = kls / len(x)
+    return float(log_liks / len(x) - kl.sum()), kl
 
 
 # What is compiled: functions of (network, w, arrays) that give a tuple ------------------

@@ -92,9 +92,9 @@ class Histogram(Likelihood):
     def _logits(self, w: dict, raw: Any, xp: Any) -> Any:
         """Of each slot by itself, and tilted by its normal score: columns depend on each other by their order first."""
         n_slots, n_cells = w["base"].shape[-1], w["start"].shape[-1]
-        column = _slots.column_of_slots(w, xp)
-        tilt = xp.take(raw[..., n_slots : n_slots + n_cells], column, axis=-1)
-        bend = xp.take(raw[..., n_slots + n_cells :], column, axis=-1)
+        columns = xp.swapaxes(_slots.membership(w, xp), 0, 1)
+        tilt = xp.matmul(raw[..., n_slots : n_slots + n_cells], columns)
+        bend = xp.matmul(raw[..., n_slots + n_cells :], columns)
         score = w["score"]
         return w["base"] + ops.bounded(raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0), xp)
 

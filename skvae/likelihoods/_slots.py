@@ -47,16 +47,17 @@ def _log_shares(x: np.ndarray, n: int) -> np.ndarray:
     return np.log(counts / counts.sum())
 
 
-def column_of_slots(w: dict, xp: Any) -> Any:
-    """The place of each slot's column, as integers; 0 for the padding."""
-    return (
-        xp.maximum(w["column"], 0.0).astype(np.intp) if xp is np else ops.cast(ops.maximum(w["column"], 0.0), "int32")
-    )
+def membership(w: dict, xp: Any) -> Any:
+    """1 where a slot is one of a column's, (slots, columns): products with it add up by column, or spread over slots."""
+    n_columns = w["start"].shape[-1]
+    if xp is np:
+        return (w["column"][:, None] == np.arange(n_columns)).astype(np.float32)
+    return ops.cast(ops.expand_dims(w["column"], 1) == ops.arange(n_columns, dtype="float32"), "float32")
 
 
 def one_hot(w: dict, x: Any, seen: Any) -> Any:
     """1 in the slot of each cell, (..., slots); zeros in the slots of a hole."""
-    column = column_of_slots(w, ops)
+    column = ops.cast(ops.maximum(w["column"], 0.0), "int32")
     code = ops.where(seen > 0, ops.floor(x), -2.0)
     return ops.cast(ops.take(code, column, axis=-1) == w["code"], "float32")
 
@@ -70,8 +71,7 @@ def slot(w: dict, x: Any) -> tuple[Any, Any]:
 
 def log_prob(w: dict, x: Any, logits: Any) -> Any:
     """Log-probability of the slot of each cell, (..., cells); `logits` are at most some 20."""
-    membership = ops.cast(ops.expand_dims(w["column"], 1) == ops.arange(ops.shape(x)[-1], dtype="float32"), "float32")
-    total = ops.matmul(ops.exp(logits), membership)
+    total = ops.matmul(ops.exp(logits), membership(w, ops))
     own, exists = slot(w, ops.broadcast_to(x, ops.shape(total)))
     log_total = ops.log(ops.where(exists, total, 1.0))
     return ops.where(exists, ops.take_along_axis(logits, own, axis=-1) - log_total, 0.0)
