@@ -66,11 +66,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         `max_iter`; an object of :mod:`skvae.schedules` says what each epoch gets. Scores
         always use 1, so a search over beta needs a `scoring` of its own.
     prior : str or Prior, default="normal"
-        Distribution of latent points, p(z): "normal", "mixture" (of normals, trained with the
-        rest: for tables with groups, and for synthetic rows), or an object of
-        :mod:`skvae.priors`.
+        Distribution of latent points, p(z): "normal"; or, trained with the rest, "mixture" (of
+        normals: for tables with groups, and for synthetic rows), "vamp" (of what the encoder
+        makes of learned rows) or "flow"; or an object of :mod:`skvae.priors`.
     posterior : str or Posterior, default="gaussian"
-        Shape of q(z | x): "gaussian", or an object of :mod:`skvae.posteriors`.
+        Shape of q(z | x): "gaussian" (a mean and a scale per dimension), "full_gaussian" (a
+        covariance matrix), "flow" (any smooth shape), or an object of :mod:`skvae.posteriors`.
     objective : str or Objective, default="elbo"
         What training maximises: "elbo", "iwae" (closer to log p(x), with `n_draws` above 1),
         "capacity", "free_bits", or an object of :mod:`skvae.objectives`.
@@ -130,7 +131,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ELBO of training rows with beta = 1, in nats per row in the units of X.
     latent_kl_ : ndarray of shape (latent_dim,)
         Nats that each latent dimension carries; near 0 means that it is not used. Their total,
-        in shape (1,), where the KL of prior and posterior has no closed form ("mixture").
+        in shape (1,), where the KL has no closed form: all but prior "normal" with posterior
+        "gaussian".
 
     See Also
     --------
@@ -558,7 +560,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         from skvae import _inference, _network
 
         constants = network.constants(training, table.columns(), table.varies[table.order])
-        model = _inference.Model(network, _network.pack(network.init(rng)), _network.pack(constants))
+        model = _inference.Model(
+            network, _network.pack(network.init(rng, training, constants)), _network.pack(constants)
+        )
         return model, {name: np.empty(0) for name in HISTORY}
 
     def _train(

@@ -20,7 +20,7 @@ from skvae._network import Network, no_dropout, reader
 HEIGHT = 1024  # rows in a block
 DRAWS = 8192  # rows x draws in a block, where there are draws
 JOINT = 4096  # draws in a block, where there is one row
-NUMBERS = 2**23  # most numbers that the decoder gives for a block
+NUMBERS = 2**23  # most numbers that the decoder gives, or the prior holds, for a block
 REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 64
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
@@ -124,7 +124,7 @@ def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
 def prior_sample(model: Model, noise: np.ndarray) -> np.ndarray:
     """Latent points of the prior made from standard normal noise, of its shape."""
     w = reader(model.network, np.reshape)(model.weights, model.constants)
-    return np.array(model.network.prior.sample(w["prior"], noise))
+    return np.array(model.network.prior_sample(w, noise))
 
 
 def log_prior(model: Model, z: np.ndarray) -> np.ndarray:
@@ -177,11 +177,11 @@ def _joint(network: Network, w: dict, x: Any, draws: Any) -> tuple:
 
 
 def _log_prior(network: Network, w: dict, z: Any) -> tuple:
-    return (network.prior.log_prob(w["prior"], z),)
+    return (network.log_prior(w, z),)
 
 
 def _log_joint(network: Network, w: dict, x: Any, z: Any) -> Any:
-    return network.log_likelihood(w, x, z, no_dropout) + network.prior.log_prob(w["prior"], z)
+    return network.log_likelihood(w, x, z, no_dropout) + network.log_prior(w, z)
 
 
 def _moments(network: Network, w: dict, x: Any) -> tuple:
@@ -240,7 +240,7 @@ def _run(function: Callable, model: Model, *arrays: np.ndarray) -> list[np.ndarr
 
 def _height(model: Model, n_draws: int) -> int:
     """Rows in a block with that many draws of each."""
-    return max(1, min(DRAWS, NUMBERS // model.network.decoder_sizes[-1]) // n_draws)
+    return max(1, min(DRAWS, NUMBERS // model.network.numbers_per_draw) // n_draws)
 
 
 def _by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray) -> list[np.ndarray]:

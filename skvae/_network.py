@@ -2,13 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
+
+SHOWN = 1024  # rows that a prior sees before training
+
+
+class Q(NamedTuple):
+    """The encoder with its posterior, as a prior may call it."""
+
+    encode: Callable  # features (n, n_features) to raw numbers
+    sample: Callable  # raw numbers and noise to points and their log-density
+    log_prob: Callable  # raw numbers and points to log-density
 
 
 @dataclass(frozen=True)
@@ -24,15 +34,17 @@ class Network:
     objective: Any
     holes: bool = False  # whether the encoder is told which cells are holes
 
-    def init(self, rng: np.random.Generator) -> dict:
+    def init(self, rng: np.random.Generator, x: np.ndarray, constants: dict) -> dict:
         """Random weights to start training from: NumPy arrays by part."""
-        return {
+        weights = {
             "encoder": _random_layers(self.encoder_sizes, rng),
             "decoder": _random_layers(self.decoder_sizes, rng),
             "likelihood": self.likelihood.init(),
             "posterior": self.posterior.init(self.latent_dim, rng),
-            "prior": self.prior.init(self.latent_dim, rng),
         }
+        some = x[np.linspace(0, len(x) - 1, min(len(x), SHOWN)).astype(np.intp)]
+        features = ops.convert_to_numpy(self.features(_merged(weights, constants), some))
+        return {**weights, "prior": self.prior.init(self.latent_dim, rng, features)}
 
     def constants(self, x: np.ndarray, columns: list, varies: np.ndarray) -> dict:
         """What is learned once from the encoded rows: NumPy arrays by part."""
@@ -53,13 +65,19 @@ class Network:
     def decoder_sizes(self) -> tuple[int, ...]:
         return self.latent_dim, *reversed(self.hidden), self.likelihood.n_raw()
 
+    @property
+    def numbers_per_draw(self) -> int:
+        """What one draw of z takes room for."""
+        return max(self.decoder_sizes[-1], self.prior.width(self.latent_dim))
+
+    def features(self, w: dict, x: Any) -> Any:
+        """Rows as the encoder sees them, (rows, n_features)."""
+        features = self.likelihood.features(w["likelihood"], self._filled(w, x), 1.0 - _holes(x))
+        return ops.concatenate([features, _holes(x)], axis=-1) if self.holes else features
+
     def encode(self, w: dict, x: Any, drop: Callable) -> Any:
         """The raw numbers of q(z | x), (rows, posterior.n_raw)."""
-        seen = 1.0 - _holes(x)
-        features = self.likelihood.features(w["likelihood"], self._filled(w, x), seen)
-        if self.holes:
-            features = ops.concatenate([features, _holes(x)], axis=-1)
-        return self._apply(w["encoder"], features, drop)
+        return self._apply(w["encoder"], self.features(w, x), drop)
 
     def decode(self, w: dict, z: Any, drop: Callable) -> Any:
         """The raw numbers of p(x | z), (..., likelihood.n_raw)."""
@@ -71,11 +89,19 @@ class Network:
         cells = self.likelihood.log_prob(w["likelihood"], self._filled(w, x), self.decode(w, z, drop))
         return ops.sum(w["cells"]["varies"] * (1.0 - _holes(x)) * cells, axis=-1)
 
+    def log_prior(self, w: dict, z: Any) -> Any:
+        """log p(z), (...,)."""
+        return self.prior.log_prob(w["prior"], z, self._q(w))
+
+    def prior_sample(self, w: dict, noise: np.ndarray) -> np.ndarray:
+        """Draws of p(z) from standard normal noise (n, d), of its shape."""
+        return self.prior.sample(w["prior"], noise, self._q(w))
+
     def terms(self, w: dict, x: Any, noise: Any, drop: Callable) -> tuple[Any, Any, Any]:
         """Log-likelihood and log q/p of each draw, (draws, rows), and the KL in closed form, (rows, d)."""
         raw = self.encode(w, x, drop)
         z, log_q = self.posterior.sample(w["posterior"], raw, noise)
-        log_ratio = log_q - self.prior.log_prob(w["prior"], z)
+        log_ratio = log_q - self.log_prior(w, z)
         kl = self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
         return self.log_likelihood(w, x, z, drop), log_ratio, kl
 
@@ -91,6 +117,12 @@ class Network:
         closed_form = self.objective.closed_form_kl and kl is not None
         kl = kl[None] if closed_form else log_ratio[..., None]
         return self.objective.loss(log_lik, kl, beta), ops.mean(log_lik, 0), ops.mean(ops.sum(kl, -1), 0)
+
+    def _q(self, w: dict) -> Q:
+        encode = partial(self._apply, w["encoder"], drop=no_dropout)
+        return Q(
+            encode, partial(self.posterior.sample, w["posterior"]), partial(self.posterior.log_prob, w["posterior"])
+        )
 
     def _filled(self, w: dict, x: Any) -> Any:
         """Holes filled with a value inside the support: what is masked may not be NaN, nor its gradient."""
@@ -121,11 +153,10 @@ def unpack(vector: Any, like: dict, reshape: Callable = ops.reshape) -> dict:
 @lru_cache(maxsize=32)
 def _shapes(network: Network) -> tuple[dict, dict]:
     """Arrays without memory of their own, of the shapes of the weights and of the constants."""
-    weights = network.init(np.random.default_rng(0))
+    x = np.zeros((1, network.n_cells), np.float32)
     with np.errstate(all="ignore"):  # zeros may lie outside of the support; only shapes matter
-        constants = network.constants(
-            np.zeros((1, network.n_cells), np.float32), network.likelihood.some_columns(), np.ones(network.n_cells)
-        )
+        constants = network.constants(x, network.likelihood.some_columns(), np.ones(network.n_cells))
+        weights = network.init(np.random.default_rng(0), x, constants)
     return keras.tree.map_structure(_hollow, weights), keras.tree.map_structure(_hollow, constants)
 
 
@@ -138,11 +169,15 @@ def reader(network: Network, reshape: Callable = ops.reshape) -> Callable[[Any, 
     like, like_constants = _shapes(network)
 
     def read(weights: Any, constants: Any) -> dict:
-        w, fixed = unpack(weights, like, reshape), unpack(constants, like_constants, reshape)
-        own = {i: {**arrays, **fixed["likelihood"][i]} for i, arrays in w["likelihood"].items()}
-        return {**w, "likelihood": own, "cells": fixed["cells"]}
+        return _merged(unpack(weights, like, reshape), unpack(constants, like_constants, reshape))
 
     return read
+
+
+def _merged(weights: dict, constants: dict) -> dict:
+    """The argument `w`: what is trained, beside what was learned once."""
+    own = {i: {**arrays, **constants["likelihood"][i]} for i, arrays in weights["likelihood"].items()}
+    return {**weights, "likelihood": own, "cells": constants["cells"]}
 
 
 def no_dropout(x: Any) -> Any:

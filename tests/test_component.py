@@ -23,8 +23,8 @@ ROOMS = {
             "zero_inflated",
         },
     ),
-    priors: (priors.Prior, {"mixture", "normal"}),
-    posteriors: (posteriors.Posterior, {"gaussian"}),
+    priors: (priors.Prior, {"flow", "mixture", "normal", "vamp"}),
+    posteriors: (posteriors.Posterior, {"flow", "full_gaussian", "gaussian"}),
     objectives: (objectives.Objective, {"capacity", "elbo", "free_bits", "iwae"}),
 }
 

@@ -1,12 +1,16 @@
 """Priors, posteriors and objectives against SciPy and against each other."""
 
+import pickle
+
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from skvae import VAETransformer, priors
+from skvae import VAETransformer, posteriors, priors
 from skvae._component import known
+from skvae._network import Q
 from skvae.objectives import ELBO, IWAE, Capacity, FreeBits
 from skvae.posteriors import Gaussian
 from skvae.priors import Mixture, Normal
@@ -17,67 +21,139 @@ MEAN, LOG_SCALE = (np.asarray(part) for part in Gaussian().moments({}, RAW))
 
 
 every_prior = pytest.mark.parametrize("prior", [cls() for cls in known(priors.Prior, priors).values()], ids=repr)
+every_posterior = pytest.mark.parametrize(
+    "posterior", [cls() for cls in known(posteriors.Posterior, posteriors).values()], ids=repr
+)
+ENCODER = Q(  # of two features that are the mean, with a scale of one half
+    lambda features: np.concatenate([features, np.full(features.shape, np.log(0.5), np.float32)], axis=-1),
+    lambda raw, noise: Gaussian().sample({}, raw, noise),
+    lambda raw, z: Gaussian().log_prob({}, raw, z),
+)
+
+
+def moved(weights):
+    """Weights that training might have led to."""
+    rng = np.random.default_rng(0)
+    return keras.tree.map_structure(lambda a: (a + 0.05 * rng.normal(size=a.shape)).astype(np.float32), weights)
 
 
 def weights_of(prior, latent_dim=2):
-    """Its first weights, moved at random."""
     rng = np.random.default_rng(0)
-    moved = {name: a + 0.5 * rng.normal(size=a.shape) for name, a in prior.init(latent_dim, rng).items()}
-    return {name: a.astype(np.float32) for name, a in moved.items()}
+    return moved(prior.init(latent_dim, rng, 2 * rng.standard_normal((50, latent_dim), np.float32)))
 
 
-def grid(n=400, end=12.0):
+def grid(n=300, end=14.0):
     axis = np.linspace(-end, end, n, dtype=np.float32)
     return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1), (axis[1] - axis[0]) ** 2
 
 
-@every_prior
-def test_a_prior_is_a_density(prior):
-    z, area = grid()
-    assert np.exp(prior.log_prob(weights_of(prior), z)).sum() * area == pytest.approx(1, abs=1e-3)
-
-
-@every_prior
-def test_draws_of_a_prior_follow_its_density(prior):
-    w, n = weights_of(prior), 200_000
-    drawn = prior.sample(w, np.random.default_rng(1).standard_normal((n, 2), np.float32))
-    assert drawn.dtype == np.float32
-    z, area = grid()
-    p = np.exp(prior.log_prob(w, z)) * area
-    statistics = [
+def assert_draws_follow(drawn, z, p):
+    """Means of some functions over draws are those over the density on a grid."""
+    functions = [
         lambda z: z[..., 0],
         lambda z: z[..., 1] ** 2,
         lambda z: z[..., 0] * z[..., 1],
         lambda z: abs(z[..., 0]),
     ]
-    for statistic in statistics:
-        values = statistic(drawn)
-        assert abs(values.mean() - (p * statistic(z)).sum()) < 4 * values.std() / n**0.5 + 2e-3
+    for function in functions:
+        values = function(drawn)
+        assert abs(values.mean() - (p * function(z)).sum()) < 4 * values.std() / len(values) ** 0.5 + 2e-3
+
+
+@every_prior
+def test_a_prior_is_a_density_and_its_draws_follow_it(prior):
+    w = weights_of(prior)
+    z, area = grid()
+    p = np.exp(prior.log_prob(w, z, ENCODER)) * area
+    assert p.sum() == pytest.approx(1, abs=5e-3)
+    drawn = prior.sample(w, np.random.default_rng(1).standard_normal((200_000, 2), np.float32), ENCODER)
+    assert drawn.dtype == np.float32
+    assert_draws_follow(drawn, z, p)
 
 
 @every_prior
 def test_log_prob_of_a_prior_has_finite_gradients_far_away(prior):
     import tensorflow as tf
 
-    w = {name: tf.constant(a) for name, a in weights_of(prior).items()}
+    w = keras.tree.map_structure(tf.constant, weights_of(prior))
     z = tf.constant([[0.0, 0.0], [100.0, -100.0], [1e4, 0.0]])
+    encoder = ENCODER._replace(encode=lambda features: tf.concat([features, 0 * features], axis=-1))
     with tf.GradientTape() as tape:
         tape.watch([z, w])
-        log_prob = tf.reduce_sum(prior.log_prob(w, z))
+        log_prob = tf.reduce_sum(prior.log_prob(w, z, encoder))
     for gradient in keras.tree.flatten(tape.gradient(log_prob, [z, w])):
         assert np.isfinite(gradient).all()
 
 
+@every_prior
+def test_one_latent_dimension_is_enough_for_any_prior(prior):
+    w = weights_of(prior, latent_dim=1)
+    z = np.linspace(-15, 15, 2000, dtype=np.float32)[:, None]
+    assert np.exp(prior.log_prob(w, z, ENCODER)).sum() * (z[1] - z[0]) == pytest.approx(1, abs=1e-3)
+    assert prior.sample(w, np.zeros((3, 1), np.float32), ENCODER).shape == (3, 1)
+
+
+def raw_of(posterior, rows=5, latent_dim=2):
+    return np.random.default_rng(3).normal(size=(rows, posterior.n_raw(latent_dim))).astype(np.float32)
+
+
+@every_posterior
+def test_a_posterior_is_a_density_and_its_draws_follow_it(posterior):
+    w, raw = moved(posterior.init(2, np.random.default_rng(0))), raw_of(posterior, rows=1)
+    z, area = grid()
+    p = np.exp(posterior.log_prob(w, raw[0], z)) * area
+    assert p.sum() == pytest.approx(1, abs=5e-3)
+    drawn, _ = posterior.sample(w, raw, np.random.default_rng(1).standard_normal((200_000, 1, 2), np.float32))
+    assert_draws_follow(np.asarray(drawn)[:, 0], z, p)
+    np.testing.assert_allclose(posterior.mean(w, raw)[0], (p[..., None] * z).sum(axis=(0, 1)), atol=0.05)
+
+
+@every_posterior
+def test_a_posterior_knows_the_density_of_its_own_draws(posterior):
+    w, raw = moved(posterior.init(3, np.random.default_rng(0))), raw_of(posterior, latent_dim=3)
+    z, log_q = posterior.sample(w, raw, RNG.standard_normal((7, 5, 3), np.float32))
+    np.testing.assert_allclose(posterior.log_prob(w, raw, z), log_q, rtol=1e-4, atol=1e-4)
+    pairs = posterior.log_prob(w, raw, np.asarray(z)[..., None, :])  # each point under each row
+    np.testing.assert_allclose(np.asarray(pairs)[:, range(5), range(5)], log_q, rtol=1e-4, atol=1e-4)
+
+
+@every_posterior
+def test_a_posterior_stays_finite_at_extreme_raw_values(posterior):
+    for extreme in (1e6, -1e6):
+        raw = np.full((1, posterior.n_raw(3)), extreme, np.float32)
+        z, log_q = posterior.sample(posterior.init(3, np.random.default_rng(0)), raw, np.ones((1, 1, 3), np.float32))
+        assert np.isfinite(z).all()
+        assert np.isfinite(log_q).all()
+
+
+@every_posterior
+def test_one_latent_dimension_is_enough_for_any_posterior(posterior):
+    w, raw = posterior.init(1, np.random.default_rng(0)), raw_of(posterior, latent_dim=1)
+    z, log_q = posterior.sample(w, raw, np.ones((2, 5, 1), np.float32))
+    assert z.shape == (2, 5, 1)
+    np.testing.assert_allclose(posterior.log_prob(w, raw, z), log_q, rtol=1e-4, atol=1e-5)
+
+
 def test_the_default_prior_is_scipys_normal():
     z = RNG.normal(size=(4, 5, 3)).astype(np.float32)
-    np.testing.assert_allclose(Normal().log_prob({}, z), stats.norm.logpdf(z).sum(-1), rtol=1e-5)
+    np.testing.assert_allclose(Normal().log_prob({}, z, None), stats.norm.logpdf(z).sum(-1), rtol=1e-5)
+
+
+def test_the_full_covariance_is_scipys():
+    posterior, raw = posteriors.FullGaussian(), raw_of(posteriors.FullGaussian(), rows=1, latent_dim=3)[0]
+    mean, factor = raw[:3], np.zeros((3, 3))
+    factor[np.tril_indices(3, -1)] = raw[6:]
+    factor[np.diag_indices(3)] = np.exp(Gaussian().moments({}, raw[:6])[1])
+    z = RNG.normal(size=(10, 3)).astype(np.float32)
+    expected = stats.multivariate_normal(mean, factor @ factor.T).logpdf(z)
+    np.testing.assert_allclose(posterior.log_prob({}, raw, z), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_mixture_of_one_component_is_scipys_normal():
     z = RNG.normal(size=(4, 5, 3)).astype(np.float32)
     w = {"logits": np.zeros(1, "f4"), "mean": np.full((1, 3), 2, "f4"), "log_scale": np.full((1, 3), 0.5, "f4")}
     scale = np.exp(-3 + np.logaddexp(3.5, 0))
-    np.testing.assert_allclose(Mixture(1).log_prob(w, z), stats.norm(2, scale).logpdf(z).sum(-1), rtol=1e-4)
+    np.testing.assert_allclose(Mixture(1).log_prob(w, z, None), stats.norm(2, scale).logpdf(z).sum(-1), rtol=1e-4)
 
 
 def test_a_mixture_finds_groups_that_one_normal_blurs():
@@ -90,23 +166,10 @@ def test_a_mixture_finds_groups_that_one_normal_blurs():
     assert between[0] < 0.5 * between[1]
 
 
-def test_the_posterior_reports_the_density_of_its_own_samples():
-    noise = RNG.standard_normal((7, 5, 3)).astype(np.float32)
-    z, log_q = Gaussian().sample({}, RAW, noise)
-    expected = stats.norm.logpdf(np.asarray(z), MEAN, np.exp(LOG_SCALE)).sum(-1)
-    np.testing.assert_allclose(log_q, expected, rtol=1e-4)
-
-
-def test_posterior_samples_have_its_moments():
-    z, _ = Gaussian().sample({}, RAW, RNG.standard_normal((100_000, 5, 3)).astype(np.float32))
-    np.testing.assert_allclose(np.mean(z, axis=0), Gaussian().mean({}, RAW), atol=0.05)
-    np.testing.assert_allclose(np.std(z, axis=0), np.exp(LOG_SCALE), rtol=0.02)
-
-
 def test_the_closed_form_kl_is_its_monte_carlo_estimate():
     noise = RNG.standard_normal((200_000, 5, 3)).astype(np.float32)
     z, log_q = Gaussian().sample({}, RAW, noise)
-    log_ratio = np.asarray(log_q) - np.asarray(Normal().log_prob({}, z))
+    log_ratio = np.asarray(log_q) - np.asarray(Normal().log_prob({}, z, None))
     closed_form = np.sum(Normal().kl({}, (MEAN, LOG_SCALE)), axis=-1)
     error = log_ratio.std(axis=0) / len(noise) ** 0.5
     assert (abs(log_ratio.mean(axis=0) - closed_form) < 4 * error + 1e-4).all()
@@ -120,13 +183,6 @@ def test_no_raw_value_makes_the_posterior_much_wider_than_the_prior():
     log_scale = Gaussian().moments({}, np.array([[0.0, -2.0], [0.0, 0.0], [0.0, 50.0]], np.float32))[1]
     np.testing.assert_allclose(log_scale[:2, 0], [-2, 0], atol=0.1)
     assert log_scale[2, 0] <= 3
-
-
-def test_the_posterior_stays_finite_at_extreme_raw_values():
-    raw = np.full((1, 6), 1e6, np.float32)
-    z, log_q = Gaussian().sample({}, raw, np.ones((1, 1, 3), np.float32))
-    assert np.isfinite(z).all()
-    assert np.isfinite(log_q).all()
 
 
 def test_the_elbo_is_the_mean_log_likelihood_less_beta_times_kl():
@@ -178,3 +234,78 @@ def test_free_bits_keep_every_dimension_in_use():
 def test_free_bits_want_a_closed_form():
     with pytest.raises(ValueError, match="needs a KL term of each latent dimension, but prior=Mixture"):
         trained(objective="free_bits", prior="mixture")
+
+
+def mixed_table(n=200):
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 3, n)
+    frame = pd.DataFrame({"a": group + rng.normal(size=n), "b": np.array(["x", "y", "z"])[group], "c": group * 2})
+    return frame.mask(rng.random(frame.shape) < 0.1).astype({"c": "Int64"})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        *({"prior": name} for name in known(priors.Prior, priors)),
+        *({"posterior": name} for name in known(posteriors.Posterior, posteriors)),
+        {"prior": "vamp", "posterior": "flow"},
+        {"prior": "flow", "posterior": "full_gaussian", "objective": "iwae", "n_draws": 3},
+    ],
+    ids=str,
+)
+def test_any_prior_and_posterior_serve_every_use(parts):
+    X = mixed_table()
+    vae = VAETransformer(2, hidden_layer_sizes=8, max_iter=3, random_state=0, **parts).fit(X)
+    assert vae.transform(X).shape == (200, 2)
+    assert vae.sample(30, random_state=0).notna().all(axis=None)
+    assert (vae.sample(30, random_state=0, given={"b": "y"})["b"] == "y").all()
+    assert vae.impute(X).notna().all(axis=None)
+    scores = vae.score_samples(X, n_draws=16)
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).score_samples(X, n_draws=16), scores)
+    np.testing.assert_array_equal(vae.score_samples(X[:7], n_draws=16), scores[:7])
+
+
+def fitted_to_a_correlated_normal(posterior, correlation=0.9, steps=600):
+    """The best KL(q || p) that training of one row's q reaches."""
+    import tensorflow as tf
+
+    w = keras.tree.map_structure(tf.Variable, posterior.init(2, np.random.default_rng(0)))
+    raw = tf.Variable(np.zeros((1, posterior.n_raw(2)), np.float32))
+    precision = np.linalg.inv([[1, correlation], [correlation, 1]]).astype(np.float32)
+    log_determinant = np.log(1 - correlation**2)
+    optimizer = keras.optimizers.Adam(0.02)
+
+    @tf.function
+    def kl(noise):
+        z, log_q = posterior.sample(w, raw, noise)
+        square = tf.einsum("nri,ij,nrj->nr", z, precision, z)
+        return tf.reduce_mean(log_q + 0.5 * (square + log_determinant) + np.log(2 * np.pi))
+
+    @tf.function
+    def step(noise):
+        with tf.GradientTape() as tape:
+            loss = kl(noise)
+        variables = [raw, *keras.tree.flatten(w)]
+        optimizer.apply(tape.gradient(loss, variables), variables)
+
+    optimizer.build([raw, *keras.tree.flatten(w)])
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        step(rng.standard_normal((256, 1, 2), np.float32))
+    return float(kl(rng.standard_normal((100_000, 1, 2), np.float32)))
+
+
+def test_richer_posteriors_reach_a_correlated_target_that_the_diagonal_one_cannot():
+    diagonal = -0.5 * np.log(1 - 0.9**2)
+    assert fitted_to_a_correlated_normal(Gaussian()) == pytest.approx(diagonal, abs=0.03)
+    assert fitted_to_a_correlated_normal(posteriors.FullGaussian()) == pytest.approx(0, abs=0.02)
+    assert fitted_to_a_correlated_normal(posteriors.Flow()) == pytest.approx(0, abs=0.03)
+
+
+def test_a_vamp_prior_raises_the_bound_on_groups():
+    rng = np.random.default_rng(0)
+    X = 4.0 * rng.integers(0, 3, (1500, 1)) + 0.3 * rng.normal(size=(1500, 4))
+    settings = {"latent_dim": 2, "hidden_layer_sizes": 32, "max_iter": 60, "learning_rate": 0.005, "random_state": 0}
+    vamp, normal = (VAETransformer(prior=prior, **settings).fit(X).score(X) for prior in (priors.Vamp(10), "normal"))
+    assert vamp > normal

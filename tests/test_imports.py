@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "_network": set(),
     "_component": set(),
     "_math": set(),
-    **{room: {room, "_component", "_math"} for room in COMPONENTS},
+    "_coupling": {"_math"},
+    **{room: {room, "_component", "_math", "_coupling"} for room in COMPONENTS},
 }
 HEAVY = {"tensorflow": {"_training", "_inference", "_math"}, "pandas": {"_table", "_columns"}, "matplotlib": set()}
 

@@ -98,11 +98,13 @@ def network(**parts):
 
 def w_of(net, x, varies=(1, 1, 1, 1, 1)):
     constants = net.constants(x, net.likelihood.some_columns(), np.array(varies))
-    return reader(net)(pack(net.init(np.random.default_rng(0))), pack(constants))
+    return reader(net)(pack(net.init(np.random.default_rng(0), x, constants)), pack(constants))
 
 
 def test_packed_weights_come_back_in_their_shapes():
-    w = network().init(np.random.default_rng(0))
+    net, x = network(), np.zeros((1, 5), np.float32)
+    constants = net.constants(x, net.likelihood.some_columns(), np.ones(5))
+    w = net.init(np.random.default_rng(0), x, constants)
     back = unpack(pack(w), w, np.reshape)
     for (kernel, bias), (kernel_back, bias_back) in zip(
         w["encoder"] + w["decoder"], back["encoder"] + back["decoder"], strict=True

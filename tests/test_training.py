@@ -79,13 +79,13 @@ print((resident() - before) / 2**20)
 
 def test_xla_and_plain_programs_take_the_same_steps():
     network = network_of(5, 16)
-    weights = pack(network.init(np.random.default_rng(0)))
+    rows = X.astype(np.float32)
+    constants = network.constants(rows, network.likelihood.some_columns(), np.ones(5))
+    weights, constants = pack(network.init(np.random.default_rng(0), rows, constants)), pack(constants)
     order = RNG.integers(0, 300, (2, 3, 32)).astype(np.int32)
     states = []
     for xla in (False, True):
         epoch = _training.compiled(network, 2, True, True, xla).epoch
-        rows = X.astype(np.float32)
-        constants = pack(network.constants(rows, network.likelihood.some_columns(), np.ones(5)))
         state, _ = epoch(
             State.start(weights), constants, rows, order, 5, np.array([1, 2], np.int32), Rates(0.2, 0.3, 0.01, 1.0)
         )

@@ -53,13 +53,13 @@ class Shifted(Prior):
     def __init__(self, start=()):
         self.start = start
 
-    def init(self, latent_dim, rng):
+    def init(self, latent_dim, rng, features):
         return {"place": np.resize(np.float32([*self.start, 0.0]), latent_dim)}
 
-    def log_prob(self, w, z):
+    def log_prob(self, w, z, q):
         return -0.5 * ops.sum((z - w["place"]) ** 2 + ops.LOG_2PI, axis=-1)
 
-    def sample(self, w, noise):
+    def sample(self, w, noise, q):
         return w["place"] + noise
 
     def kl(self, w, moments):

@@ -48,7 +48,7 @@ def _log_shares(x: np.ndarray, n: int) -> np.ndarray:
 
 
 def membership(w: dict, xp: Any) -> Any:
-    """1 where a slot is one of a column's, (slots, columns): products with it add up by column, or spread over slots."""
+    """1 where a slot is one of a column's, (slots, columns): products add slots up by column, or spread columns."""
     n_columns = w["start"].shape[-1]
     if xp is np:
         return (w["column"][:, None] == np.arange(n_columns)).astype(np.float32)

@@ -18,7 +18,7 @@ class Posterior(Component):
     def n_raw(self, latent_dim: int) -> int:
         """How many raw numbers the encoder has to give."""
 
-    def init(self, latent_dim: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def init(self, latent_dim: int, rng: np.random.Generator) -> dict:
         """Arrays of its own that it wants trained, at their first values."""
         return {}
 
@@ -27,8 +27,12 @@ class Posterior(Component):
         """Points and their log-density from standard normal noise, (draws, rows, d) and (draws, rows)."""
 
     @abstractmethod
+    def log_prob(self, w: dict, raw: Any, z: Any) -> Any:
+        """Log-density of any points (..., d) under the raw numbers (..., n_raw) that broadcast with them, (...,)."""
+
     def moments(self, w: dict, raw: Any) -> tuple[Any, Any] | None:
         """Mean and log-scale of a diagonal normal, (rows, d) each; None for any other shape."""
+        return None
 
     @abstractmethod
     def mean(self, w: dict, raw: Any) -> Any:

@@ -29,9 +29,19 @@ class Gaussian(Posterior):
         log_q = -ops.sum(0.5 * (noise * noise + ops.LOG_2PI) + log_scale, axis=-1)
         return z, log_q
 
+    def log_prob(self, w: dict, raw: Any, z: Any) -> Any:
+        mean, log_scale = self.moments(w, raw)
+        standard = (z - mean) * ops.exp(-log_scale)
+        return -ops.sum(0.5 * (standard * standard + ops.LOG_2PI) + log_scale, axis=-1)
+
     def moments(self, w: dict, raw: Any) -> tuple[Any, Any]:
         mean, log_scale = ops.split(raw, 2, axis=-1)
-        return mean, ops.bounded(WIDEST - ops.softplus(WIDEST - log_scale))
+        return mean, at_most(WIDEST, log_scale)
 
     def mean(self, w: dict, raw: Any) -> Any:
         return self.moments(w, raw)[0]
+
+
+def at_most(largest: float, log_scale: Any) -> Any:
+    """About the raw number where it is small, and smoothly never beyond `largest`."""
+    return ops.bounded(largest - ops.softplus(largest - log_scale))

@@ -9,20 +9,32 @@ from skvae._component import Component
 
 
 class Prior(Component):
-    """Distribution of the latent points, p(z)."""
+    """Distribution of the latent points, p(z).
 
-    def init(self, latent_dim: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Arrays of its own that it wants trained, at their first values."""
+    `q` is the encoder with its posterior, as functions: `q.encode(features)` gives raw
+    numbers, `q.sample(raw, noise)` points with their log-density, and `q.log_prob(raw, z)` the
+    log-density of any points. Most priors have no use for it.
+    """
+
+    def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
+        """Arrays of its own that it wants trained, at their first values.
+
+        `features` are some training rows as the encoder sees them, (rows, n_features).
+        """
         return {}
 
     @abstractmethod
-    def log_prob(self, w: dict, z: Any) -> Any:
+    def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         """Log-density of latent points `(..., latent_dim)` in nats, `(...,)`."""
 
     @abstractmethod
-    def sample(self, w: dict, noise: np.ndarray) -> np.ndarray:
-        """Latent points made from standard normal noise of the same shape, in NumPy."""
+    def sample(self, w: dict, noise: np.ndarray, q: Any) -> np.ndarray:
+        """Latent points made from standard normal noise (n, latent_dim), of its shape, in NumPy."""
 
-    @abstractmethod
     def kl(self, w: dict, moments: tuple | None) -> Any:
-        """KL(q || p) of each row and latent dimension in closed form, or None if there is none."""
+        """KL(q || p) of each row and latent dimension in closed form; None where there is none."""
+        return None
+
+    def width(self, latent_dim: int) -> int:
+        """How many numbers `log_prob` holds at once for one point: blocks of points are made so much smaller."""
+        return latent_dim

@@ -16,10 +16,10 @@ class Normal(Prior):
     Normal()
     """
 
-    def log_prob(self, w: dict, z: Any) -> Any:
+    def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         return -0.5 * ops.sum(z * z + ops.LOG_2PI, axis=-1)
 
-    def sample(self, w: dict, noise: np.ndarray) -> np.ndarray:
+    def sample(self, w: dict, noise: np.ndarray, q: Any) -> np.ndarray:
         return noise
 
     def kl(self, w: dict, moments: tuple | None) -> Any:
