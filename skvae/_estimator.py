@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -81,6 +81,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Share of cells that are hidden at random in each training step, so that the encoder
         learns to live with holes that the rows of `fit` do not have. It differs from row to
         row, around this mean.
+    init : {"random", "pca", "isomap"} or transformer, default="random"
+        Where training starts. "random": anywhere. Else the encoder and the decoder are first
+        fitted to an embedding of up to 2,000 rows: "pca" for a linear one; "isomap" for a
+        manifold, such as a curve that training from anywhere folds up; or any scikit-learn
+        transformer with `n_components`, which becomes `latent_dim`.
     learning_rate : float, default=0.002
         Of Adam. It is kept until the loss stalls or the last fifth of the epochs begins,
         and then falls linearly to zero.
@@ -174,6 +179,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "objective": [str, objectives.Objective],
         "n_draws": [Interval(Integral, 1, None, closed="left")],
         "hide": [Interval(Real, 0, 1, closed="left")],
+        "init": [StrOptions({"random", "pca", "isomap"}), HasMethods(["fit_transform", "set_params"])],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -200,6 +206,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         objective="elbo",
         n_draws=1,
         hide=0.0,
+        init="random",
         learning_rate=2e-3,
         batch_size="auto",
         max_iter=200,
@@ -222,6 +229,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.objective = objective
         self.n_draws = n_draws
         self.hide = hide
+        self.init = init
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -563,7 +571,18 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         model = _inference.Model(
             network, _network.pack(network.init(rng, training, constants)), _network.pack(constants)
         )
+        if self.init != "random":
+            model = model._replace(weights=self._embedded(model, training, rng))
         return model, {name: np.empty(0) for name in HISTORY}
+
+    def _embedded(self, model: Any, training: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Weights fitted to an embedding of some training rows."""
+        from skvae import _inference, _training
+        from skvae._embedding import MOST_ROWS, embedding
+
+        some = training[rng.permutation(len(training))[:MOST_ROWS]]
+        z = embedding(self.init, _inference.features(model, some), model.network.latent_dim)
+        return _training.started_at(*model, some, z, rng)
 
     def _train(
         self,

@@ -41,6 +41,11 @@ def posterior_mean(model: Model, x: np.ndarray) -> np.ndarray:
     return _by_row(_mean, model, HEIGHT, x)[0]
 
 
+def features(model: Model, x: np.ndarray) -> np.ndarray:
+    """Rows as the encoder sees them, (rows, n_features)."""
+    return _by_row(_features, model, HEIGHT, x)[0]
+
+
 def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Draws from q(z | x) made from standard normal noise (draws, rows, latent_dim), of its shape."""
     height = _height(model, len(noise))
@@ -151,6 +156,10 @@ def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.nd
 
 def _mean(network: Network, w: dict, x: Any) -> tuple:
     return (network.posterior.mean(w["posterior"], network.encode(w, x, no_dropout)),)
+
+
+def _features(network: Network, w: dict, x: Any) -> tuple:
+    return (network.features(w, x),)
 
 
 def _sample(network: Network, w: dict, x: Any, by_row: Any) -> tuple:

@@ -16,6 +16,8 @@ XLA_STEPS, XLA_WIDTH = 2000, 300  # XLA takes about 2 s to compile and saves 0.3
 ALIGNMENT = 64  # bytes: where TensorFlow wants arrays to begin
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam, as published and as in Keras
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
+START_STEPS, START_BATCH, START_RATE = 2000, 128, 2e-3  # of fitting to an embedding
+START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
 VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell epochs apart
 BLOCK = 4096  # validation rows x draws at once
 
@@ -113,6 +115,46 @@ def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: boo
         return network.losses(read(vector, constants), x, noise, no_dropout, beta)[0]
 
     return Program(epoch.get_concrete_function(), losses.get_concrete_function())
+
+
+@lru_cache(maxsize=8)
+def _compiled_start(network: Network, xla: bool) -> Callable:
+    """The program that fits an encoder and a decoder to an embedding: all steps in one call."""
+    read = reader(network)
+
+    def mean_loss(vector, constants, x, z, noise):
+        w = read(vector, constants)
+        drawn, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise[None])
+        away = tf.reduce_sum(((drawn - z) / START_SCALE) ** 2, axis=-1)
+        return tf.reduce_mean(log_q + 0.5 * away - network.log_likelihood(w, x, drawn, no_dropout))
+
+    @tf.function(autograph=False, jit_compile=xla)
+    def run(state, constants, x, z, order, noise, rates):
+        def step(i, state):
+            with tf.GradientTape() as tape:
+                tape.watch(state.weights)
+                loss = mean_loss(state.weights, constants, tf.gather(x, order[i]), tf.gather(z, order[i]), noise[i])
+            gradient = _clipped(tape.gradient(loss, state.weights), CLIP * network.n_cells**0.5)
+            return i + 1, _adam(state, gradient, rates[i])
+
+        start = tf.constant(0), State(*state)
+        return tf.while_loop(lambda i, _: i < START_STEPS, step, start, parallel_iterations=1)[1]
+
+    return run
+
+
+def started_at(
+    network: Network, weights: np.ndarray, constants: np.ndarray, x: np.ndarray, z: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Weights of an encoder and a decoder fitted to an embedding z, (rows, d), of rows x.
+
+    It is the ELBO with a narrow normal around its own place in z as the prior of each row.
+    """
+    order = rng.integers(len(x), size=(START_STEPS, min(START_BATCH, len(x))), dtype=np.int32)
+    noise = rng.standard_normal((*order.shape, network.latent_dim), np.float32)
+    rates = START_RATE * np.linspace(1, 0, START_STEPS, dtype=np.float32)
+    run = _compiled_start(network, _xla_pays(network, START_STEPS))
+    return run(State.start(weights), constants, x, z, order, noise, rates).weights.numpy()
 
 
 def _hidden(x: Any, share: Any, seeds: Any) -> Any:

@@ -93,6 +93,7 @@ MORE = [
     VAETransformer(objective="iwae", n_draws=5, **SHORT),
     VAETransformer(objective="capacity", **SHORT),
     VAETransformer(objective="free_bits", **SHORT),
+    VAETransformer(init="isomap", **SHORT),
     VAETransformer(prior="mixture", **SHORT),
     VAETransformer(prior="flow", **SHORT),
     VAETransformer(prior="vamp", **SHORT),

@@ -19,7 +19,9 @@ MAY_IMPORT = {
     "_imputer": {"_estimator"},
     "_outliers": {"_estimator", "_imputer"},
     "schedules": {"_component"},
+    "_embedding": set(),
     "_estimator": {
+        "_embedding",
         "_table",
         "schedules",
         "_training",

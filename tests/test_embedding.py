@@ -1,0 +1,74 @@
+"""Training that starts from an embedding."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.datasets import load_iris, make_swiss_roll
+from sklearn.decomposition import PCA, FastICA
+
+from skvae import VAETransformer
+from skvae._embedding import embedding
+
+IRIS = load_iris().data
+
+
+def s_curve(n=300, seed=0):
+    t = np.random.default_rng(seed).uniform(-1.5 * np.pi, 1.5 * np.pi, n)
+    return np.stack([(1 + np.sin(t)) / 2, (np.sign(t) * (np.cos(t) - 1) + 2) / 4], axis=1), t
+
+
+def test_an_embedding_is_standardised():
+    z = embedding("pca", IRIS, 3)
+    np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(z.std(axis=0), 1, atol=1e-5)
+
+
+def test_dimensions_beyond_those_of_the_rows_are_zero():
+    z = embedding("pca", IRIS, 6)
+    assert (z[:, 4:] == 0).all()
+    assert (z[:, :4].std(axis=0) > 0.9).all()
+
+
+@pytest.mark.parametrize("init", ["pca", "isomap"])
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_few_rows_are_enough(init, n):
+    assert np.isfinite(VAETransformer(2, init=init, max_iter=2, random_state=0).fit(IRIS[:n]).score(IRIS))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_curve_is_unrolled_from_a_manifold_embedding(seed):
+    X, t = s_curve()
+    vae = VAETransformer(1, init="isomap", random_state=seed).fit(X)
+    z = vae.transform(X)
+    assert abs(spearmanr(z[:, 0], t)[0]) > 0.99
+    assert ((vae.inverse_transform(z) - X) ** 2).mean() < 0.002
+
+
+def test_training_starts_where_the_embedding_is():
+    vae = VAETransformer(2, init="pca", max_iter=1, random_state=0).fit(IRIS)
+    scaled = (IRIS - IRIS.mean(axis=0)) / IRIS.std(axis=0)
+    correlation = np.corrcoef(PCA(2).fit_transform(scaled).T, vae.transform(IRIS).T)
+    assert abs(correlation[0, 2]) > 0.97
+
+
+def test_any_transformer_with_components_will_do():
+    X, _ = make_swiss_roll(200, random_state=0)
+    method = FastICA(whiten="unit-variance", random_state=0)
+    vae = VAETransformer(2, init=method, max_iter=3, random_state=0).fit(X)
+    assert vae.transform(X).shape == (200, 2)
+    assert not hasattr(method, "components_")
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, second = (VAETransformer(init="isomap", max_iter=2, random_state=3).fit(IRIS).score(IRIS) for _ in range(2))
+    assert first == second
+
+
+class Wrong(PCA):
+    def fit_transform(self, X, y=None):
+        return super().fit_transform(X)[:, :1]
+
+
+def test_an_embedding_of_another_shape_is_an_error():
+    with pytest.raises(ValueError, match=r"init=Wrong\(\) gave an array of shape \(150, 1\) for 150 rows, but finite"):
+        VAETransformer(2, init=Wrong(), early_stopping=False).fit(IRIS)
