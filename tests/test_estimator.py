@@ -245,7 +245,7 @@ def test_unfitted_use_says_so():
         ({"likelihood": "gausian"}, "Unknown likelihood 'gausian'. Known names: bernoulli, .*gaussian"),
         ({"prior": "flat"}, "Unknown prior 'flat'. Known names: flow, mixture, normal, vamp"),
         ({"posterior": "flat"}, "Unknown posterior 'flat'. Known names: flow, full_gaussian, gaussian"),
-        ({"objective": "mse"}, "Unknown objective 'mse'. Known names: elbo, iwae"),
+        ({"objective": "mse"}, "Unknown objective 'mse'. Known names: capacity, elbo, free_bits, iwae"),
         ({"hidden_layer_sizes": (64, 0)}, r"hidden_layer_sizes=\(64, 0\), but each layer needs a whole number"),
         ({"hidden_layer_sizes": (64, 2.5)}, "but each layer needs a whole number"),
         ({"likelihood": Gaussian(scale="wide")}, "The 'scale' parameter of Gaussian must be"),
