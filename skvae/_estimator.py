@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_array, check_is_fitted
@@ -19,6 +20,7 @@ from skvae._component import resolve
 from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
 
+COLLAPSED = 0.05, 1000  # nats in all, and steps after which a model with less does not use its latent points
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
 WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, and at most so many epochs and steps
 SUMMARY_DRAWS = 16_000  # draws of z behind lower_bound_, over all training rows; one for each where rows are more
@@ -630,6 +632,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         n_draws = max(1, SUMMARY_DRAWS // len(training))
         bound, self.latent_kl_ = _inference.lower_bound(self._model, training, n_draws)
         self.lower_bound_ = bound + offsets[0] / (1 - self.hide)
+        _warn_of_collapse(self.latent_kl_, self.n_iter_ * -(-len(training) // batch_size))
 
     def _split(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
         """Places of training rows and of validation rows; no validation where that would leave too few."""
@@ -764,6 +767,18 @@ def _all_or_nothing(estimator: VAETransformer) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
+    nats, enough = COLLAPSED
+    if latent_kl.sum() < nats and n_steps >= enough:
+        warnings.warn(
+            f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model does not use them. "
+            "Where columns do depend on each other, lower beta, use objective='free_bits' or beta=LinearWarmup(...) "
+            "with more epochs, or let training start from init='pca'.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
 
 
 def _check_backend() -> None:

@@ -172,7 +172,7 @@ def _decode(network: Network, w: dict, z: Any) -> tuple:
 
 
 def _terms(network: Network, w: dict, x: Any, noise: Any) -> tuple:
-    log_lik, log_ratio, kl = network.terms(w, x, noise, no_dropout)
+    _, log_lik, log_ratio, kl = network.terms(w, x, noise, no_dropout)
     return log_lik, tf.reduce_mean(log_ratio, axis=0)[:, None] if kl is None else kl
 
 

@@ -97,17 +97,17 @@ class Network:
         """Draws of p(z) from standard normal noise (n, d), of its shape."""
         return self.prior.sample(w["prior"], noise, self._q(w))
 
-    def terms(self, w: dict, x: Any, noise: Any, drop: Callable) -> tuple[Any, Any, Any]:
-        """Log-likelihood and log q/p of each draw, (draws, rows), and the KL in closed form, (rows, d)."""
+    def terms(self, w: dict, x: Any, noise: Any, drop: Callable) -> tuple[Any, Any, Any, Any]:
+        """Draws of z, their log-likelihood and log q/p, (draws, rows), and the KL in closed form, (rows, d)."""
         raw = self.encode(w, x, drop)
         z, log_q = self.posterior.sample(w["posterior"], raw, noise)
         log_ratio = log_q - self.log_prior(w, z)
         kl = self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
-        return self.log_likelihood(w, x, z, drop), log_ratio, kl
+        return z, self.log_likelihood(w, x, z, drop), log_ratio, kl
 
     def losses(self, w: dict, x: Any, noise: Any, drop: Callable, beta: Any) -> tuple[Any, Any, Any]:
         """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
-        log_lik, log_ratio, kl = self.terms(w, x, noise, drop)
+        z, log_lik, log_ratio, kl = self.terms(w, x, noise, drop)
         if self.objective.by_dimension and kl is None:
             raise ValueError(
                 f"objective={self.objective} needs a KL term of each latent dimension, but prior={self.prior} and "
@@ -116,7 +116,9 @@ class Network:
             )
         closed_form = self.objective.closed_form_kl and kl is not None
         kl = kl[None] if closed_form else log_ratio[..., None]
-        return self.objective.loss(log_lik, kl, beta), ops.mean(log_lik, 0), ops.mean(ops.sum(kl, -1), 0)
+        loss = self.objective.loss(log_lik, kl, beta)
+        loss += ops.mean(self.prior.auxiliary_loss(w["prior"], z) + 0.0 * log_lik, axis=0)
+        return loss, ops.mean(log_lik, axis=0), ops.mean(ops.sum(kl, axis=-1), axis=0)
 
     def _q(self, w: dict) -> Q:
         encode = partial(self._apply, w["encoder"], drop=no_dropout)

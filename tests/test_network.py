@@ -123,10 +123,10 @@ def test_terms_are_the_sums_that_make_the_elbo():
     rng = np.random.default_rng(0)
     x = np.column_stack([rng.normal(size=(6, 3)), rng.random((6, 2)) < 0.5]).astype(np.float32)
     noise = rng.normal(size=(4, 6, 2)).astype(np.float32)
-    log_lik, log_ratio, kl = net.terms(w_of(net, x), x, noise, no_dropout)
+    _, log_lik, log_ratio, kl = net.terms(w_of(net, x), x, noise, no_dropout)
     assert (log_lik.shape, log_ratio.shape, kl.shape) == ((4, 6), (4, 6), (6, 2))
     gaussian_only, bernoulli_only = (
-        net.terms(w_of(net, x, varies=varies), x, noise, no_dropout)[0] for varies in ([1, 1, 1, 0, 0], [0, 0, 0, 1, 1])
+        net.terms(w_of(net, x, varies=varies), x, noise, no_dropout)[1] for varies in ([1, 1, 1, 0, 0], [0, 0, 0, 1, 1])
     )
     np.testing.assert_allclose(gaussian_only + bernoulli_only, log_lik, rtol=1e-5)
 

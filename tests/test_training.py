@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from sklearn.exceptions import ConvergenceWarning
 
 from skvae import VAETransformer, _inference, _training, likelihoods, objectives, posteriors, priors
 from skvae._network import Network, pack
@@ -318,3 +319,11 @@ def test_warm_start_goes_on_with_other_rows_and_takes_new_levels_for_holes():
         vae.fit(batch(60, ["a", "b", "z"]))
     assert vae.n_iter_ == 6
     assert set(vae.sample(200)["job"]) == {"a", "b"}
+
+
+def test_a_model_that_does_not_use_its_latent_points_says_so_once():
+    X = RNG.normal(size=(400, 3))
+    with pytest.warns(ConvergenceWarning, match=r"The latent points carry .* nats in all \(latent_kl_\)") as caught:
+        VAETransformer(2, beta=20.0, max_iter=50, early_stopping=False, random_state=0).fit(X)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__

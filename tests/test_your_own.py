@@ -98,3 +98,22 @@ def test_a_prior_of_ones_own_may_have_weights_no_closed_form_and_any_parameters(
 def test_a_model_with_parts_of_ones_own_is_pickled():
     vae = fitted(likelihood=LogNormal(), prior=Shifted())
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).score_samples(X), vae.score_samples(X))
+
+
+class Centred(Shifted):
+    """Its auxiliary loss pulls the mean of the codes to 2; its own array learns where that mean is."""
+
+    def auxiliary_loss(self, w, z):
+        mean = ops.mean(z, axis=(0, 1))
+        learned = ops.sum((w["seen"] - ops.stop_gradient(mean)) ** 2)
+        return 100.0 * ops.sum((mean - 2.0) ** 2) + learned - ops.stop_gradient(learned)
+
+    def init(self, latent_dim, rng, features):
+        return super().init(latent_dim, rng, features) | {"seen": np.zeros(latent_dim, np.float32)}
+
+
+def test_a_prior_of_ones_own_may_add_to_the_loss_and_train_for_it():
+    vae = fitted(prior=Centred())
+    np.testing.assert_allclose(vae.transform(X).mean(axis=0), 2, atol=0.2)
+    np.testing.assert_allclose(vae._weights()["prior"]["seen"], 2, atol=0.3)
+    assert vae.lower_bound_ == pytest.approx(vae.score_samples(X, n_draws=1).mean(), abs=0.3)  # no part of it

@@ -35,6 +35,14 @@ class Prior(Component):
         """KL(q || p) of each row and latent dimension in closed form; None where there is none."""
         return None
 
+    def auxiliary_loss(self, w: dict, z: Any) -> Any:
+        """What training adds to the loss of each draw, (draws, rows), or 0: for a prior of one's own.
+
+        It may estimate a divergence of the codes `z` of a batch, (draws, rows, latent_dim). A
+        network that it needs for this is trained by a loss that has `z` behind a stopped gradient.
+        """
+        return 0.0
+
     def width(self, latent_dim: int) -> int:
         """How many numbers `log_prob` holds at once for one point: blocks of points are made so much smaller."""
         return latent_dim
