@@ -533,6 +533,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         continues = self.warm_start and hasattr(self, "_model")
         rng = _generator(self.random_state)
         choose, parts = self._chooser(), self._parts()
+        self._betas(0, 1)  # a wrong schedule is told before anything takes time
         rows = checked(self, X, reset=not continues)
         _check_names(self.likelihood, rows.names)
         table = Table.learn(rows, choose)
@@ -580,10 +581,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _embedded(self, model: Any, training: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Weights fitted to an embedding of some training rows."""
         from skvae import _inference, _training
-        from skvae._embedding import MOST_ROWS, embedding
+        from skvae._embedding import embedding
 
-        some = training[rng.permutation(len(training))[:MOST_ROWS]]
-        z = embedding(self.init, _inference.features(model, some), model.network.latent_dim)
+        some = training[rng.permutation(len(training))[: _training.START_ROWS]]
+        z = embedding(self.init, _inference.features(model, some), model.network.latent_dim, int(rng.integers(2**31)))
         return _training.started_at(*model, some, z, rng)
 
     def _train(
@@ -650,7 +651,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _betas(self, epochs_before: int, n_steps: int) -> np.ndarray:
         """The KL term's weight in each epoch to come: at first it rises linearly, unless there is a schedule."""
         if isinstance(self.beta, schedules.Schedule):
-            betas = resolve(self.beta, schedules.Schedule, schedules).betas(self.max_iter)
+            betas = np.asarray(resolve(self.beta, schedules.Schedule, schedules).betas(self.max_iter), float)
+            if betas.shape != (self.max_iter,) or not (np.isfinite(betas) & (betas >= 0)).all():
+                raise ValueError(
+                    f"beta={self.beta} gave {betas.tolist()[:5]}... of shape {betas.shape}, but a finite number of at "
+                    f"least 0 is expected for each of max_iter={self.max_iter} epochs."
+                )
             return np.full_like(betas, betas[-1]) if epochs_before else betas
         share, most_epochs, most_steps = WARM_UP
         length = 1 if epochs_before else max(1.0, min(share * self.max_iter, most_epochs, most_steps / n_steps))

@@ -25,7 +25,8 @@ REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 64
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
 WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
-FURTHEST, NARROWEST = 4.0, -3.0  # where refining may start: mean, and logarithm of the scale
+FURTHEST, NARROWEST = 4.0, -3.0  # where refining may start: in deviations of the prior, and logarithm of the scale
+PRIOR_DRAWS = 512  # behind the prior's mean and deviation
 
 
 class Model(NamedTuple):
@@ -78,9 +79,9 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
     holes = (np.isnan(x) & varies).any(axis=1)
     for rows, block, noise in _with_noise(model, x[~holes], n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
-    normals = _normals(model, x[holes]) if holes.any() else ()
+    fitted = refine(model, x[holes], *near(model, x[holes])) if holes.any() else ()
     for rows, block, noise in _with_noise(model, x[holes], n_draws):
-        z, log_q = _proposed(model, noise, *[_padded(part[rows], len(block)) for part in normals])
+        z, log_q = _proposed(model, block, noise, *[_padded(part[rows], len(block)) for part in fitted])
         log_w = _run(_joint, model, block, z)[0] - log_q
         yield np.flatnonzero(holes)[rows], z[:, : len(rows)], _by_draw(log_w, rows)
 
@@ -88,7 +89,9 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
 def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log-scale of normals near q(z | x), kept from extremes, (rows, d) each."""
     mean, log_scale = _by_row(_moments, model, HEIGHT, x)
-    return mean.clip(-FURTHEST, FURTHEST), log_scale.clip(NARROWEST, 0.0)
+    draws = prior_sample(model, np.asarray(normal_quantile(_sobol(PRIOR_DRAWS, model.network.latent_dim))))
+    center, reach = draws.mean(axis=0), FURTHEST * draws.std(axis=0)
+    return mean.clip(center - reach, center + reach), log_scale.clip(NARROWEST, 0.0)
 
 
 def refine(
@@ -102,22 +105,17 @@ def refine(
     return mean, log_scale + WIDER
 
 
-def _normals(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means and log-scales of two normals near p(z | x): the encoder's and the fitted one, (rows, 2, d) each."""
-    pairs = zip(_by_row(_moments, model, HEIGHT, x), refine(model, x, *near(model, x)), strict=True)
-    return tuple(np.stack(pair, axis=1) for pair in pairs)
-
-
-def _proposed(model: Model, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray) -> tuple:
-    """Draws from the two normals of each row and the prior, in turns, and their log-density under the mixture."""
+def _proposed(model: Model, x: np.ndarray, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray) -> tuple:
+    """Draws from q(z | x), the fitted normal and the prior, in turns, and their log-density under the mixture."""
     turn = np.resize(TURNS, len(noise))
     prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
-    z = np.choose(turn[:, None, None], [*(mean[:, k] + np.exp(log_scale[:, k]) * noise for k in (0, 1)), prior])
-    standard = (z[:, :, None] - mean) * np.exp(-log_scale)  # (draws, rows, 2, d)
-    normals = -(0.5 * (standard**2 + LOG_2PI) + log_scale).sum(axis=-1)
+    encoder = _run(_draws_of_q, model, x, noise)[0]
+    z = np.choose(turn[:, None, None], [encoder, mean + np.exp(log_scale) * noise, prior])
+    standard = (z - mean) * np.exp(-log_scale)
+    fitted = -(0.5 * (standard**2 + LOG_2PI) + log_scale).sum(axis=-1)
     log_prior_ = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
     shares = np.bincount(turn, minlength=3) / len(turn)
-    return z, logsumexp([normals[..., 0], normals[..., 1], log_prior_], b=shares[:, None, None], axis=0)
+    return z, logsumexp([_run(_log_q, model, x, z)[0], fitted, log_prior_], b=shares[:, None, None], axis=0)
 
 
 def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -179,6 +177,14 @@ def _terms(network: Network, w: dict, x: Any, noise: Any) -> tuple:
 def _draws_of_encoder(network: Network, w: dict, x: Any, noise: Any) -> tuple:
     z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)
     return z, _log_joint(network, w, x, z) - log_q
+
+
+def _draws_of_q(network: Network, w: dict, x: Any, noise: Any) -> tuple:
+    return (network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)[0],)
+
+
+def _log_q(network: Network, w: dict, x: Any, draws: Any) -> tuple:
+    return (network.posterior.log_prob(w["posterior"], network.encode(w, x, no_dropout), draws),)
 
 
 def _joint(network: Network, w: dict, x: Any, draws: Any) -> tuple:

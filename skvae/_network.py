@@ -105,7 +105,9 @@ class Network:
         kl = self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
         return z, self.log_likelihood(w, x, z, drop), log_ratio, kl
 
-    def losses(self, w: dict, x: Any, noise: Any, drop: Callable, beta: Any) -> tuple[Any, Any, Any]:
+    def losses(
+        self, w: dict, x: Any, noise: Any, drop: Callable, beta: Any, *, validation: bool = False
+    ) -> tuple[Any, Any, Any]:
         """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
         z, log_lik, log_ratio, kl = self.terms(w, x, noise, drop)
         if self.objective.by_dimension and kl is None:
@@ -116,7 +118,7 @@ class Network:
             )
         closed_form = self.objective.closed_form_kl and kl is not None
         kl = kl[None] if closed_form else log_ratio[..., None]
-        loss = self.objective.loss(log_lik, kl, beta)
+        loss = (self.objective.validation_loss if validation else self.objective.loss)(log_lik, kl, beta)
         loss += ops.mean(self.prior.auxiliary_loss(w["prior"], z) + 0.0 * log_lik, axis=0)
         return loss, ops.mean(log_lik, axis=0), ops.mean(ops.sum(kl, axis=-1), axis=0)
 

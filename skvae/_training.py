@@ -16,7 +16,7 @@ XLA_STEPS, XLA_WIDTH = 2000, 300  # XLA takes about 2 s to compile and saves 0.3
 ALIGNMENT = 64  # bytes: where TensorFlow wants arrays to begin
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam, as published and as in Keras
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
-START_STEPS, START_BATCH, START_RATE = 2000, 128, 2e-3  # of fitting to an embedding
+START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
 START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
 VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell epochs apart
 BLOCK = 4096  # validation rows x draws at once
@@ -112,7 +112,7 @@ def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: boo
     @tf.function(autograph=False, input_signature=[vector, *data_spec, tf.TensorSpec([], tf.int32), seed_spec, scalar])
     def losses(vector, constants, x, draws, seed, beta):
         noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
-        return network.losses(read(vector, constants), x, noise, no_dropout, beta)[0]
+        return network.losses(read(vector, constants), x, noise, no_dropout, beta, validation=True)[0]
 
     return Program(epoch.get_concrete_function(), losses.get_concrete_function())
 
@@ -128,7 +128,18 @@ def _compiled_start(network: Network, xla: bool) -> Callable:
         away = tf.reduce_sum(((drawn - z) / START_SCALE) ** 2, axis=-1)
         return tf.reduce_mean(log_q + 0.5 * away - network.log_likelihood(w, x, drawn, no_dropout))
 
-    @tf.function(autograph=False, jit_compile=xla)
+    vector, d = tf.TensorSpec([None]), network.latent_dim
+    signature = [
+        State(vector, vector, vector, tf.TensorSpec([], tf.int32)),
+        vector,
+        tf.TensorSpec([START_ROWS, network.n_cells]),
+        tf.TensorSpec([START_ROWS, d]),
+        tf.TensorSpec([START_STEPS, START_BATCH], tf.int32),
+        tf.TensorSpec([START_STEPS, START_BATCH, d]),
+        tf.TensorSpec([START_STEPS]),
+    ]
+
+    @tf.function(autograph=False, jit_compile=xla, input_signature=signature)
     def run(state, constants, x, z, order, noise, rates):
         def step(i, state):
             with tf.GradientTape() as tape:
@@ -150,7 +161,8 @@ def started_at(
 
     It is the ELBO with a narrow normal around its own place in z as the prior of each row.
     """
-    order = rng.integers(len(x), size=(START_STEPS, min(START_BATCH, len(x))), dtype=np.int32)
+    x, z = (np.resize(array, (START_ROWS, array.shape[1])) for array in (x, z))  # again and again, up to one height
+    order = rng.integers(START_ROWS, size=(START_STEPS, START_BATCH), dtype=np.int32)
     noise = rng.standard_normal((*order.shape, network.latent_dim), np.float32)
     rates = START_RATE * np.linspace(1, 0, START_STEPS, dtype=np.float32)
     run = _compiled_start(network, _xla_pays(network, START_STEPS))

@@ -109,6 +109,6 @@ class Cyclical(Schedule):
         self.beta = beta
 
     def betas(self, max_iter: int) -> np.ndarray:
-        length = max_iter / self.n_cycles
-        place = np.arange(max_iter) % length + 1  # epochs into the cycle
-        return self.beta * np.minimum(1.0, place / (self.rise * length))
+        place = np.arange(max_iter) * self.n_cycles % max_iter / self.n_cycles + 1  # epochs into the cycle
+        betas = self.beta * np.minimum(1.0, place * self.n_cycles / (self.rise * max_iter))
+        return np.append(betas[:-1], self.beta)  # rounding may miss the end

@@ -309,3 +309,10 @@ def test_a_vamp_prior_raises_the_bound_on_groups():
     settings = {"latent_dim": 2, "hidden_layer_sizes": 32, "max_iter": 60, "learning_rate": 0.005, "random_state": 0}
     vamp, normal = (VAETransformer(prior=prior, **settings).fit(X).score(X) for prior in (priors.Vamp(10), "normal"))
     assert vamp > normal
+
+
+@pytest.mark.parametrize("parts", [{"prior": "vamp"}, {"posterior": "full_gaussian"}, {"posterior": "flow"}], ids=str)
+def test_few_draws_are_enough_for_rows_with_holes(parts):
+    H = np.where(np.random.default_rng(3).random(FACTORS.shape) < 0.1, np.nan, FACTORS)[:200]
+    vae = trained(**parts)
+    assert vae.score_samples(H).mean() == pytest.approx(vae.score_samples(H, n_draws=2048).mean(), abs=0.15)

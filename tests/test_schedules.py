@@ -28,6 +28,21 @@ def test_cycles_begin_anew():
     assert betas[10] < betas[9]
 
 
+def test_cycles_that_do_not_divide_the_epochs_begin_anew_too():
+    betas = Cyclical(n_cycles=6).betas(200)
+    assert (np.flatnonzero(np.diff(betas) < -0.5) + 1).tolist() == [34, 67, 100, 134, 167]
+
+
+class Short(Schedule):
+    def betas(self, max_iter):
+        return np.ones(3)
+
+
+def test_a_schedule_of_another_length_is_an_error():
+    with pytest.raises(ValueError, match=r"beta=Short\(\) gave .* of shape \(3,\), but a finite number"):
+        VAETransformer(beta=Short(), max_iter=8).fit(IRIS)
+
+
 @every_schedule
 def test_training_follows_the_schedule(schedule):
     vae = VAETransformer(beta=schedule, max_iter=8, early_stopping=False, random_state=0).fit(IRIS)
