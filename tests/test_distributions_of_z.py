@@ -221,9 +221,9 @@ def trained(**settings):
     return VAETransformer(**settings).fit(FACTORS)
 
 
-@pytest.mark.parametrize("nats", [1.0, 8.0])
-def test_capacity_brings_the_kl_to_it(nats):
-    assert trained(objective=Capacity(nats)).latent_kl_.sum() == pytest.approx(nats, rel=0.1)
+@pytest.mark.parametrize(("nats", "weight"), [(1.0, 10.0), (8.0, 10.0), (1.0, 100.0), (8.0, 100.0)])
+def test_capacity_brings_the_kl_to_it(nats, weight):
+    assert trained(objective=Capacity(nats, weight)).latent_kl_.sum() == pytest.approx(nats, rel=0.1)
 
 
 def test_free_bits_keep_every_dimension_in_use():
