@@ -79,6 +79,15 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "capacity", "free_bits", or an object of :mod:`skvae.objectives`.
     n_draws : int, default=1
         Monte Carlo draws of z per row and step.
+    encoder, decoder : callable, default=None
+        Networks of one's own, such as convolutional or recurrent ones: functions of
+        (n_inputs, n_outputs) that build a Keras layer or model from `(n, n_inputs)` to
+        `(n, n_outputs)`. `hidden_layer_sizes`, `activation` and `dropout` have no part in it. An
+        encoder's inputs are the columns as the likelihood prepares them, see `encoder_`: as
+        many, and in their order, under "gaussian" and "bernoulli"; and as many more that are 1
+        at holes, if `fit` meets holes or hides cells. A decoder's outputs are in the order of
+        columns too, first all means, under "gaussian" and "bernoulli". Only functions that a
+        module defines can be pickled.
     hide : float in [0, 1), default=0.0
         Share of cells that are hidden at random in each training step, so that the encoder
         learns to live with holes that the rows of `fit` do not have. It differs from row to
@@ -124,7 +133,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     likelihood_ : Likelihood or dict
         The likelihood; one per column name (or number) where columns differ.
     prior_, posterior_ : Prior, Posterior
-    encoder_, decoder_ : keras.Sequential
+    encoder_, decoder_ : keras.Model
         The encoder network, from a row as the likelihood prepares it (standardised columns for
         "gaussian", one-hot levels for "categorical") to the raw parameters of q(z | x), and the
         decoder network, from a latent point to the raw parameters of p(x | z). If `fit` met
@@ -180,6 +189,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "posterior": [str, posteriors.Posterior],
         "objective": [str, objectives.Objective],
         "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "encoder": [None, callable],
+        "decoder": [None, callable],
         "hide": [Interval(Real, 0, 1, closed="left")],
         "init": [StrOptions({"random", "pca", "isomap"}), HasMethods(["fit_transform", "set_params"])],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -207,6 +218,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         posterior="gaussian",
         objective="elbo",
         n_draws=1,
+        encoder=None,
+        decoder=None,
         hide=0.0,
         init="random",
         learning_rate=2e-3,
@@ -230,6 +243,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.posterior = posterior
         self.objective = objective
         self.n_draws = n_draws
+        self.encoder = encoder
+        self.decoder = decoder
         self.hide = hide
         self.init = init
         self.learning_rate = learning_rate
@@ -521,18 +536,24 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """The parameters that make the architecture, validated."""
         return {
             "latent_dim": int(self.latent_dim),
-            "hidden": _hidden_layers(self.hidden_layer_sizes),
-            "activation": self.activation,
             "prior": resolve(self.prior, priors.Prior, priors),
             "posterior": resolve(self.posterior, posteriors.Posterior, posteriors),
             "objective": resolve(self.objective, objectives.Objective, objectives),
         }
 
+    def _stacks(self, hidden: tuple[int, ...]) -> dict:
+        """The functions that make the encoder and the decoder for so many inputs and outputs."""
+        from skvae._layers import dense, of_user
+
+        layers = {"encoder": dense(hidden, self.activation), "decoder": dense(hidden[::-1], self.activation)}
+        own = {"encoder": self.encoder, "decoder": self.decoder}
+        return layers | {part: of_user(build, part) for part, build in own.items() if build is not None}
+
     def _fit(self, X: Any) -> None:
         """Check everything, in the order that gives the clearest message; then train."""
         continues = self.warm_start and hasattr(self, "_model")
         rng = _generator(self.random_state)
-        choose, parts = self._chooser(), self._parts()
+        choose, parts, hidden = self._chooser(), self._parts(), _hidden_layers(self.hidden_layer_sizes)
         self._betas(0, 1)  # a wrong schedule is told before anything takes time
         rows = checked(self, X, reset=not continues)
         _check_names(self.likelihood, rows.names)
@@ -545,7 +566,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         table = self._table if same else table
         x, held_out, offsets = self._divided(*table.encode(rows), rng)
         holes = self._model.network.holes if continues else bool(self.hide or _has_holes(x) or _has_holes(held_out))
-        network = Network(likelihood=table.likelihood, holes=holes, **parts)
+        network = Network.of(likelihood=table.likelihood, holes=holes, **self._stacks(hidden), **parts)
         if continues and not (same and network == self._model.network):
             raise ValueError(
                 "warm_start continues the model of the last fit, but its architecture or the table's columns (names, "
@@ -758,9 +779,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _keras_model(self, part: str) -> Any:
         check_is_fitted(self)
-        from skvae import _network
-
-        return _network.keras_model(self._weights()[part], self._model.network.activation)
+        return getattr(self._model.network, part).keras_model(self._weights()[part])
 
 
 @contextmanager

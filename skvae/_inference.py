@@ -14,8 +14,9 @@ import tensorflow as tf
 from scipy.special import logsumexp
 from scipy.stats import qmc
 
+from skvae._layers import Inference
 from skvae._math import LOG_2PI, normal_quantile
-from skvae._network import Network, no_dropout, reader
+from skvae._network import Network, reader
 
 HEIGHT = 1024  # rows in a block
 DRAWS = 8192  # rows x draws in a block, where there are draws
@@ -153,7 +154,7 @@ def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.nd
 
 
 def _mean(network: Network, w: dict, x: Any) -> tuple:
-    return (network.posterior.mean(w["posterior"], network.encode(w, x, no_dropout)),)
+    return (network.posterior.mean(w["posterior"], network.encode(w, x, Inference())),)
 
 
 def _features(network: Network, w: dict, x: Any) -> tuple:
@@ -161,30 +162,30 @@ def _features(network: Network, w: dict, x: Any) -> tuple:
 
 
 def _sample(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
-    z, _ = network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), tf.transpose(by_row, [1, 0, 2]))
+    z, _ = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), tf.transpose(by_row, [1, 0, 2]))
     return (tf.transpose(z, [1, 0, 2]),)
 
 
 def _decode(network: Network, w: dict, z: Any) -> tuple:
-    return (network.decode(w, z, no_dropout),)
+    return (network.decode(w, z, Inference()),)
 
 
 def _terms(network: Network, w: dict, x: Any, noise: Any) -> tuple:
-    _, log_lik, log_ratio, kl = network.terms(w, x, noise, no_dropout)
+    _, log_lik, log_ratio, kl = network.terms(w, x, noise, Inference())
     return log_lik, tf.reduce_mean(log_ratio, axis=0)[:, None] if kl is None else kl
 
 
 def _draws_of_encoder(network: Network, w: dict, x: Any, noise: Any) -> tuple:
-    z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)
+    z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise)
     return z, _log_joint(network, w, x, z) - log_q
 
 
 def _draws_of_q(network: Network, w: dict, x: Any, noise: Any) -> tuple:
-    return (network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise)[0],)
+    return (network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise)[0],)
 
 
 def _log_q(network: Network, w: dict, x: Any, draws: Any) -> tuple:
-    return (network.posterior.log_prob(w["posterior"], network.encode(w, x, no_dropout), draws),)
+    return (network.posterior.log_prob(w["posterior"], network.encode(w, x, Inference()), draws),)
 
 
 def _joint(network: Network, w: dict, x: Any, draws: Any) -> tuple:
@@ -196,11 +197,11 @@ def _log_prior(network: Network, w: dict, z: Any) -> tuple:
 
 
 def _log_joint(network: Network, w: dict, x: Any, z: Any) -> Any:
-    return network.log_likelihood(w, x, z, no_dropout) + network.log_prior(w, z)
+    return network.log_likelihood(w, x, z, Inference()) + network.log_prior(w, z)
 
 
 def _moments(network: Network, w: dict, x: Any) -> tuple:
-    raw = network.encode(w, x, no_dropout)
+    raw = network.encode(w, x, Inference())
     moments = network.posterior.moments(w["posterior"], raw)
     mean = network.posterior.mean(w["posterior"], raw)
     return mean, tf.zeros_like(mean) if moments is None else moments[1]

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import keras
 import numpy as np
 from keras import ops
+
+from skvae._layers import Inference
 
 SHOWN = 1024  # rows that a prior sees before training
 
@@ -26,19 +28,27 @@ class Network:
     """The architecture. Its weights come in as the argument `w` of every method."""
 
     latent_dim: int
-    hidden: tuple[int, ...]
-    activation: str
+    encoder: Any
+    decoder: Any
     likelihood: Any
     prior: Any
     posterior: Any
     objective: Any
     holes: bool = False  # whether the encoder is told which cells are holes
 
+    @classmethod
+    def of(cls, latent_dim: int, encoder: Callable, decoder: Callable, *, holes: bool = False, **parts: Any) -> Self:
+        """The architecture with the encoder and the decoder that fit between the other parts."""
+        likelihood, posterior = parts["likelihood"], parts["posterior"]
+        n_features = likelihood.n_features() + likelihood.n_cells * holes
+        layers = encoder(n_features, posterior.n_raw(latent_dim)), decoder(latent_dim, likelihood.n_raw())
+        return cls(latent_dim, *layers, holes=holes, **parts)
+
     def init(self, rng: np.random.Generator, x: np.ndarray, constants: dict) -> dict:
         """Random weights to start training from: NumPy arrays by part."""
         weights = {
-            "encoder": _random_layers(self.encoder_sizes, rng),
-            "decoder": _random_layers(self.decoder_sizes, rng),
+            "encoder": self.encoder.init(rng),
+            "decoder": self.decoder.init(rng),
             "likelihood": self.likelihood.init(),
             "posterior": self.posterior.init(self.latent_dim, rng),
         }
@@ -57,36 +67,27 @@ class Network:
         return self.likelihood.n_cells
 
     @property
-    def encoder_sizes(self) -> tuple[int, ...]:
-        n_features = self.likelihood.n_features() + self.n_cells * self.holes
-        return n_features, *self.hidden, self.posterior.n_raw(self.latent_dim)
-
-    @property
-    def decoder_sizes(self) -> tuple[int, ...]:
-        return self.latent_dim, *reversed(self.hidden), self.likelihood.n_raw()
-
-    @property
     def numbers_per_draw(self) -> int:
         """What one draw of z takes room for."""
-        return max(self.decoder_sizes[-1], self.prior.width(self.latent_dim))
+        return max(self.decoder.widest, self.prior.width(self.latent_dim))
 
     def features(self, w: dict, x: Any) -> Any:
         """Rows as the encoder sees them, (rows, n_features)."""
         features = self.likelihood.features(w["likelihood"], self._filled(w, x), 1.0 - _holes(x))
         return ops.concatenate([features, _holes(x)], axis=-1) if self.holes else features
 
-    def encode(self, w: dict, x: Any, drop: Callable) -> Any:
+    def encode(self, w: dict, x: Any, mode: Any) -> Any:
         """The raw numbers of q(z | x), (rows, posterior.n_raw)."""
-        return self._apply(w["encoder"], self.features(w, x), drop)
+        return self.encoder.apply(w["encoder"], self.features(w, x), mode, "encoder")
 
-    def decode(self, w: dict, z: Any, drop: Callable) -> Any:
+    def decode(self, w: dict, z: Any, mode: Any) -> Any:
         """The raw numbers of p(x | z), (..., likelihood.n_raw)."""
-        raw = self._apply(w["decoder"], ops.reshape(z, (-1, self.latent_dim)), drop)
-        return ops.reshape(raw, (*ops.shape(z)[:-1], self.decoder_sizes[-1]))
+        raw = self.decoder.apply(w["decoder"], ops.reshape(z, (-1, self.latent_dim)), mode, "decoder")
+        return ops.reshape(raw, (*ops.shape(z)[:-1], self.decoder.n_out))
 
-    def log_likelihood(self, w: dict, x: Any, z: Any, drop: Callable) -> Any:
+    def log_likelihood(self, w: dict, x: Any, z: Any, mode: Any) -> Any:
         """log p(x | z) of the cells that are no holes, (draws, rows)."""
-        cells = self.likelihood.log_prob(w["likelihood"], self._filled(w, x), self.decode(w, z, drop))
+        cells = self.likelihood.log_prob(w["likelihood"], self._filled(w, x), self.decode(w, z, mode))
         return ops.sum(w["cells"]["varies"] * (1.0 - _holes(x)) * cells, axis=-1)
 
     def log_prior(self, w: dict, z: Any) -> Any:
@@ -97,19 +98,19 @@ class Network:
         """Draws of p(z) from standard normal noise (n, d), of its shape."""
         return self.prior.sample(w["prior"], noise, self._q(w))
 
-    def terms(self, w: dict, x: Any, noise: Any, drop: Callable) -> tuple[Any, Any, Any, Any]:
+    def terms(self, w: dict, x: Any, noise: Any, mode: Any) -> tuple[Any, Any, Any, Any]:
         """Draws of z, their log-likelihood and log q/p, (draws, rows), and the KL in closed form, (rows, d)."""
-        raw = self.encode(w, x, drop)
+        raw = self.encode(w, x, mode)
         z, log_q = self.posterior.sample(w["posterior"], raw, noise)
         log_ratio = log_q - self.log_prior(w, z)
         kl = self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
-        return z, self.log_likelihood(w, x, z, drop), log_ratio, kl
+        return z, self.log_likelihood(w, x, z, mode), log_ratio, kl
 
     def losses(
-        self, w: dict, x: Any, noise: Any, drop: Callable, beta: Any, *, validation: bool = False
+        self, w: dict, x: Any, noise: Any, mode: Any, beta: Any, *, validation: bool = False
     ) -> tuple[Any, Any, Any]:
         """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
-        z, log_lik, log_ratio, kl = self.terms(w, x, noise, drop)
+        z, log_lik, log_ratio, kl = self.terms(w, x, noise, mode)
         if self.objective.by_dimension and kl is None:
             raise ValueError(
                 f"objective={self.objective} needs a KL term of each latent dimension, but prior={self.prior} and "
@@ -123,7 +124,7 @@ class Network:
         return loss, ops.mean(log_lik, axis=0), ops.mean(ops.sum(kl, axis=-1), axis=0)
 
     def _q(self, w: dict) -> Q:
-        encode = partial(self._apply, w["encoder"], drop=no_dropout)
+        encode = partial(self.encoder.apply, w["encoder"], mode=Inference(), part="encoder")
         return Q(
             encode, partial(self.posterior.sample, w["posterior"]), partial(self.posterior.log_prob, w["posterior"])
         )
@@ -131,13 +132,6 @@ class Network:
     def _filled(self, w: dict, x: Any) -> Any:
         """Holes filled with a value inside the support: what is masked may not be NaN, nor its gradient."""
         return ops.where(ops.isnan(x), w["cells"]["filler"], x)
-
-    def _apply(self, layers: list, x: Any, drop: Callable) -> Any:
-        activation = keras.activations.get(self.activation)
-        *hidden, (kernel, bias) = layers
-        for hidden_kernel, hidden_bias in hidden:
-            x = drop(activation(x @ hidden_kernel + hidden_bias))
-        return x @ kernel + bias
 
 
 def pack(arrays: dict) -> np.ndarray:
@@ -184,22 +178,11 @@ def _merged(weights: dict, constants: dict) -> dict:
     return {**weights, "likelihood": own, "cells": constants["cells"]}
 
 
-def no_dropout(x: Any) -> Any:
-    """What `drop` is outside of training."""
-    return x
-
-
-def keras_model(layers: list, activation: str) -> keras.Sequential:
-    """A stack of layers as a Keras model of its own."""
-    widths = [kernel.shape[1] for kernel, _ in layers]
-    activations = [activation] * (len(layers) - 1) + ["linear"]
-    dense = [
-        keras.layers.Dense(width, name, dtype="float32", kernel_initializer="zeros")
-        for width, name in zip(widths, activations, strict=True)
-    ]
-    model = keras.Sequential([keras.Input((layers[0][0].shape[0],), dtype="float32"), *dense])
-    model.set_weights([array for layer in layers for array in layer])
-    return model
+def with_states(network: Network, vector: Any, states: dict) -> Any:
+    """The vector of weights with the new states of some parts."""
+    weights = unpack(vector, _shapes(network)[0])
+    weights |= {part: {**weights[part], "state": state} for part, state in states.items()}
+    return ops.concatenate([ops.reshape(leaf, (-1,)) for leaf in keras.tree.flatten(weights)])
 
 
 def _holes(x: Any) -> Any:
@@ -217,12 +200,3 @@ def _without_holes(x: np.ndarray) -> np.ndarray:
         if hole.any():
             column[hole] = 0.0 if hole.all() else np.resize(column[~hole], hole.sum())
     return x
-
-
-def _random_layers(sizes: tuple[int, ...], rng: np.random.Generator) -> list:
-    return [(_glorot_uniform(a, b, rng), np.zeros(b, np.float32)) for a, b in pairwise(sizes)]
-
-
-def _glorot_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
-    limit = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from skvae._network import Network, no_dropout, reader
+from skvae._layers import Inference
+from skvae._network import Network, reader, with_states
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
@@ -56,26 +57,29 @@ def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: boo
     """The program of an architecture; later fits of the same one reuse it without tracing."""
     read = reader(network)
 
-    def mean_losses(vector, constants, x, noise, keep, rates):
-        drop = _dropout(keep, rates.dropout) if dropout else no_dropout
-        losses = network.losses(read(vector, constants), x, noise, drop, rates.beta)
-        return tf.stack([tf.reduce_mean(loss) for loss in losses])
+    def mean_losses(vector, constants, x, noise, mode, beta):
+        loss, *others = network.losses(read(vector, constants), x, noise, mode, beta)
+        return tf.stack([tf.add_n([tf.reduce_mean(loss), *mode.penalties]), *map(tf.reduce_mean, others)])
 
     @tf.function(jit_compile=xla, autograph=False)
     def chunk(state, constants, x, noise, keep, n_steps, rates):
         rates = Rates(*rates)
 
         def step(i, state, sums):
+            mode = Step([k[i] for k in keep], rates.dropout)
             with tf.GradientTape() as tape:
                 tape.watch(state.weights)
-                means = mean_losses(state.weights, constants, x[i], noise[i], [k[i] for k in keep], rates)
+                means = mean_losses(state.weights, constants, x[i], noise[i], mode, rates.beta)
                 loss = means[0]
             gradient = _clipped(tape.gradient(loss, state.weights), CLIP * network.n_cells**0.5)
-            return i + 1, _adam(state, gradient, rates.learning_rate), sums + means
+            state = _adam(state, gradient, rates.learning_rate)
+            weights = with_states(network, state.weights, mode.states) if mode.states else state.weights
+            return i + 1, state._replace(weights=weights), sums + means
 
         start = (tf.constant(0), State(*state), tf.zeros(3))
         return tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)[1:]
 
+    n_before, widths = len(network.encoder.hidden), [*network.encoder.hidden, *network.decoder.hidden]
     vector, scalar = tf.TensorSpec([None]), tf.TensorSpec([])
     state_spec = State(vector, vector, vector, tf.TensorSpec([], tf.int32))
     data_spec = vector, tf.TensorSpec([None, network.n_cells])
@@ -96,9 +100,10 @@ def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: boo
         chunks, length, batch = tf.unstack(tf.shape(order))
 
         def run(c, state, sums):
-            seeds = tf.random.split(tf.random.fold_in(seed, c), 3 + 2 * len(network.hidden))
+            seeds = tf.random.split(tf.random.fold_in(seed, c), 3 + len(widths))
             noise = tf.random.stateless_normal((length, n_draws, batch, network.latent_dim), seeds[0])
-            keep = _random_bits(network.hidden, length, batch, n_draws, seeds[3:]) if dropout else []
+            heights = [batch] * n_before + [n_draws * batch] * (len(widths) - n_before)
+            keep = _random_bits(length, heights, widths, seeds[3:]) if dropout else []
             left = tf.minimum(length, n_steps - c * length)
             x = tf.gather(rows, order[c])
             x = _hidden(x, rates.hide, seeds[1:3]) if hide else x
@@ -112,7 +117,7 @@ def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: boo
     @tf.function(autograph=False, input_signature=[vector, *data_spec, tf.TensorSpec([], tf.int32), seed_spec, scalar])
     def losses(vector, constants, x, draws, seed, beta):
         noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
-        return network.losses(read(vector, constants), x, noise, no_dropout, beta, validation=True)[0]
+        return network.losses(read(vector, constants), x, noise, Inference(), beta, validation=True)[0]
 
     return Program(epoch.get_concrete_function(), losses.get_concrete_function())
 
@@ -124,9 +129,9 @@ def _compiled_start(network: Network, xla: bool) -> Callable:
 
     def mean_loss(vector, constants, x, z, noise):
         w = read(vector, constants)
-        drawn, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, no_dropout), noise[None])
+        drawn, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise[None])
         away = tf.reduce_sum(((drawn - z) / START_SCALE) ** 2, axis=-1)
-        return tf.reduce_mean(log_q + 0.5 * away - network.log_likelihood(w, x, drawn, no_dropout))
+        return tf.reduce_mean(log_q + 0.5 * away - network.log_likelihood(w, x, drawn, Inference()))
 
     vector, d = tf.TensorSpec([None]), network.latent_dim
     signature = [
@@ -177,21 +182,31 @@ def _hidden(x: Any, share: Any, seeds: Any) -> Any:
     return tf.where(tf.random.stateless_uniform(tf.shape(x), seeds[1]) < rates, np.float32(np.nan), x)
 
 
-def _dropout(keep: list, rate: Any) -> Callable:
-    bits = iter(keep)
-    threshold = tf.cast(rate * 65536.0, tf.int32)
+class Step:
+    """How layers behave in a step of training, and what they leave."""
 
-    def drop(x: Any) -> Any:
-        return tf.where(tf.cast(next(bits), tf.int32) >= threshold, x / (1.0 - rate), 0.0)
+    training = True
 
-    return drop
+    def __init__(self, keep: list, rate: Any):
+        self.bits, self.rate = iter(keep) if keep else None, rate
+        self.states, self.penalties = {}, []
+
+    def drop(self, x: Any) -> Any:
+        """Hidden units, dropped where random bits say so; none where there are no bits."""
+        if self.bits is None:
+            return x
+        kept = tf.cast(next(self.bits), tf.int32) >= tf.cast(self.rate * 65536.0, tf.int32)
+        return tf.where(kept, x / (1.0 - self.rate), 0.0)
+
+    def note(self, part: str, state: list, penalties: list) -> None:
+        """Take note of the new state of a stack and of penalties on its weights."""
+        self.states[part] = state
+        self.penalties += penalties
 
 
-def _random_bits(hidden: tuple, length: Any, batch: Any, n_draws: int, seeds: Any) -> list:
-    rows = [batch] * len(hidden) + [n_draws * batch] * len(hidden)
-    widths = [*hidden, *reversed(hidden)]
+def _random_bits(length: Any, heights: list, widths: list, seeds: Any) -> list:
     bits = []
-    for n, width, seed in zip(rows, widths, tf.unstack(seeds), strict=True):
+    for n, width, seed in zip(heights, widths, tf.unstack(seeds), strict=True):
         pairs = tf.random.stateless_uniform((length, n, (width + 1) // 2), seed, None, None, tf.int32)
         bits.append(tf.reshape(tf.bitcast(pairs, tf.uint16), (length, n, -1))[..., :width])
     return bits
@@ -348,13 +363,14 @@ def _validator(program: Program, data: Data, rng: np.random.Generator, beta: flo
 
 
 def _xla_pays(network: Network, n_steps: int) -> bool:
-    width = max(XLA_WIDTH, network.encoder_sizes[0], network.decoder_sizes[-1])
-    return n_steps * width >= XLA_STEPS * XLA_WIDTH
+    width = max(XLA_WIDTH, network.encoder.n_in, network.decoder.n_out)
+    return network.encoder.xla and network.decoder.xla and n_steps * width >= XLA_STEPS * XLA_WIDTH
 
 
 def _chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int) -> int:
     """Steps in a chunk: a power of two, since XLA compiles anew for every length."""
-    numbers = batch_size * (network.n_cells + n_draws * network.latent_dim + (1 + n_draws) * sum(network.hidden))
+    dropped = sum(network.encoder.hidden) + n_draws * sum(network.decoder.hidden)
+    numbers = batch_size * (network.n_cells + n_draws * network.latent_dim + dropped)
     most = max(1, min(CHUNK, CHUNK_NUMBERS // numbers))
     return min(2 ** (n_steps - 1).bit_length(), 2 ** (most.bit_length() - 1))
 

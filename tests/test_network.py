@@ -11,12 +11,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from skvae import VAETransformer, likelihoods, objectives, posteriors, priors
-from skvae._network import Network, no_dropout, pack, reader, unpack
+from skvae._layers import Inference, dense
+from skvae._network import Network, pack, reader, unpack
 from skvae._table import checked
 from skvae.likelihoods import Gaussian
 from skvae.likelihoods._base import Size
 from skvae.likelihoods._mixed import Mixed
 
+PARTS = {"prior": priors.Normal(), "posterior": posteriors.Gaussian(), "objective": objectives.ELBO()}
 TABLES = {"iris": load_iris().data, "wine": load_wine().data, "cancer": load_breast_cancer().data}
 
 
@@ -93,7 +95,8 @@ def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
 
 def network(**parts):
     likelihood = Mixed((likelihoods.Gaussian(), likelihoods.Bernoulli()), (Size(3), Size(2)))
-    return Network(2, (7, 4), "relu", likelihood, priors.Normal(), posteriors.Gaussian(), objectives.ELBO(), **parts)
+    layers = dense((7, 4), "relu"), dense((4, 7), "relu")
+    return Network.of(2, *layers, likelihood=likelihood, **PARTS, **parts)
 
 
 def w_of(net, x, varies=(1, 1, 1, 1, 1)):
@@ -114,8 +117,8 @@ def test_packed_weights_come_back_in_their_shapes():
 
 
 def test_the_decoder_mirrors_the_encoder():
-    assert network().encoder_sizes == (5, 7, 4, 4)
-    assert network().decoder_sizes == (2, 4, 7, 5)
+    assert network().encoder.sizes == (5, 7, 4, 4)
+    assert network().decoder.sizes == (2, 4, 7, 5)
 
 
 def test_terms_are_the_sums_that_make_the_elbo():
@@ -123,10 +126,11 @@ def test_terms_are_the_sums_that_make_the_elbo():
     rng = np.random.default_rng(0)
     x = np.column_stack([rng.normal(size=(6, 3)), rng.random((6, 2)) < 0.5]).astype(np.float32)
     noise = rng.normal(size=(4, 6, 2)).astype(np.float32)
-    _, log_lik, log_ratio, kl = net.terms(w_of(net, x), x, noise, no_dropout)
+    _, log_lik, log_ratio, kl = net.terms(w_of(net, x), x, noise, Inference())
     assert (log_lik.shape, log_ratio.shape, kl.shape) == ((4, 6), (4, 6), (6, 2))
     gaussian_only, bernoulli_only = (
-        net.terms(w_of(net, x, varies=varies), x, noise, no_dropout)[1] for varies in ([1, 1, 1, 0, 0], [0, 0, 0, 1, 1])
+        net.terms(w_of(net, x, varies=varies), x, noise, Inference())[1]
+        for varies in ([1, 1, 1, 0, 0], [0, 0, 0, 1, 1])
     )
     np.testing.assert_allclose(gaussian_only + bernoulli_only, log_lik, rtol=1e-5)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from sklearn.exceptions import ConvergenceWarning
 
 from skvae import VAETransformer, _inference, _training, likelihoods, objectives, posteriors, priors
+from skvae._layers import dense
 from skvae._network import Network, pack
 from skvae._table import checked
 from skvae._training import Pace, Rates, State, Watch
@@ -48,7 +49,8 @@ def test_xla_meets_few_chunk_lengths(n_steps):
 
 def network_of(n_cells, units):
     likelihood = Mixed((likelihoods.Gaussian(),), (Size(n_cells),))
-    return Network(2, (units,), "relu", likelihood, priors.Normal(), posteriors.Gaussian(), objectives.ELBO())
+    parts = {"prior": priors.Normal(), "posterior": posteriors.Gaussian(), "objective": objectives.ELBO()}
+    return Network.of(2, dense((units,), "relu"), dense((units,), "relu"), likelihood=likelihood, **parts)
 
 
 def test_chunks_of_wide_tables_stay_small():
@@ -114,10 +116,10 @@ def test_gradients_are_shortened_but_not_turned():
 
 @pytest.mark.parametrize("rate", [0.05, 0.5, 0.9])
 def test_dropout_drops_its_share_and_keeps_the_mean(rate):
-    bits = _training._random_bits((101,), 1, 1000, 1, tf.constant([[1, 2], [3, 4]]))
-    drop = _training._dropout([b[0] for b in bits], rate)
+    bits = _training._random_bits(1, [1000, 1000], [101, 101], tf.constant([[1, 2], [3, 4]]))
+    step = _training.Step([b[0] for b in bits], rate)
     for _ in bits:
-        kept = drop(tf.ones((1000, 101))).numpy()
+        kept = step.drop(tf.ones((1000, 101))).numpy()
         assert (kept == 0).mean() == pytest.approx(rate, abs=0.01)
         assert kept.mean() == pytest.approx(1, abs=0.05)
 
