@@ -52,6 +52,7 @@ CHOICES = {
     "prior mixture": {"prior": "mixture"},
     "prior vamp": {"prior": "vamp"},
     "prior flow": {"prior": "flow"},
+    "prior fitted": {"prior": "fitted"},
     "likelihood with a scale per column": {"likelihood": "gaussian"},
     "mixture, iwae, 10 draws": {"prior": "mixture", "objective": "iwae", "n_draws": 10},
     "mixture, full_gaussian": {"prior": "mixture", "posterior": "full_gaussian"},

@@ -70,7 +70,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     prior : str or Prior, default="normal"
         Distribution of latent points, p(z): "normal"; or, trained with the rest, "mixture" (of
         normals: for tables with groups, and for synthetic rows), "vamp" (of what the encoder
-        makes of learned rows) or "flow"; or an object of :mod:`skvae.priors`.
+        makes of learned rows) or "flow"; or fitted to the latent points after training under
+        "normal": "fitted" (a GaussianMixture); or an object of :mod:`skvae.priors`.
     posterior : str or Posterior, default="gaussian"
         Shape of q(z | x): "gaussian" (a mean and a scale per dimension), "full_gaussian" (a
         covariance matrix), "flow" (any smooth shape), or an object of :mod:`skvae.posteriors`.
@@ -536,7 +537,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """The parameters that make the architecture, validated."""
         return {
             "latent_dim": int(self.latent_dim),
-            "prior": resolve(self.prior, priors.Prior, priors),
+            "prior": resolve(self.prior, priors.Prior, priors).in_training,
             "posterior": resolve(self.posterior, posteriors.Posterior, posteriors),
             "objective": resolve(self.objective, objectives.Objective, objectives),
         }
@@ -560,21 +561,23 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         table = Table.learn(rows, choose)
         _check_backend()
 
+        from skvae._inference import trainable
         from skvae._network import Network
 
+        before = trainable(self._model) if continues else None
         same = continues and table.has_schema_of(self._table)
         table = self._table if same else table
         x, held_out, offsets = self._divided(*table.encode(rows), rng)
-        holes = self._model.network.holes if continues else bool(self.hide or _has_holes(x) or _has_holes(held_out))
+        holes = before.network.holes if continues else bool(self.hide or _has_holes(x) or _has_holes(held_out))
         network = Network.of(likelihood=table.likelihood, holes=holes, **self._stacks(hidden), **parts)
-        if continues and not (same and network == self._model.network):
+        if continues and not (same and network == before.network):
             raise ValueError(
                 "warm_start continues the model of the last fit, but its architecture or the table's columns (names, "
                 "kinds, likelihoods, constant ones) differ; set warm_start=False."
             )
         if continues:
             table.warn_of_unseen(rows)
-        model, history = self._start(network, table, x, rng) if not continues else (self._model, self.history_)
+        model, history = self._start(network, table, x, rng) if not continues else (before, self.history_)
         self._train(table, model, history, x, held_out, offsets, rng)
 
     def _divided(self, x: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> tuple:
@@ -643,7 +646,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             tol=self.tol,
             report=lambda epoch, curve: self._report(epoch, curve + shift),
         )
-        self._table, self._model = table, model._replace(weights=state.weights)
+        prior = resolve(self.prior, priors.Prior, priors)
+        model = _inference.finished(model._replace(weights=state.weights), prior, training, rng)
+        self._table, self._model = table, model
         self._moments = state[1:] if self.warm_start else None
         self.history_ = {
             name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + shift).T, strict=True)

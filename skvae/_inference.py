@@ -16,7 +16,7 @@ from scipy.stats import qmc
 
 from skvae._layers import Inference
 from skvae._math import LOG_2PI, normal_quantile
-from skvae._network import Network, reader
+from skvae._network import Network, reader, with_prior
 
 HEIGHT = 1024  # rows in a block
 DRAWS = 8192  # rows x draws in a block, where there are draws
@@ -27,6 +27,7 @@ REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
 WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
 FURTHEST, NARROWEST = 4.0, -3.0  # where refining may start: in deviations of the prior, and logarithm of the scale
+FITTED_ROWS = 20_000  # training rows behind a prior that is fitted after training
 PRIOR_DRAWS = 512  # behind the prior's mean and deviation
 
 
@@ -134,6 +135,25 @@ def prior_sample(model: Model, noise: np.ndarray) -> np.ndarray:
 def log_prior(model: Model, z: np.ndarray) -> np.ndarray:
     """log p(z) of latent points (draws, d), (draws,)."""
     return _by_row(_log_prior, model, HEIGHT, z)[0].astype(np.float64)
+
+
+def trainable(model: Model) -> Model:
+    """The model with the prior that training goes by."""
+    prior = model.network.prior
+    return model if prior.in_training == prior else _with_prior(model, prior.in_training, {})
+
+
+def finished(model: Model, prior: Any, x: np.ndarray, rng: np.random.Generator) -> Model:
+    """A trained model with the prior asked for, fitted to latent points of some training rows if need be."""
+    if prior == model.network.prior:
+        return model
+    some = x[rng.permutation(len(x))[:FITTED_ROWS]]
+    z = posterior_sample(model, some, rng.standard_normal((1, len(some), model.network.latent_dim), np.float32))[0]
+    return _with_prior(model, prior, prior.fitted(z, int(rng.integers(2**31))))
+
+
+def _with_prior(model: Model, prior: Any, arrays: dict) -> Model:
+    return Model(*with_prior(model.network, model.weights, prior, arrays), model.constants)
 
 
 def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.ndarray]:

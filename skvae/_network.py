@@ -1,7 +1,7 @@
 """Encoder, decoder and the few lines that are a Variational Auto-Encoder."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
@@ -176,6 +176,12 @@ def _merged(weights: dict, constants: dict) -> dict:
     """The argument `w`: what is trained, beside what was learned once."""
     own = {i: {**arrays, **constants["likelihood"][i]} for i, arrays in weights["likelihood"].items()}
     return {**weights, "likelihood": own, "cells": constants["cells"]}
+
+
+def with_prior(network: Network, vector: np.ndarray, prior: Any, arrays: dict) -> tuple[Network, np.ndarray]:
+    """The network with another prior, and the vector of weights with the arrays of that one."""
+    weights = unpack(vector, _shapes(network)[0], np.reshape)
+    return replace(network, prior=prior), pack(weights | {"prior": arrays})
 
 
 def with_states(network: Network, vector: Any, states: dict) -> Any:

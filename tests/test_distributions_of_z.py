@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.mixture import GaussianMixture
 
 from skvae import VAETransformer, posteriors, priors
 from skvae._component import known
@@ -156,11 +157,18 @@ def test_a_mixture_of_one_component_is_scipys_normal():
     np.testing.assert_allclose(Mixture(1).log_prob(w, z, None), stats.norm(2, scale).logpdf(z).sum(-1), rtol=1e-4)
 
 
-def test_a_mixture_finds_groups_that_one_normal_blurs():
+def groups():
     rng = np.random.default_rng(0)
-    X = 4.0 * rng.integers(0, 3, (1500, 1)) + 0.3 * rng.normal(size=(1500, 4))
-    settings = {"latent_dim": 2, "hidden_layer_sizes": 32, "max_iter": 60, "learning_rate": 0.005, "random_state": 0}
-    mixture, normal = (VAETransformer(prior=prior, **settings).fit(X) for prior in (Mixture(5), "normal"))
+    return 4.0 * rng.integers(0, 3, (1500, 1)) + 0.3 * rng.normal(size=(1500, 4))
+
+
+def grouped(prior):
+    return VAETransformer(2, prior=prior, hidden_layer_sizes=32, max_iter=60, learning_rate=0.005, random_state=0)
+
+
+def test_a_mixture_finds_groups_that_one_normal_blurs():
+    X = groups()
+    mixture, normal = (grouped(prior).fit(X) for prior in (Mixture(5), "normal"))
     assert mixture.score(X) > normal.score(X)
     between = [(abs(vae.sample(4000, random_state=0)[:, 0] % 4 - 2) < 0.7).mean() for vae in (mixture, normal)]
     assert between[0] < 0.5 * between[1]
@@ -304,11 +312,46 @@ def test_richer_posteriors_reach_a_correlated_target_that_the_diagonal_one_canno
 
 
 def test_a_vamp_prior_raises_the_bound_on_groups():
-    rng = np.random.default_rng(0)
-    X = 4.0 * rng.integers(0, 3, (1500, 1)) + 0.3 * rng.normal(size=(1500, 4))
-    settings = {"latent_dim": 2, "hidden_layer_sizes": 32, "max_iter": 60, "learning_rate": 0.005, "random_state": 0}
-    vamp, normal = (VAETransformer(prior=prior, **settings).fit(X).score(X) for prior in (priors.Vamp(10), "normal"))
+    vamp, normal = (grouped(prior).fit(groups()).score(groups()) for prior in (priors.Vamp(10), "normal"))
     assert vamp > normal
+
+
+def test_a_fitted_prior_raises_the_bound_on_groups_and_leaves_the_latent_space_as_it_is():
+    X = groups()
+    fitted, normal = (grouped(prior).fit(X) for prior in (priors.Fitted(5), "normal"))
+    assert fitted.score(X) > normal.score(X)
+    np.testing.assert_array_equal(fitted.transform(X), normal.transform(X))
+    between = [(abs(vae.sample(4000, random_state=0)[:, 0] % 4 - 2) < 0.7).mean() for vae in (fitted, normal)]
+    assert between[0] < 0.5 * between[1]
+
+
+def test_a_fitted_prior_is_the_mixture_of_scikit_learn():
+    z = np.random.default_rng(0).normal(size=(500, 3)) @ np.random.default_rng(1).normal(size=(3, 3)) + 1
+    w = priors.Fitted(4).fitted(z, seed=0)
+    mixture = GaussianMixture(4, reg_covar=1e-4, random_state=0).fit(z)
+    points = mixture.sample(10)[0].astype(np.float32)
+    np.testing.assert_allclose(priors.Fitted(4).log_prob(w, points, None), mixture.score_samples(points), atol=1e-3)
+
+
+def test_a_fitted_prior_may_have_more_components_than_rows():
+    z = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
+    p, area = grid(600, 5.0)
+    w = priors.Fitted(20).fitted(z, seed=0)
+    assert w["mean"].shape == (20, 2)
+    assert (np.exp(priors.Fitted(20).log_prob(w, p, None)) * area).sum() == pytest.approx(1, abs=0.02)
+
+
+def test_training_goes_on_under_the_normal_prior_behind_a_fitted_one():
+    settings = {"max_iter": 5, "warm_start": True, "random_state": 0}
+    fitted, normal = (grouped(prior).set_params(**settings) for prior in (priors.Fitted(5), "normal"))
+    for _ in range(2):
+        fitted.fit(groups()), normal.fit(groups())
+    np.testing.assert_allclose(fitted.history_["loss"], normal.history_["loss"])
+    assert fitted.n_iter_ == 10 and fitted.prior_ == priors.Fitted(5)
+
+
+def test_free_bits_and_a_fitted_prior_go_together():
+    assert np.isfinite(trained(objective=FreeBits(0.5), prior="fitted", max_iter=3).score(FACTORS))
 
 
 @pytest.mark.parametrize("parts", [{"prior": "vamp"}, {"posterior": "full_gaussian"}, {"posterior": "flow"}], ids=str)

@@ -243,7 +243,7 @@ def test_unfitted_use_says_so():
         ({"activation": "rely"}, "The 'activation' parameter .* must be a str among"),
         ({"likelihood": 3}, "The 'likelihood' parameter"),
         ({"likelihood": "gausian"}, "Unknown likelihood 'gausian'. Known names: bernoulli, .*gaussian"),
-        ({"prior": "flat"}, "Unknown prior 'flat'. Known names: flow, mixture, normal, vamp"),
+        ({"prior": "flat"}, "Unknown prior 'flat'. Known names: fitted, flow, mixture, normal, vamp"),
         ({"posterior": "flat"}, "Unknown posterior 'flat'. Known names: flow, full_gaussian, gaussian"),
         ({"objective": "mse"}, "Unknown objective 'mse'. Known names: capacity, elbo, free_bits, iwae"),
         ({"hidden_layer_sizes": (64, 0)}, r"hidden_layer_sizes=\(64, 0\), but each layer needs a whole number"),

@@ -97,6 +97,7 @@ MORE = [
     VAETransformer(prior="mixture", **SHORT),
     VAETransformer(prior="flow", **SHORT),
     VAETransformer(prior="vamp", **SHORT),
+    VAETransformer(prior="fitted", **SHORT),
     VAETransformer(posterior="full_gaussian", **SHORT),
     VAETransformer(posterior="flow", **SHORT),
     Counts(likelihood="negative_binomial", **SHORT),

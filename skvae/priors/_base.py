@@ -16,6 +16,15 @@ class Prior(Component):
     log-density of any points. Most priors have no use for it.
     """
 
+    @property
+    def in_training(self) -> "Prior":
+        """The prior that training goes by: itself, or one without arrays, which `fitted` makes this one of."""
+        return self
+
+    def fitted(self, z: np.ndarray, seed: int) -> dict:
+        """Its arrays, from draws of q(z | x) of training rows (n, latent_dim), where it is not the one in training."""
+        raise NotImplementedError
+
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
         """Arrays of its own that it wants trained, at their first values.
 
