@@ -15,6 +15,7 @@ from skvae._network import Q
 from skvae.objectives import ELBO, IWAE, Capacity, FreeBits
 from skvae.posteriors import Gaussian
 from skvae.priors import Mixture, Normal
+from skvae.priors._components import chosen
 
 RNG = np.random.default_rng(0)
 RAW = RNG.normal(size=(5, 6)).astype(np.float32)  # five rows, three latent dimensions
@@ -148,6 +149,15 @@ def test_the_full_covariance_is_scipys():
     z = RNG.normal(size=(10, 3)).astype(np.float32)
     expected = stats.multivariate_normal(mean, factor @ factor.T).logpdf(z)
     np.testing.assert_allclose(posterior.log_prob({}, raw, z), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_choosing_a_component_leaves_noise_as_it_was():
+    logits = np.log([0.5, 0.2, 0.0001, 0.2999])
+    k, left = chosen(logits, np.random.default_rng(0).standard_normal((200_000, 2), np.float32))
+    np.testing.assert_allclose(np.bincount(k, minlength=4) / len(k), np.exp(logits), atol=0.005)
+    for component in (0, 1, 3):
+        assert stats.kstest(left[k == component, 0], "norm").pvalue > 1e-3
+    assert np.isfinite(left).all()
 
 
 def test_a_mixture_of_one_component_is_scipys_normal():

@@ -39,6 +39,13 @@ def test_a_second_fit_of_the_same_architecture_traces_nothing():
     assert traces() == before
 
 
+def test_a_second_start_from_an_embedding_traces_nothing():
+    small(init="pca").fit(X)
+    before = *traces(), _training._compiled_start.cache_info().misses
+    small(init="pca", random_state=1).fit(X[:100])
+    assert (*traces(), _training._compiled_start.cache_info().misses) == before
+
+
 @pytest.mark.parametrize("n_steps", range(1, 100))
 def test_xla_meets_few_chunk_lengths(n_steps):
     network = small(max_iter=1).fit(X)._model.network
