@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skvae import likelihoods, objectives, posteriors, priors, schedules
+from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
 from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
@@ -98,8 +98,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         fitted to an embedding of up to 2,000 rows: "pca" for a linear one; "isomap" for a
         manifold, such as a curve that training from anywhere folds up; or any scikit-learn
         transformer with `n_components`, which becomes `latent_dim`.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"} or Keras optimizer, default="adam"
+        "sgd" has a Nesterov momentum of 0.9, as in MLPRegressor. An object of
+        `keras.optimizers` stands for its class and its settings but for the learning rate.
     learning_rate : float, default=0.002
-        Of Adam. It is kept until the loss stalls or the last fifth of the epochs begins,
+        Of any optimizer. It is kept until the loss stalls or the last fifth of the epochs begins,
         and then falls linearly to zero.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a power of two from 16 to 128, about a sixteenth of the rows.
@@ -194,6 +197,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "decoder": [None, callable],
         "hide": [Interval(Real, 0, 1, closed="left")],
         "init": [StrOptions({"random", "pca", "isomap"}), HasMethods(["fit_transform", "set_params"])],
+        "optimizer": [StrOptions({"adam", *_optimizer.NAMED}), HasMethods(["apply", "get_config"])],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -223,6 +227,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         decoder=None,
         hide=0.0,
         init="random",
+        optimizer="adam",
         learning_rate=2e-3,
         batch_size="auto",
         max_iter=200,
@@ -248,6 +253,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.decoder = decoder
         self.hide = hide
         self.init = init
+        self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -627,15 +633,17 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         from skvae import _inference, _training
 
-        kept = getattr(self, "_moments", None) if len(history["loss"]) else None
-        state = _training.State.start(model.weights) if kept is None else _training.State(model.weights, *kept)
+        optimizer = _optimizer.resolve(self.optimizer)
+        before, kept = getattr(self, "_slots", None) or (None, None)
         batch_size = _batch_size(self.batch_size, len(training))
         shift = np.array([offsets[name == "validation_loss"] * sign for name, sign in HISTORY.items()])
         state, curves = _training.train(
             model.network,
-            state,
+            model.weights,
+            kept if len(history["loss"]) and before == optimizer else None,
             _training.Data(model.constants, training, validation),
             rng=rng,
+            optimizer=optimizer,
             n_draws=self.n_draws,
             batch_size=batch_size,
             dropout=self.dropout,
@@ -649,7 +657,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         prior = resolve(self.prior, priors.Prior, priors)
         model = _inference.finished(model._replace(weights=state.weights), prior, training, rng)
         self._table, self._model = table, model
-        self._moments = state[1:] if self.warm_start else None
+        self._slots = (optimizer, state.slots) if self.warm_start else None
         self.history_ = {
             name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + shift).T, strict=True)
         }

@@ -158,6 +158,11 @@ def _shapes(network: Network) -> tuple[dict, dict]:
     return keras.tree.map_structure(_hollow, weights), keras.tree.map_structure(_hollow, constants)
 
 
+def n_weights(network: Network) -> int:
+    """The length of the vector of weights."""
+    return sum(leaf.size for leaf in keras.tree.flatten(_shapes(network)[0]))
+
+
 def _hollow(array: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.float32(0), array.shape)
 

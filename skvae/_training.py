@@ -9,13 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from skvae._layers import Inference
-from skvae._network import Network, reader, with_states
+from skvae._network import Network, n_weights, reader, with_states
+from skvae._optimizer import Steps, adam
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
 XLA_STEPS, XLA_WIDTH = 2000, 300  # XLA takes about 2 s to compile and saves 0.3 ms a step, or 2 to 3 on wide tables
 ALIGNMENT = 64  # bytes: where TensorFlow wants arrays to begin
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam, as published and as in Keras
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
 START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
@@ -24,16 +24,10 @@ BLOCK = 4096  # validation rows x draws at once
 
 
 class State(NamedTuple):
-    """What an optimiser step changes: weights, Adam's two moments, number of steps so far."""
+    """What an optimiser step changes."""
 
     weights: Any
-    m: Any
-    v: Any
-    step: Any
-
-    @classmethod
-    def start(cls, weights: np.ndarray) -> "State":
-        return cls(weights, np.zeros_like(weights), np.zeros_like(weights), np.int32(0))
+    slots: tuple  # the optimiser's own arrays
 
 
 class Rates(NamedTuple):
@@ -50,12 +44,14 @@ class Program(NamedTuple):
 
     epoch: Callable
     losses: Callable
+    steps: Steps
 
 
 @lru_cache(maxsize=32)
-def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: bool) -> Program:
+def compiled(network: Network, optimizer: Callable, n_draws: int, dropout: bool, hide: bool, xla: bool) -> Program:
     """The program of an architecture; later fits of the same one reuse it without tracing."""
     read = reader(network)
+    steps = optimizer(n_weights(network))
 
     def mean_losses(vector, constants, x, noise, mode, beta):
         loss, *others = network.losses(read(vector, constants), x, noise, mode, beta)
@@ -72,16 +68,16 @@ def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: boo
                 means = mean_losses(state.weights, constants, x[i], noise[i], mode, rates.beta)
                 loss = means[0]
             gradient = _clipped(tape.gradient(loss, state.weights), CLIP * network.n_cells**0.5)
-            state = _adam(state, gradient, rates.learning_rate)
-            weights = with_states(network, state.weights, mode.states) if mode.states else state.weights
-            return i + 1, state._replace(weights=weights), sums + means
+            weights, slots = steps.update(*state, gradient, rates.learning_rate)
+            weights = with_states(network, weights, mode.states) if mode.states else weights
+            return i + 1, State(weights, slots), sums + means
 
         start = (tf.constant(0), State(*state), tf.zeros(3))
         return tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)[1:]
 
     n_before, widths = len(network.encoder.hidden), [*network.encoder.hidden, *network.decoder.hidden]
     vector, scalar = tf.TensorSpec([None]), tf.TensorSpec([])
-    state_spec = State(vector, vector, vector, tf.TensorSpec([], tf.int32))
+    state_spec = State(vector, tuple(tf.TensorSpec([None] * slot.ndim, slot.dtype) for slot in steps.slots))
     data_spec = vector, tf.TensorSpec([None, network.n_cells])
     seed_spec = tf.TensorSpec([2], tf.int32)
 
@@ -119,13 +115,14 @@ def compiled(network: Network, n_draws: int, dropout: bool, hide: bool, xla: boo
         noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
         return network.losses(read(vector, constants), x, noise, Inference(), beta, validation=True)[0]
 
-    return Program(epoch.get_concrete_function(), losses.get_concrete_function())
+    return Program(epoch.get_concrete_function(), losses.get_concrete_function(), steps)
 
 
 @lru_cache(maxsize=8)
 def _compiled_start(network: Network, xla: bool) -> Callable:
     """The program that fits an encoder and a decoder to an embedding: all steps in one call."""
     read = reader(network)
+    steps = adam(n_weights(network))
 
     def mean_loss(vector, constants, x, z, noise):
         w = read(vector, constants)
@@ -135,7 +132,7 @@ def _compiled_start(network: Network, xla: bool) -> Callable:
 
     vector, d = tf.TensorSpec([None]), network.latent_dim
     signature = [
-        State(vector, vector, vector, tf.TensorSpec([], tf.int32)),
+        vector,
         vector,
         tf.TensorSpec([START_ROWS, network.n_cells]),
         tf.TensorSpec([START_ROWS, d]),
@@ -145,16 +142,16 @@ def _compiled_start(network: Network, xla: bool) -> Callable:
     ]
 
     @tf.function(autograph=False, jit_compile=xla, input_signature=signature)
-    def run(state, constants, x, z, order, noise, rates):
+    def run(weights, constants, x, z, order, noise, rates):
         def step(i, state):
             with tf.GradientTape() as tape:
                 tape.watch(state.weights)
                 loss = mean_loss(state.weights, constants, tf.gather(x, order[i]), tf.gather(z, order[i]), noise[i])
             gradient = _clipped(tape.gradient(loss, state.weights), CLIP * network.n_cells**0.5)
-            return i + 1, _adam(state, gradient, rates[i])
+            return i + 1, State(*steps.update(*state, gradient, rates[i]))
 
-        start = tf.constant(0), State(*state)
-        return tf.while_loop(lambda i, _: i < START_STEPS, step, start, parallel_iterations=1)[1]
+        start = tf.constant(0), State(weights, steps.slots)
+        return tf.while_loop(lambda i, _: i < START_STEPS, step, start, parallel_iterations=1)[1].weights
 
     return run
 
@@ -171,7 +168,7 @@ def started_at(
     noise = rng.standard_normal((*order.shape, network.latent_dim), np.float32)
     rates = START_RATE * np.linspace(1, 0, START_STEPS, dtype=np.float32)
     run = _compiled_start(network, _xla_pays(network, START_STEPS))
-    return run(State.start(weights), constants, x, z, order, noise, rates).weights.numpy()
+    return run(weights, constants, x, z, order, noise, rates).numpy()
 
 
 def _hidden(x: Any, share: Any, seeds: Any) -> Any:
@@ -217,15 +214,6 @@ def _clipped(gradient: Any, largest: float) -> Any:
     return gradient * (largest / tf.maximum(norm, largest))
 
 
-def _adam(state: State, gradient: Any, learning_rate: Any) -> State:
-    step = state.step + 1
-    t = tf.cast(step, tf.float32)
-    m = state.m + (1.0 - BETA_1) * (gradient - state.m)
-    v = state.v + (1.0 - BETA_2) * (gradient * gradient - state.v)
-    rate = learning_rate * tf.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)
-    return State(state.weights - rate * m / (tf.sqrt(v) + EPSILON), m, v, step)
-
-
 class Data(NamedTuple):
     """What training reads."""
 
@@ -244,10 +232,12 @@ def taken(x: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def train(
     network: Network,
-    state: State,
+    weights: np.ndarray,
+    slots: tuple | None,
     data: Data,
     *,
     rng: np.random.Generator,
+    optimizer: Callable,
     n_draws: int,
     batch_size: int,
     dropout: float,
@@ -260,13 +250,15 @@ def train(
 ) -> tuple[State, np.ndarray]:
     """The best state of len(betas) epochs at most, and the curves, (epochs, 5).
 
+    `slots` are those of the state that an earlier training ended with; None starts anew.
     The learning rate is kept until the loss stalls for `n_iter_no_change` epochs, or until
     the last fifth of the epochs begins, and then falls linearly to zero. `n_iter_no_change`
     None trains for all the epochs and keeps the last state.
     """
     n_steps = -(-len(data.rows) // batch_size)
     length = _chunk_length(network, n_steps, batch_size, n_draws)
-    program = compiled(network, n_draws, dropout > 0, hide > 0, _xla_pays(network, len(betas) * n_steps))
+    program = compiled(network, optimizer, n_draws, dropout > 0, hide > 0, _xla_pays(network, len(betas) * n_steps))
+    state = State(weights, program.steps.slots if slots is None else slots)
     validate = _validator(program, data, rng, betas[-1])
     data = data._replace(rows=tf.experimental.dlpack.from_dlpack(data.rows.__dlpack__()))
     pace = Pace(len(betas))
@@ -382,7 +374,8 @@ def _run_epoch(
     n_steps = -(-len(data.rows) // batch_size)
     shape = -(-n_steps // length), length, batch_size
     order = np.resize(rng.permutation(np.arange(len(data.rows), dtype=np.int32)), shape)
-    state, means = program.epoch(state, *data[:2], order, n_steps, _seeds(rng, 1)[0], rates)
+    with program.steps.guard:
+        state, means = program.epoch(state, *data[:2], order, n_steps, _seeds(rng, 1)[0], rates)
     return state, means.numpy().astype(np.float64)
 
 
@@ -391,7 +384,7 @@ def _seeds(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _on_host(state: State) -> State:
-    return State(*(np.asarray(array) for array in state))
+    return tf.nest.map_structure(np.asarray, state)
 
 
 def _check_finite(curves: np.ndarray, learning_rate: float) -> None:

@@ -1,0 +1,88 @@
+"""Optimisers take the steps of Keras, with the estimator's learning rate."""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from skvae import VAETransformer, _optimizer, _training
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(300, 5))
+KERAS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+}
+
+
+def small(**parameters):
+    return VAETransformer(**{"hidden_layer_sizes": 16, "max_iter": 30, "random_state": 0, **parameters})
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_a_named_optimizer_takes_the_steps_of_keras(name):
+    weights, gradients = RNG.normal(size=6).astype("f4"), RNG.normal(size=(20, 6)).astype("f4")
+    rates = np.linspace(0.02, 0.001, 20, dtype="f4")
+    slots, update, _ = _optimizer.resolve(name)(6)
+    optimizer, variable = KERAS[name](0.02), keras.Variable(weights)
+    for gradient, rate in zip(gradients, rates, strict=True):
+        weights, slots = update(weights, slots, tf.constant(gradient), tf.constant(rate))
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply([tf.constant(gradient)], [variable])
+    np.testing.assert_allclose(weights, variable.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", [*KERAS, keras.optimizers.Lion(7.0)], ids=str)
+def test_any_optimizer_trains_and_repeats_itself(optimizer):
+    first, second = (small(optimizer=optimizer).fit(X) for _ in range(2))
+    assert first.history_["log_likelihood"][-1] > first.history_["log_likelihood"][0] + 0.5
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+
+
+def test_an_object_of_keras_stands_for_its_settings_but_for_the_rate():
+    named = small(optimizer="sgd").fit(X)
+    given = small(optimizer=keras.optimizers.SGD(123.0, momentum=0.9, nesterov=True)).fit(X)
+    other = small(optimizer=keras.optimizers.SGD(momentum=0.5)).fit(X)
+    np.testing.assert_array_equal(named.transform(X), given.transform(X))
+    assert abs(named.transform(X) - other.transform(X)).max() > 1e-3
+
+
+def test_an_object_of_keras_is_left_as_it_was_and_may_be_cloned_and_pickled():
+    optimizer = keras.optimizers.SGD(momentum=0.5)
+    vae = clone(small(optimizer=optimizer, max_iter=3)).fit(X)
+    assert not optimizer.built
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).transform(X), vae.transform(X))
+
+
+def test_a_second_fit_with_the_same_optimizer_traces_nothing():
+    small(optimizer=keras.optimizers.SGD(momentum=0.5)).fit(X)
+    before = _training.compiled.cache_info().misses
+    small(optimizer=keras.optimizers.SGD(0.1, momentum=0.5), learning_rate=0.01).fit(X)
+    assert _training.compiled.cache_info().misses == before
+
+
+def test_fits_in_threads_do_not_mix():
+    seeds = range(4)
+    alone = [small(optimizer="rmsprop", random_state=seed).fit(X).transform(X) for seed in seeds]
+    fits = (delayed(small(optimizer="rmsprop", random_state=seed).fit)(X) for seed in seeds)
+    for vae, expected in zip(Parallel(2, backend="threading")(fits), alone, strict=True):
+        np.testing.assert_array_equal(vae.transform(X), expected)
+
+
+def test_warm_start_goes_on_with_the_optimizers_own_arrays_or_with_new_ones_for_another():
+    vae = small(optimizer="adamw", max_iter=5, warm_start=True).fit(X)
+    assert vae.fit(X)._slots[1][0] == 2 * 5 * 17  # steps of 16 rows
+    loss = vae.history_["loss"][-1]
+    assert vae.set_params(optimizer="adam").fit(X).history_["loss"][-1] < loss
+
+
+@pytest.mark.parametrize("optimizer", ["adagrad", 3, object()])
+def test_what_is_no_optimizer_is_told(optimizer):
+    with pytest.raises(ValueError, match="The 'optimizer' parameter of VAETransformer must be"):
+        small(optimizer=optimizer).fit(X)
