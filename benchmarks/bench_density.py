@@ -3,7 +3,7 @@
     python benchmarks/bench_density.py [--json FILE] [--quick] [--sets wine,abalone,...] [PART ...]
 
     choices     one base model with one part changed at a time, and what each costs per step, on 5,000 rows
-                of each set at most
+                of each set at most; and the baselines, tuned by validation rows
     tuned       the best of a short list by validation rows, beside the baselines tuned alike
 
 All models get the same data: columns of real numbers with uniform noise as wide as the

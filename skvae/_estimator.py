@@ -83,12 +83,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     encoder, decoder : callable, default=None
         Networks of one's own, such as convolutional or recurrent ones: functions of
         (n_inputs, n_outputs) that build a Keras layer or model from `(n, n_inputs)` to
-        `(n, n_outputs)`. `hidden_layer_sizes`, `activation` and `dropout` have no part in it. An
+        `(n, n_outputs)`, new ones at each call. `hidden_layer_sizes`, `activation` and `dropout` have no part in it. An
         encoder's inputs are the columns as the likelihood prepares them, see `encoder_`: as
         many, and in their order, under "gaussian" and "bernoulli"; and as many more that are 1
         at holes, if `fit` meets holes or hides cells. A decoder's outputs are in the order of
         columns too, first all means, under "gaussian" and "bernoulli". Only functions that a
-        module defines can be pickled.
+        module defines can be pickled. Sequential and functional models tell how wide their
+        layers are, so that blocks of rows fit into memory.
     hide : float in [0, 1), default=0.0
         Share of cells that are hidden at random in each training step, so that the encoder
         learns to live with holes that the rows of `fit` do not have. It differs from row to
@@ -146,7 +147,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Epochs trained.
     history_ : dict of ndarray of shape (n_iter_,)
         "loss", "log_likelihood", "kl" and "validation_loss" in nats per row in the units of
-        X, and "beta". Without held-out rows "validation_loss" is the loss.
+        X, and "beta". Without held-out rows "validation_loss" is the loss. "loss" has the
+        penalties that layers of one's own put on their weights. All are those of the prior in
+        training, which for "fitted" is "normal".
     lower_bound_ : float
         ELBO of training rows with beta = 1, in nats per row in the units of X.
     latent_kl_ : ndarray of shape (latent_dim,)
@@ -548,13 +551,15 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             "objective": resolve(self.objective, objectives.Objective, objectives),
         }
 
-    def _stacks(self, hidden: tuple[int, ...]) -> dict:
+    def _stacks(self, hidden: tuple[int, ...], before: Any) -> dict:
         """The functions that make the encoder and the decoder for so many inputs and outputs."""
         from skvae._layers import dense, of_user
 
         layers = {"encoder": dense(hidden, self.activation), "decoder": dense(hidden[::-1], self.activation)}
         own = {"encoder": self.encoder, "decoder": self.decoder}
-        return layers | {part: of_user(build, part) for part, build in own.items() if build is not None}
+        return layers | {
+            part: of_user(build, part, getattr(before, part, None)) for part, build in own.items() if build is not None
+        }
 
     def _fit(self, X: Any) -> None:
         """Check everything, in the order that gives the clearest message; then train."""
@@ -575,7 +580,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         table = self._table if same else table
         x, held_out, offsets = self._divided(*table.encode(rows), rng)
         holes = before.network.holes if continues else bool(self.hide or _has_holes(x) or _has_holes(held_out))
-        network = Network.of(likelihood=table.likelihood, holes=holes, **self._stacks(hidden), **parts)
+        network = Network.of(
+            likelihood=table.likelihood, holes=holes, **self._stacks(hidden, before and before.network), **parts
+        )
         if continues and not (same and network == before.network):
             raise ValueError(
                 "warm_start continues the model of the last fit, but its architecture or the table's columns (names, "

@@ -41,12 +41,12 @@ class Model(NamedTuple):
 
 def posterior_mean(model: Model, x: np.ndarray) -> np.ndarray:
     """Mean of q(z | x) of each row, (rows, latent_dim)."""
-    return _by_row(_mean, model, HEIGHT, x)[0]
+    return _by_row(_mean, model, _encoding_height(model), x)[0]
 
 
 def features(model: Model, x: np.ndarray) -> np.ndarray:
     """Rows as the encoder sees them, (rows, n_features)."""
-    return _by_row(_features, model, HEIGHT, x)[0]
+    return _by_row(_features, model, _encoding_height(model), x)[0]
 
 
 def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
 
 def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log-scale of normals near q(z | x), kept from extremes, (rows, d) each."""
-    mean, log_scale = _by_row(_moments, model, HEIGHT, x)
+    mean, log_scale = _by_row(_moments, model, _encoding_height(model), x)
     draws = prior_sample(model, np.asarray(normal_quantile(_sobol(PRIOR_DRAWS, model.network.latent_dim))))
     center, reach = draws.mean(axis=0), FURTHEST * draws.std(axis=0)
     return mean.clip(center - reach, center + reach), log_scale.clip(NARROWEST, 0.0)
@@ -276,7 +276,13 @@ def _run(function: Callable, model: Model, *arrays: np.ndarray) -> list[np.ndarr
 
 def _height(model: Model, n_draws: int) -> int:
     """Rows in a block with that many draws of each."""
-    return max(1, min(DRAWS, NUMBERS // model.network.numbers_per_draw) // n_draws)
+    draws = min(DRAWS, NUMBERS // model.network.numbers_per_draw)
+    return max(1, min(draws // n_draws, NUMBERS // model.network.encoder.widest))
+
+
+def _encoding_height(model: Model) -> int:
+    """Rows in a block that is encoded."""
+    return max(1, min(HEIGHT, NUMBERS // model.network.encoder.widest))
 
 
 def _by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray) -> list[np.ndarray]:

@@ -7,16 +7,20 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
+from threading import RLock
 from typing import Any
+from uuid import uuid4
 
 import keras
 import numpy as np
 from keras import ops
 
 SEEDS = 2**24  # whole numbers below are exact in float32, in which all arrays are kept
+REFERENCES = {"name", "keras_history", "input_layers", "output_layers"}  # keys under which Keras names layers
+LOCK = RLock()  # held while Python's generator is borrowed
 
 
 class Inference:
@@ -33,7 +37,7 @@ class Inference:
 
 
 @dataclass(frozen=True)
-class Dense:
+class DenseStack:
     """Dense layers with dropout between them."""
 
     sizes: tuple[int, ...]  # from inputs to outputs
@@ -83,22 +87,25 @@ class Dense:
         return model
 
 
-def dense(hidden: tuple[int, ...], activation: str) -> Callable[[int, int], Dense]:
+def dense(hidden: tuple[int, ...], activation: str) -> Callable[[int, int], DenseStack]:
     """The function from numbers of inputs and outputs to dense layers between them."""
-    return lambda n_in, n_out: Dense((n_in, *hidden, n_out), activation)
+    return lambda n_in, n_out: DenseStack((n_in, *hidden, n_out), activation)
 
 
 @dataclass(frozen=True)
-class Keras:
+class KerasStack:
     """A Keras model that a function builds, with the state that its layers have besides weights.
 
-    Arrays are float32, whatever the variables are: seeds are kept below 2 ** 24.
+    Arrays are float32, whatever the variables are: seeds are kept below 2 ** 24. State is what
+    training does not change by gradients: moving averages, seeds, frozen weights.
     """
 
-    build: Callable
+    build: Callable = field(compare=False)
+    name: str = field(compare=False)  # of the parameter, for messages
     n_in: int
     n_out: int
-    structure: str  # two models of one function with equal structures share compiled programs
+    structure: str  # what the layers tell of themselves
+    token: str = ""  # of its own where that is not all: stacks that are equal share compiled programs
 
     hidden = ()
     xla = False  # it makes convolutions six times slower, and Keras' own dropout twice
@@ -108,7 +115,7 @@ class Keras:
         return max(_n_outputs(_model(self)))
 
     def init(self, rng: np.random.Generator) -> dict:
-        model = _built(self.build, self.n_in, self.n_out, int(rng.integers(2**31)))
+        model = self.built(int(rng.integers(2**31)))
         state = [np.asarray(variable) for variable in model.non_trainable_variables]
         return {
             "trained": [np.asarray(variable, np.float32) for variable in model.trainable_variables],
@@ -116,50 +123,76 @@ class Keras:
         }
 
     def apply(self, arrays: dict, x: Any, mode: Any, part: str) -> Any:
-        model = _model(self)
-        state = [ops.cast(a, v.dtype) for a, v in zip(arrays["state"], model.non_trainable_variables, strict=True)]
-        trained = [ops.convert_to_tensor(a) for a in arrays["trained"]]
-        outputs, state, penalties = model.stateless_call(
-            trained, state, ops.convert_to_tensor(x), training=mode.training, return_losses=True
+        state = [ops.stop_gradient(a) for a in arrays["state"]]
+        outputs, state, penalties = _model(self).stateless_call(
+            arrays["trained"], state, ops.convert_to_tensor(x), training=mode.training, return_losses=True
         )
         mode.note(part, [ops.cast(a, "float32") for a in state], penalties)
         return ops.cast(outputs, "float32")
 
     def keras_model(self, arrays: dict) -> keras.Model:
-        model = _built(self.build, self.n_in, self.n_out, 0)
+        model = self.built(0)
         variables = [*model.trainable_variables, *model.non_trainable_variables]
         for variable, array in zip(variables, [*arrays["trained"], *arrays["state"]], strict=True):
             variable.assign(array)
         return model
 
+    def built(self, seed: int) -> keras.Model:
+        """A model with weights of its own."""
+        model = _built(self.build, self.name, self.n_in, self.n_out, seed)
+        if _structure(model)[0] != self.structure:
+            raise ValueError(
+                f"{self.name}={self.build!r} builds other layers than it did in fit; make it build the same ones "
+                "again, or fit again."
+            )
+        return model
 
-def of_user(build: Callable, name: str) -> Callable[[int, int], Keras]:
-    """The function from numbers of inputs and outputs to what a user's function builds between them."""
 
-    def stack(n_in: int, n_out: int) -> Keras:
+def of_user(build: Callable, name: str, before: Any = None) -> Callable[[int, int], KerasStack]:
+    """The function from numbers of inputs and outputs to what a user's function builds between them.
+
+    It is the stack of an earlier fit where that was built by the same function.
+    """
+
+    def stack(n_in: int, n_out: int) -> KerasStack:
         if isinstance(build, keras.layers.Layer):
             raise TypeError(
                 f"{name} is a Keras layer or model, but a function of (n_inputs, n_outputs) that builds one is "
                 "expected, so that each fit starts with a new one."
             )
-        return Keras(build, n_in, n_out, _structure(_built(build, n_in, n_out, 0, name)))
+        model = _built(build, name, n_in, n_out, 0)
+        structure, told = _structure(model)
+        new = KerasStack(build, name, n_in, n_out, structure, "" if told else uuid4().hex)
+        if isinstance(before, KerasStack) and before.build is build and replace(before, token=new.token) == new:
+            return before
+        _model(new)  # made here: the first program that needs it would be traced twice
+        if {id(variable) for variable in model.variables} & {id(variable) for variable in new.built(0).variables}:
+            raise TypeError(f"{name}={build!r} gives the same layers at each call, but new ones are expected.")
+        return new
 
     return stack
 
 
-@lru_cache(maxsize=32)
-def _model(stack: Keras) -> keras.Model:
+@lru_cache(maxsize=8)
+def _model(stack: KerasStack) -> keras.Model:
     """A model whose layers are called with other arrays than its own."""
-    return _built(stack.build, stack.n_in, stack.n_out, 0)
+    return stack.built(0)
 
 
-def _built(build: Callable, n_in: int, n_out: int, seed: int, name: str = "function") -> keras.Model:
+def _built(build: Callable, name: str, n_in: int, n_out: int, seed: int) -> keras.Model:
     with _reproducible(seed):
-        layers = build(n_in, n_out)
-        if not isinstance(layers, keras.layers.Layer):
-            raise TypeError(f"{name}={build!r} gave {layers!r}, but a Keras layer or model is expected.")
-        inputs = keras.Input((n_in,), dtype="float32")
-        outputs = layers(inputs)
+        try:
+            layers = build(n_in, n_out)
+            if not isinstance(layers, keras.layers.Layer):
+                raise TypeError(f"{name}={build!r} gave {layers!r}, but a Keras layer or model is expected.")
+            inputs = keras.Input((n_in,), dtype="float32")
+            outputs = layers(inputs)
+        except Exception as error:
+            error.add_note(
+                f"This is {name}({n_in}, {n_out}): a function of (n_inputs, n_outputs) whose Keras model takes rows of "
+                f"{n_in} numbers. Holes in the table, or hide > 0, add an input of the encoder for each column."
+            )
+            raise
     shape = getattr(outputs, "shape", outputs)
     if shape != (None, n_out):
         raise ValueError(
@@ -172,38 +205,58 @@ def _built(build: Callable, n_in: int, n_out: int, seed: int, name: str = "funct
 @contextmanager
 def _reproducible(seed: int) -> Iterator[None]:
     """Keras seeds its layers from Python's generator, which is put back; and layers are float32."""
-    before, policy = random.getstate(), keras.config.dtype_policy()
-    random.seed(seed)
-    keras.config.set_dtype_policy("float32")
+    with LOCK:
+        before, policy = random.getstate(), keras.config.dtype_policy()
+        random.seed(seed)
+        keras.config.set_dtype_policy("float32")
+        try:
+            yield
+        finally:
+            random.setstate(before)
+            keras.config.set_dtype_policy(policy)
+
+
+def _structure(model: keras.Model) -> tuple[str, bool]:
+    """What the layers of a model tell of themselves, and whether that is all.
+
+    Names of layers differ each time: numbers stand for them. What is not Keras' own may change
+    under its name, and some layers do not tell their configuration.
+    """
     try:
-        yield
-    finally:
-        random.setstate(before)
-        keras.config.set_dtype_policy(policy)
+        config = json.loads(model.to_json())
+    except (NotImplementedError, TypeError):
+        return str([variable.shape for variable in model.variables]), False
+    names = {name: i for i, name in enumerate(dict.fromkeys(_layer_names(config)))}
+    return json.dumps(_renumbered(config, names)), all(map(_is_of_keras, _dicts(config)))
 
 
-def _structure(model: keras.Model) -> str:
-    """The configuration of a model, with numbers for the names of layers, which differ each time."""
-    try:
-        text = model.to_json()
-    except (NotImplementedError, TypeError):  # layers of the user's that do not tell theirs
-        return str([variable.shape for variable in model.variables])
-    for i, name in enumerate(dict.fromkeys(_layer_names(json.loads(text)))):
-        text = text.replace(f'"{name}"', f'"layer {i}"')
-    return text
+def _dicts(config: Any) -> Iterator[dict]:
+    """All dicts in a configuration, in its order."""
+    if isinstance(config, dict):
+        yield config
+    for inner in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
+        yield from _dicts(inner)
 
 
-def _layer_names(config: Any) -> Iterator[str]:
-    """Names of the layers in a configuration, in its order."""
+def _is_of_keras(part: dict) -> bool:
+    kind = part.get("class_name", "__")
+    return kind.startswith("__") or (str(part["module"]).startswith("keras") and kind not in ("Lambda", "function"))
+
+
+def _layer_names(config: dict) -> Iterator[str]:
+    for part in _dicts(config):
+        own = part.get("config")
+        if isinstance(own, dict) and "name" in own and part.get("class_name") != "DTypePolicy":
+            yield own["name"]
+
+
+def _renumbered(config: Any, names: dict, refers: bool = False) -> Any:
+    """A configuration with numbers where it refers to layers."""
+    if isinstance(config, dict):
+        return {key: _renumbered(value, names, key in REFERENCES) for key, value in config.items()}
     if isinstance(config, list):
-        config = dict(enumerate(config))
-    if not isinstance(config, dict):
-        return
-    own = config.get("config")
-    if isinstance(own, dict) and "name" in own and config["class_name"] != "DTypePolicy":
-        yield own["name"]
-    for inner in config.values():
-        yield from _layer_names(inner)
+        return [_renumbered(inner, names, refers) for inner in config]
+    return names.get(config, config) if refers and isinstance(config, str) else config
 
 
 def _n_outputs(layer: Any) -> Iterator[int]:

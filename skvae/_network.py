@@ -37,12 +37,21 @@ class Network:
     holes: bool = False  # whether the encoder is told which cells are holes
 
     @classmethod
-    def of(cls, latent_dim: int, encoder: Callable, decoder: Callable, *, holes: bool = False, **parts: Any) -> Self:
-        """The architecture with the encoder and the decoder that fit between the other parts."""
-        likelihood, posterior = parts["likelihood"], parts["posterior"]
+    def of(
+        cls,
+        latent_dim: int,
+        encoder: Callable,
+        decoder: Callable,
+        likelihood: Any,
+        prior: Any,
+        posterior: Any,
+        objective: Any,
+        holes: bool = False,
+    ) -> Self:
+        """The architecture whose encoder and decoder are made to fit between the other parts."""
         n_features = likelihood.n_features() + likelihood.n_cells * holes
         layers = encoder(n_features, posterior.n_raw(latent_dim)), decoder(latent_dim, likelihood.n_raw())
-        return cls(latent_dim, *layers, holes=holes, **parts)
+        return cls(latent_dim, *layers, likelihood, prior, posterior, objective, holes)
 
     def init(self, rng: np.random.Generator, x: np.ndarray, constants: dict) -> dict:
         """Random weights to start training from: NumPy arrays by part."""

@@ -20,7 +20,7 @@ CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
 START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
 VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell epochs apart
-BLOCK = 4096  # validation rows x draws at once
+BLOCK, NUMBERS = 4096, 2**23  # most validation rows x draws at once, and most numbers that a layer gives for them
 
 
 class State(NamedTuple):
@@ -197,7 +197,7 @@ class Step:
 
     def note(self, part: str, state: list, penalties: list) -> None:
         """Take note of the new state of a stack and of penalties on its weights."""
-        self.states[part] = state
+        self.states |= {part: state} if state else {}
         self.penalties += penalties
 
 
@@ -259,7 +259,7 @@ def train(
     length = _chunk_length(network, n_steps, batch_size, n_draws)
     program = compiled(network, optimizer, n_draws, dropout > 0, hide > 0, _xla_pays(network, len(betas) * n_steps))
     state = State(weights, program.steps.slots if slots is None else slots)
-    validate = _validator(program, data, rng, betas[-1])
+    validate = _validator(network, program, data, rng, betas[-1])
     data = data._replace(rows=tf.experimental.dlpack.from_dlpack(data.rows.__dlpack__()))
     pace = Pace(len(betas))
     watch = Watch(n_iter_no_change, tol, first_epoch=int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)))
@@ -334,13 +334,13 @@ def _gain(before: np.ndarray, after: np.ndarray) -> float:
     return gains.mean() - noise
 
 
-def _validator(program: Program, data: Data, rng: np.random.Generator, beta: float) -> Callable:
+def _validator(network: Network, program: Program, data: Data, rng: np.random.Generator, beta: float) -> Callable:
     """The function from a state to the losses that judge it: of each validation row, or the epoch's mean."""
     rows = data.validation
     if rows is None:
         return lambda state, means: means[:1]
     draws = max(1, VALIDATION_DRAWS // len(rows))
-    height = max(1, BLOCK // draws)
+    height = max(1, min(BLOCK, NUMBERS // network.numbers_per_draw) // draws)
     starts = range(0, len(rows), height)
     seeds = _seeds(rng, len(starts))  # the same noise in every epoch
 

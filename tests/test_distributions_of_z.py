@@ -41,6 +41,8 @@ def moved(weights):
 
 def weights_of(prior, latent_dim=2):
     rng = np.random.default_rng(0)
+    if prior.in_training != prior:
+        return prior.fitted(2 * rng.standard_normal((5000, latent_dim), np.float32), seed=0)
     return moved(prior.init(latent_dim, rng, 2 * rng.standard_normal((50, latent_dim), np.float32)))
 
 
@@ -358,6 +360,10 @@ def test_training_goes_on_under_the_normal_prior_behind_a_fitted_one():
         fitted.fit(groups()), normal.fit(groups())
     np.testing.assert_allclose(fitted.history_["loss"], normal.history_["loss"])
     assert fitted.n_iter_ == 10 and fitted.prior_ == priors.Fitted(5)
+
+
+def test_one_row_is_enough_for_a_fitted_prior():
+    assert np.isfinite(grouped("fitted").set_params(max_iter=2).fit(groups()[:1]).score(groups()[:1]))
 
 
 def test_free_bits_and_a_fitted_prior_go_together():

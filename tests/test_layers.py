@@ -2,15 +2,18 @@
 
 import pickle
 import random
+from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 from keras import layers
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from skvae import VAETransformer, _training
+from skvae import VAETransformer, _inference, _layers, _training
 from skvae._layers import Inference, of_user
 
 X = load_digits().data[:400]
@@ -52,6 +55,7 @@ def untold(n_inputs, n_outputs):
     return Doubled(np.zeros((n_inputs, n_outputs)))
 
 
+DENSE = layers.Dense(4)
 NETWORKS = [convolutional, recurrent, restless, untold]
 
 
@@ -61,8 +65,10 @@ def small(**parameters):
 
 @pytest.mark.parametrize("build", NETWORKS)
 def test_an_encoder_of_ones_own_is_trained(build):
-    vae = small(encoder=build, max_iter=15).fit(X)
-    assert vae.history_["log_likelihood"][-1] > vae.history_["log_likelihood"][0] + 2
+    vae = small(encoder=build).fit(X)
+    start = vae._model.network.encoder.init(np.random.default_rng(0))
+    for first, last in zip(start["trained"], vae.encoder_.trainable_variables, strict=True):
+        assert abs(first - np.asarray(last)).max() > 1e-3
     np.testing.assert_allclose(vae.transform(X[:3]), vae.transform(X)[:3], atol=1e-6)
     raw = vae.encoder_(((X - X.mean(0)) / np.where(X.std(0), X.std(0), 1)).astype(np.float32), training=False)
     np.testing.assert_allclose(vae.transform(X), np.asarray(raw)[:, :2], atol=1e-4)
@@ -80,8 +86,11 @@ def upsampling(n_inputs, n_outputs):
 
 
 def test_a_decoder_of_ones_own_may_end_without_a_dense_layer():
-    vae = small(decoder=upsampling, max_iter=15).fit(X)
+    vae = small(decoder=upsampling, n_draws=3, max_iter=15).fit(X)
     assert vae.history_["log_likelihood"][-1] > vae.history_["log_likelihood"][0] + 2
+    for first, last in zip(small(decoder=upsampling, max_iter=1).fit(X).decoder_.trainable_variables,
+                           vae.decoder_.trainable_variables, strict=True):  # fmt: skip
+        assert abs(np.asarray(first) - np.asarray(last)).max() > 1e-3
     assert vae.sample(5, random_state=0).shape == (5, 64)
     assert np.isfinite(vae.score_samples(X[:5])).all()
 
@@ -95,7 +104,17 @@ def test_the_same_seed_gives_the_same_bits_and_global_generators_stay(build):
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])
 
 
-@pytest.mark.parametrize("build", NETWORKS)
+@dataclass
+class Wide:
+    """A callable that cannot be hashed, and that clone copies."""
+
+    units: int
+
+    def __call__(self, n_inputs, n_outputs):
+        return keras.Sequential([layers.Dense(self.units, "relu"), layers.Dense(n_outputs)])
+
+
+@pytest.mark.parametrize("build", [convolutional, recurrent, restless, Wide(7), partial(Wide(8).__call__)], ids=repr)
 def test_a_second_fit_reuses_the_program(build):
     vae = small(encoder=build).fit(X)
     before = _training.compiled.cache_info().misses
@@ -103,16 +122,82 @@ def test_a_second_fit_reuses_the_program(build):
     assert _training.compiled.cache_info().misses == before
 
 
-def test_a_function_that_builds_other_layers_than_before_gets_a_program_of_its_own():
-    activation = "relu"
+act = "relu"  # tests change it
 
-    def build(n_inputs, n_outputs):
-        return keras.Sequential([layers.Dense(16, activation=activation), layers.Dense(n_outputs)])
 
+def told(n_inputs, n_outputs):
+    return keras.Sequential([layers.Dense(16), layers.Activation(act, name=act), layers.Dense(n_outputs)])
+
+
+def hidden_in_a_lambda(n_inputs, n_outputs):
+    chosen = keras.activations.get(act)
+    return keras.Sequential([layers.Dense(16), layers.Lambda(lambda x: chosen(x)), layers.Dense(n_outputs)])
+
+
+def hidden_in_a_layer(n_inputs, n_outputs):
+    class Bent(layers.Layer):
+        kind = staticmethod(keras.activations.get(act))
+
+        def call(self, x):
+            return self.kind(x)
+
+    return keras.Sequential([layers.Dense(16), Bent(), layers.Dense(n_outputs)])
+
+
+def hidden_in_what_is_untold(n_inputs, n_outputs):
+    class Untold(Doubled):
+        kind = staticmethod(keras.activations.get(act))
+
+        def call(self, x):
+            return self.kind(self.dense(x))
+
+    return keras.Sequential([Untold(np.zeros((n_inputs, 16))), layers.Dense(n_outputs)])
+
+
+@pytest.mark.parametrize("build", [told, hidden_in_a_lambda, hidden_in_a_layer, hidden_in_what_is_untold])
+def test_a_function_that_builds_other_layers_than_before_gets_a_program_of_its_own(build, monkeypatch):
     first = small(encoder=build).fit(X).transform(X)
-    activation = "tanh"
+    monkeypatch.setitem(globals(), "act", "tanh")
     second = small(encoder=build).fit(X).transform(X)
     assert abs(first - second).max() > 0.01
+
+
+def test_a_function_that_builds_other_layers_after_fit_is_told(monkeypatch):
+    vae = small(encoder=told).fit(X)
+    monkeypatch.setitem(globals(), "act", "tanh")
+    with pytest.raises(ValueError, match="builds other layers than it did in fit"):
+        vae.encoder_  # noqa: B018
+    _layers._model.cache_clear()  # as in another process
+    _inference._compiled.cache_clear()
+    with pytest.raises(ValueError, match="builds other layers than it did in fit"):
+        vae.transform(X)
+
+
+@pytest.mark.parametrize("init", ["random", "pca"])
+def test_frozen_layers_stay_as_they_are(init):
+    def build(n_inputs, n_outputs):
+        frozen = layers.Dense(16, "relu", kernel_initializer=keras.initializers.Constant(0.01), trainable=False)
+        return keras.Sequential([frozen, layers.Dense(n_outputs)])
+
+    vae = small(encoder=build, init=init).fit(X)
+    kernel, _ = vae.encoder_.layers[1].layers[0].get_weights()
+    np.testing.assert_array_equal(kernel, np.float32(0.01))
+
+
+@pytest.mark.parametrize("parts", [{"init": "pca"}, {"prior": "vamp"}, {"n_draws": 3, "dropout": 0.2}], ids=str)
+def test_restless_layers_serve_every_way_of_training(parts):
+    vae = small(encoder=restless, decoder=restless, **parts).fit(X)
+    assert np.isfinite(vae.score(X))
+    assert (np.asarray(vae.encoder_.layers[1].layers[1].moving_variance) > 0).all()
+
+
+def test_threads_do_not_mix_their_seeds():
+    alone = [small(encoder=restless, random_state=seed).fit(X).transform(X) for seed in range(4)]
+    before = random.getstate()
+    fits = (delayed(small(encoder=restless, random_state=seed).fit)(X) for seed in range(4))
+    for vae, expected in zip(Parallel(2, backend="threading")(fits), alone, strict=True):
+        np.testing.assert_array_equal(vae.transform(X), expected)
+    assert random.getstate() == before
 
 
 @pytest.mark.parametrize("build", NETWORKS)
@@ -121,19 +206,18 @@ def test_a_model_with_layers_of_ones_own_is_pickled(build):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).transform(X), vae.transform(X))
 
 
-def test_warm_start_goes_on_with_layers_of_ones_own():
-    vae = small(encoder=recurrent, decoder=restless, warm_start=True).fit(X)
+@pytest.mark.parametrize("build", NETWORKS)
+def test_warm_start_goes_on_with_layers_of_ones_own(build):
+    vae = small(encoder=build, decoder=restless, warm_start=True).fit(X)
     loss = vae.history_["loss"][-1]
     assert vae.fit(X).history_["loss"][-1] < loss
     with pytest.raises(ValueError, match="architecture"):
-        vae.set_params(encoder=convolutional).fit(X)
+        vae.set_params(encoder=Wide(5)).fit(X)
 
 
-def test_moving_averages_follow_training_and_units_are_dropped_only_there():
-    vae = small(encoder=restless).fit(X)
-    norm = vae.encoder_.layers[1].layers[1]
+def test_moving_averages_follow_training():
+    norm = small(encoder=restless).fit(X).encoder_.layers[1].layers[1]
     assert abs(np.asarray(norm.moving_mean)).max() > 0.01
-    np.testing.assert_array_equal(vae.transform(X), vae.transform(X))
 
 
 def test_dropped_units_differ_from_step_to_step():
@@ -146,8 +230,9 @@ def test_dropped_units_differ_from_step_to_step():
         outputs.append(np.asarray(stack.apply(arrays, x, step, "encoder")))
         arrays = {**arrays, "state": [np.asarray(a) for a in step.states["encoder"]]}
     assert abs(outputs[0] - outputs[1]).max() > 0.01
-    still = [np.asarray(stack.apply(arrays, x, Inference(), "encoder")) for _ in range(2)]
-    np.testing.assert_array_equal(*still)
+    model = stack.keras_model(arrays)
+    still = stack.apply(arrays, x, Inference(), "encoder")
+    np.testing.assert_allclose(still, model(x, training=False), atol=1e-5)
 
 
 def test_penalties_on_weights_are_part_of_the_loss():
@@ -168,11 +253,30 @@ def test_penalties_on_weights_are_part_of_the_loss():
         (lambda n_inputs, n_outputs: np.zeros(3), TypeError, "but a Keras layer or model is expected"),
         (lambda n_inputs, n_outputs: layers.Dense(7), ValueError, r"shape \(None, 7\) for 64 inputs, but \(None, 4\)"),
         (lambda n_inputs, n_outputs: layers.Reshape((8, 8)), ValueError, r"but \(None, 4\) is expected; end it with"),
+        (lambda n_inputs, n_outputs: DENSE, TypeError, "gives the same layers at each call"),
     ],
 )
 def test_what_cannot_be_an_encoder_is_told(encoder, error, message):
     with pytest.raises(error, match=message):
         small(encoder=encoder).fit(X)
+
+
+def test_what_fails_in_the_function_says_which_and_for_which_sizes():
+    with pytest.raises(TypeError) as caught:
+        small(encoder=lambda n_inputs: layers.Dense(4)).fit(X)
+    assert "encoder(64, 4): a function of (n_inputs, n_outputs)" in caught.value.__notes__[0]
+    holes = np.where(X > 15, np.nan, X)
+    with pytest.raises(Exception, match="total size") as caught:
+        small(encoder=convolutional).fit(holes)
+    assert "takes rows of 128 numbers. Holes in the table" in caught.value.__notes__[0]
+
+
+def test_blocks_of_rows_fit_the_widest_layer():
+    def build(n_inputs, n_outputs):
+        return keras.Sequential([layers.Dense(10_000), layers.Dense(n_outputs)])
+
+    stack = of_user(build, "encoder")(64, 4)
+    assert stack.widest == 10_000
 
 
 def test_rows_with_holes_and_priors_that_call_the_encoder_work_with_layers_of_ones_own():

@@ -55,19 +55,18 @@ class Fitted(Prior):
         mixture = GaussianMixture(min(self.n_components, len(z)), reg_covar=FLOOR, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # any mixture on the way there is a density
-            mixture.fit(z.astype(float))
+            mixture.fit(np.resize(z.astype(float), (max(2, len(z)), z.shape[1])))  # it wants two rows
         return _arrays(mixture.weights_, mixture.means_, mixture.precisions_cholesky_, self.n_components)
 
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
-        factor = ops.triu(w["factor"])
-        standard = ops.einsum("...kd,kde->...ke", ops.expand_dims(z, -2) - w["mean"], factor)
-        log_scale = -ops.log(ops.diagonal(factor, axis1=-2, axis2=-1))
+        standard = ops.einsum("...kd,kde->...ke", ops.expand_dims(z, -2) - w["mean"], w["factor"])
+        log_scale = -ops.log(ops.diagonal(w["factor"], axis1=-2, axis2=-1))
         log_probs = -ops.sum(0.5 * (standard * standard + ops.LOG_2PI) + log_scale, axis=-1)
         return ops.logsumexp(ops.log_softmax(w["logits"]) + log_probs, axis=-1)
 
     def sample(self, w: dict, noise: np.ndarray, q: Any) -> np.ndarray:
         k, noise = chosen(w["logits"], noise)
-        scale = np.linalg.inv(np.triu(w["factor"]))  # of draws, as rows: z = mean + noise @ scale
+        scale = np.linalg.inv(w["factor"])  # of draws, as rows: z = mean + noise @ scale
         return w["mean"][k] + np.einsum("ne,ned->nd", noise, scale[k])
 
     def width(self, latent_dim: int) -> int:

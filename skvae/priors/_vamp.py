@@ -20,6 +20,7 @@ class Vamp(Prior):
     Parameters
     ----------
     n_components : int, default=100
+        Less than a tenth of the rows: with more, it learns the rows by heart.
 
     References
     ----------
