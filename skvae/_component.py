@@ -2,13 +2,14 @@
 
 import pickle
 import re
+from abc import ABC
 from types import ModuleType
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
 
-class Component(BaseEstimator):
+class Component(BaseEstimator, ABC):
     """A part of the model that holds hyperparameters only and learns nothing itself.
 
     What a component wants trained lives with the other weights and comes back as the
@@ -33,6 +34,14 @@ def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
     component = clone(spec) if isinstance(spec, base) else _class_named(spec, base, room)()
     component._validate_params()
     return component
+
+
+def expect(what: str, array: Any, shape: tuple, words: str) -> Any:
+    """The array, if it has that shape as far as both are known; else a ValueError that says what gave it."""
+    given = tuple(array.shape)
+    if len(given) != len(shape) or any(a != b for a, b in zip(given, shape, strict=True) if isinstance(a and b, int)):
+        raise ValueError(f"{what} gave an array of shape {given}, but {words} is expected.")
+    return array
 
 
 def known(base: type[Component], room: ModuleType) -> dict[str, type[Component]]:

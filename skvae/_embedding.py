@@ -35,7 +35,13 @@ def embedding(init: Any, features: np.ndarray, latent_dim: int, seed: int = 0) -
 
 def _fitted(init: Any, features: np.ndarray, n_components: int, seed: int) -> np.ndarray:
     """What the method gives; in fewer dimensions where Isomap finds that its distances have no more."""
-    method = _method(init, len(features)).set_params(n_components=n_components)
+    method = _method(init, len(features))
+    if "n_components" not in method.get_params():
+        raise ValueError(
+            f"init={init!r} has no parameter n_components, but a transformer with as many columns as latent_dim is "
+            "expected, such as PCA() or Isomap()."
+        )
+    method.set_params(n_components=n_components)
     if method.get_params().get("random_state", 0) is None:
         method.set_params(random_state=seed)
     with warnings.catch_warnings():  # pieces that Isomap has to join are fine; it would be slow on many rows only
@@ -51,6 +57,8 @@ def _fitted(init: Any, features: np.ndarray, n_components: int, seed: int) -> np
 
 
 def _method(init: Any, n_rows: int) -> Any:
+    if isinstance(init, type):
+        raise ValueError(f"init={init!r} is a class, but an object is expected: {init.__name__}().")
     if not isinstance(init, str):
         return clone(init)
     n_neighbors = max(1, min(N_NEIGHBORS, n_rows - 1))

@@ -20,7 +20,7 @@ from skvae._component import resolve
 from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
 
-COLLAPSED = 0.05, 1000  # nats in all, and steps after which a model with less does not use its latent points
+COLLAPSED = 0.05, 300  # nats in all, and steps after which a model with less does not use its latent points
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
 WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, and at most so many epochs and steps
 SUMMARY_DRAWS = 16_000  # draws of z behind lower_bound_, over all training rows; one for each where rows are more
@@ -85,7 +85,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         (n_inputs, n_outputs) that build a Keras layer or model from `(n, n_inputs)` to
         `(n, n_outputs)`, new ones at each call. `hidden_layer_sizes`, `activation` and `dropout` have no part in it. An
         encoder's inputs are the columns as the likelihood prepares them, see `encoder_`: as
-        many, and in their order, under "gaussian" and "bernoulli"; and as many more that are 1
+        many, constant ones too, and in their order, under "gaussian" and "bernoulli"; and as many more that are 1
         at holes, if `fit` meets holes or hides cells. A decoder's outputs are in the order of
         columns too, first all means, under "gaussian" and "bernoulli". Only functions that a
         module defines can be pickled. Sequential and functional models tell how wide their
@@ -98,7 +98,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Where training starts. "random": anywhere. Else the encoder and the decoder are first
         fitted to an embedding of up to 2,000 rows: "pca" for a linear one; "isomap" for a
         manifold, such as a curve that training from anywhere folds up; or any scikit-learn
-        transformer with `n_components`, which becomes `latent_dim`.
+        transformer with `n_components`, which becomes `latent_dim`. It takes the method's time
+        and 2,000 training steps.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or Keras optimizer, default="adam"
         "sgd" has a Nesterov momentum of 0.9, as in MLPRegressor. An object of
         `keras.optimizers` stands for its class and its settings but for the learning rate.
@@ -151,7 +152,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         penalties that layers of one's own put on their weights. All are those of the prior in
         training, which for "fitted" is "normal".
     lower_bound_ : float
-        ELBO of training rows with beta = 1, in nats per row in the units of X.
+        ELBO of training rows with beta = 1, whatever the objective was, in nats per row in the units of X.
     latent_kl_ : ndarray of shape (latent_dim,)
         Nats that each latent dimension carries; near 0 means that it is not used. Their total,
         in shape (1,), where the KL has no closed form: all but prior "normal" with posterior

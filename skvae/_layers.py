@@ -190,7 +190,9 @@ def _built(build: Callable, name: str, n_in: int, n_out: int, seed: int) -> kera
         except Exception as error:
             error.add_note(
                 f"This is {name}({n_in}, {n_out}): a function of (n_inputs, n_outputs) whose Keras model takes rows of "
-                f"{n_in} numbers. Holes in the table, or hide > 0, add an input of the encoder for each column."
+                f"{n_in} numbers. An encoder has an input for each column under 'gaussian' or 'bernoulli', for each "
+                "level or bin under 'categorical' or 'histogram'; and one more for each column where there are holes "
+                "or hide > 0."
             )
             raise
     shape = getattr(outputs, "shape", outputs)

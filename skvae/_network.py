@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from skvae._component import expect
 from skvae._layers import Inference
 
 SHOWN = 1024  # rows that a prior sees before training
@@ -101,7 +102,8 @@ class Network:
 
     def log_prior(self, w: dict, z: Any) -> Any:
         """log p(z), (...,)."""
-        return self.prior.log_prob(w["prior"], z, self._q(w))
+        log_prob = self.prior.log_prob(w["prior"], z, self._q(w))
+        return expect(f"{self.prior}.log_prob", log_prob, z.shape[:-1], "a number for each point, (...,) of (..., d),")
 
     def prior_sample(self, w: dict, noise: np.ndarray) -> np.ndarray:
         """Draws of p(z) from standard normal noise (n, d), of its shape."""

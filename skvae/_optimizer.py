@@ -72,5 +72,10 @@ def resolve(spec: Any) -> Callable:
     optimizer = spec if not isinstance(spec, str) else keras.optimizers.get({"class_name": spec, "config": NAMED[spec]})
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TypeError(f"optimizer={spec!r}, but a name or an object of keras.optimizers is expected.")
+    if isinstance(optimizer.get_config()["learning_rate"], dict):
+        raise ValueError(
+            f"optimizer={spec!r} has a schedule of learning rates, but the rate and its course are those of the "
+            "parameter learning_rate; give it a plain learning rate, which is not used."
+        )
     config = {name: value for name, value in optimizer.get_config().items() if name not in ("learning_rate", "name")}
     return OfKeras(type(optimizer), json.dumps(config, sort_keys=True))

@@ -23,7 +23,7 @@ ROOMS = {
             "zero_inflated",
         },
     ),
-    priors: (priors.Prior, {"flow", "mixture", "normal", "vamp"}),
+    priors: (priors.Prior, {"fitted", "flow", "mixture", "normal", "vamp"}),
     posteriors: (posteriors.Posterior, {"flow", "full_gaussian", "gaussian"}),
     objectives: (objectives.Objective, {"capacity", "elbo", "free_bits", "iwae"}),
 }

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_swiss_roll
 from sklearn.decomposition import PCA, FastICA
 
@@ -55,6 +56,15 @@ def test_a_curve_is_unrolled_from_a_manifold_embedding(seed):
     z = vae.transform(X)
     assert abs(spearmanr(z[:, 0], t)[0]) > 0.99
     assert ((vae.inverse_transform(z) - X) ** 2).mean() < 0.002
+
+
+@pytest.mark.parametrize(
+    ("init", "message"),
+    [(KMeans(3), "has no parameter n_components"), (PCA, r"is a class, but an object is expected: PCA\(\)")],
+)
+def test_what_gives_no_embedding_is_told(init, message):
+    with pytest.raises(ValueError, match=message):
+        VAETransformer(2, init=init, max_iter=1).fit(IRIS)
 
 
 def test_training_starts_where_the_embedding_is():

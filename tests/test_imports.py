@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "_training": {"_network", "_layers", "_optimizer"},
     "_conditioning": {"_inference"},
     "_inference": {"_network", "_layers", "_math"},
-    "_network": {"_layers"},
+    "_network": {"_layers", "_component"},
     "_layers": set(),
     "_optimizer": {"_math"},
     "_component": set(),

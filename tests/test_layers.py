@@ -268,7 +268,7 @@ def test_what_fails_in_the_function_says_which_and_for_which_sizes():
     holes = np.where(X > 15, np.nan, X)
     with pytest.raises(Exception, match="total size") as caught:
         small(encoder=convolutional).fit(holes)
-    assert "takes rows of 128 numbers. Holes in the table" in caught.value.__notes__[0]
+    assert "takes rows of 128 numbers. An encoder has an input for each column" in caught.value.__notes__[0]
 
 
 def test_blocks_of_rows_fit_the_widest_layer():

@@ -86,3 +86,9 @@ def test_warm_start_goes_on_with_the_optimizers_own_arrays_or_with_new_ones_for_
 def test_what_is_no_optimizer_is_told(optimizer):
     with pytest.raises(ValueError, match="The 'optimizer' parameter of VAETransformer must be"):
         small(optimizer=optimizer).fit(X)
+
+
+def test_a_schedule_of_learning_rates_is_told():
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9))
+    with pytest.raises(ValueError, match="has a schedule of learning rates, but"):
+        small(optimizer=optimizer).fit(X)

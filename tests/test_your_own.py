@@ -9,6 +9,7 @@ from scipy import stats
 from skvae import VAETransformer
 from skvae import _math as ops
 from skvae.likelihoods import Likelihood
+from skvae.objectives import Objective
 from skvae.priors import Prior
 
 
@@ -117,3 +118,51 @@ def test_a_prior_of_ones_own_may_add_to_the_loss_and_train_for_it():
     np.testing.assert_allclose(vae.transform(X).mean(axis=0), 2, atol=0.2)
     np.testing.assert_allclose(vae._weights()["prior"]["seen"], 2, atol=0.3)
     assert vae.lower_bound_ == pytest.approx(vae.score_samples(X, n_draws=1).mean(), abs=0.3)  # no part of it
+
+
+class Summed(LogNormal):
+    def log_prob(self, w, x, raw):
+        return ops.sum(super().log_prob(w, x, raw), axis=-1)
+
+
+class Doubled(LogNormal):
+    def n_features(self, size):
+        return 2 * size.cells
+
+
+class ByDimension(Shifted):
+    def log_prob(self, w, z, q):
+        return -0.5 * (z - w["place"]) ** 2
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"likelihood": Summed()}, r"Summed\(\).log_prob gave an array of shape .* but a number for each cell"),
+        ({"likelihood": Doubled()}, r"Doubled\(\).features gave an array of shape .* but \(..., 6\), as n_features"),
+        ({"prior": ByDimension()}, r"ByDimension\(\).log_prob gave an array of shape .* but a number for each point"),
+    ],
+)
+def test_parts_that_give_arrays_of_another_shape_are_told(parts, message):
+    with pytest.raises(ValueError, match=message):
+        fitted(**{"likelihood": LogNormal(), **parts})
+
+
+def test_parts_that_lack_a_method_are_told():
+    class Unfinished(Likelihood):
+        def log_prob(self, w, x, raw):
+            return -((x - raw) ** 2)
+
+    with pytest.raises(TypeError, match="abstract class Unfinished .*point.*sample.*supports"):
+        Unfinished()
+
+
+class Squared(Objective):
+    """An objective with a loss alone."""
+
+    def loss(self, log_lik, kl, beta):
+        return ops.mean(ops.sum(kl, axis=-1), axis=0) ** 2 - ops.mean(log_lik, axis=0)
+
+
+def test_an_objective_of_ones_own_needs_a_loss_alone():
+    assert fitted(likelihood=LogNormal(), objective=Squared()).latent_kl_.sum() < 1

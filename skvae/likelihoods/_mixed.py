@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from skvae import _math as ops
-from skvae._component import Component
+from skvae._component import Component, expect
 from skvae.likelihoods._base import Column, Size
 
 
@@ -41,11 +41,19 @@ class Mixed(Component):
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         blocks = _split(x, self._cells()), _split(seen, self._cells())
-        return ops.concatenate([part.features(v, x, seen) for part, v, x, seen in self._each(w, *blocks)], axis=-1)
+        features = [part.features(v, x, seen) for part, v, x, seen in self._each(w, *blocks)]
+        for found, (part, size) in zip(features, self._parts(), strict=True):
+            n = part.n_features(size)
+            expect(f"{part}.features", found, (*x.shape[:-1], n), f"(..., {n}), as n_features has it,")
+        return ops.concatenate(features, axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         blocks = _split(x, self._cells()), _split(raw, self._raw_sizes())
-        return ops.concatenate([part.log_prob(v, x, raw) for part, v, x, raw in self._each(w, *blocks)], axis=-1)
+        log_probs = [part.log_prob(v, x, raw) for part, v, x, raw in self._each(w, *blocks)]
+        for log_prob, (part, size) in zip(log_probs, self._parts(), strict=True):
+            shape = (*raw.shape[:-1], size.cells)
+            expect(f"{part}.log_prob", log_prob, shape, f"a number for each cell, (..., {size.cells}),")
+        return ops.concatenate(log_probs, axis=-1)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())

@@ -7,9 +7,14 @@ from skvae._component import Component
 
 
 class Objective(Component):
-    """What training brings down."""
+    """What training brings down.
 
-    closed_form_kl: ClassVar[bool]  # whether it may have the KL in closed form: not where it is inside of a log-mean
+    Subclass it to bring your own: `loss` is enough, from `keras.ops`. `closed_form_kl` says that
+    the loss is linear in the KL, so that its closed form serves where there is one, and
+    `by_dimension` that it needs the KL of each latent dimension.
+    """
+
+    closed_form_kl: ClassVar[bool] = False  # not where the KL is inside of a log-mean
     by_dimension: ClassVar[bool] = False  # whether it needs the KL of each latent dimension
 
     @abstractmethod

@@ -11,6 +11,7 @@ from skvae._component import Component
 class Prior(Component):
     """Distribution of the latent points, p(z).
 
+    Subclass it to bring your own: `log_prob` (with `keras.ops`) and `sample` (with NumPy) are enough.
     `q` is the encoder with its posterior, as functions: `q.encode(features)` gives raw
     numbers, `q.sample(raw, noise)` points with their log-density, and `q.log_prob(raw, z)` the
     log-density of any points. Most priors have no use for it.
