@@ -1,7 +1,7 @@
 """After fit: encode, decode and log-likelihood, in blocks of one fixed height.
 
 Products of different heights differ in their last bits, so every block is padded to the
-same height: what a row gives then never depends on its neighbours.
+same height: what a row gives then never depends on its neighbours. A call takes many blocks.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,9 @@ from skvae._layers import Inference
 from skvae._math import LOG_2PI, normal_quantile
 from skvae._network import Network, reader, with_prior
 
-HEIGHT = 1024  # rows in a block
+HEIGHT = 128  # rows in a block: few, so that one row alone does not wait for many
+AT_ONCE = 8  # blocks that cores share
+GROUP = 2**15  # most rows in a call
 DRAWS = 8192  # rows x draws in a block, where there are draws
 JOINT = 4096  # draws in a block, where there is one row
 NUMBERS = 2**23  # most numbers that the decoder gives, or the prior holds, for a block
@@ -58,8 +60,8 @@ def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarr
 
 def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
     """The decoder's raw numbers at each latent point, block by block, (n, n_raw)."""
-    for n, blocks in _blocks(min(HEIGHT, _height(model, 1)), z):
-        yield _run(_decode, model, *blocks)[0][:n]
+    for (raw,) in _by_group(_decode, model, min(HEIGHT, _height(model, 1)), z):
+        yield raw
 
 
 def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
@@ -249,25 +251,37 @@ def _refined(network: Network, w: dict, x: Any, mean: Any, log_scale: Any, shift
 
 
 @lru_cache(maxsize=128)
-def _compiled(function: Callable, network: Network) -> Callable:
-    """One of the functions above for an architecture; later calls reuse it without tracing."""
+def _compiled(function: Callable, network: Network, mapped: int = 0) -> Callable:
+    """One of the functions above for an architecture; later calls reuse it without tracing.
+
+    Of its arrays the first `mapped` come in blocks, and its outputs are stacked.
+    """
     read = reader(network)
     d = network.latent_dim
     rows, latent, draws = ([None, network.n_cells], [None, d], [None, None, d])
     shapes = {"x": rows, "z": latent, "mean": latent, "log_scale": latent, "shifts": latent}
     shapes |= {"noise": draws, "by_row": draws, "draws": draws, "points": [REFINE_STEPS, REFINE_DRAWS, 1, d]}
     names = list(signature(function).parameters)[2:]
+    specs = [tf.TensorSpec([None] * (i < mapped) + shapes[name]) for i, name in enumerate(names)]
     vector = tf.TensorSpec([None])
 
-    @tf.function(autograph=False, input_signature=[vector, vector, *(tf.TensorSpec(shapes[name]) for name in names)])
+    @tf.function(autograph=False, input_signature=[vector, vector, *specs])
     def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
-        return function(network, read(weights, constants), *arrays)
+        w = read(weights, constants)
+        if not mapped:
+            return function(network, w, *arrays)
+        blocks, others = arrays[:mapped], arrays[mapped:]
+
+        def of_block(block: tuple) -> Any:
+            return tf.stack(function(network, w, *block, *others))
+
+        return (tf.map_fn(of_block, blocks, fn_output_signature=tf.float32, parallel_iterations=AT_ONCE),)
 
     return run.get_concrete_function()
 
 
-def _run(function: Callable, model: Model, *arrays: np.ndarray) -> list[np.ndarray]:
-    outputs = _compiled(function, model.network)(model.weights, model.constants, *arrays)
+def _run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0) -> list[np.ndarray]:
+    outputs = _compiled(function, model.network, mapped)(model.weights, model.constants, *arrays)
     return [output.numpy() for output in outputs]
 
 
@@ -287,8 +301,22 @@ def _encoding_height(model: Model) -> int:
 
 def _by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray) -> list[np.ndarray]:
     """What a function of rows alone gives for all rows."""
-    parts = [[out[:n] for out in _run(function, model, *a, *more.values())] for n, a in _blocks(height, *arrays)]
-    return [np.concatenate(blocks) for blocks in zip(*parts, strict=True)]
+    groups = zip(*_by_group(function, model, height, *arrays, **more), strict=True)
+    return [np.concatenate(group) for group in groups]
+
+
+def _by_group(
+    function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray
+) -> Iterator[list[np.ndarray]]:
+    """The same, group by group of rows."""
+    widest = max(model.network.decoder.n_out, *(array[:1].size for array in arrays))
+    rows = height * max(1, min(GROUP, NUMBERS // widest) // height)
+    for start in range(0, len(arrays[0]), rows):
+        group = [array[start : start + rows] for array in arrays]
+        n = len(group[0])
+        blocks = [_padded(array, -(-n // height) * height).reshape(-1, height, *array.shape[1:]) for array in group]
+        out = _run(function, model, *blocks, *more.values(), mapped=len(blocks))[0]
+        yield [part.reshape(-1, *part.shape[2:])[:n] for part in out.swapaxes(0, 1)]
 
 
 def _of_rows(function: Callable, model: Model, rows: np.ndarray, *arrays: np.ndarray) -> tuple:
