@@ -83,13 +83,14 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     encoder, decoder : callable, default=None
         Networks of one's own, such as convolutional or recurrent ones: functions of
         (n_inputs, n_outputs) that build a Keras layer or model from `(n, n_inputs)` to
-        `(n, n_outputs)`, new ones at each call. `hidden_layer_sizes`, `activation` and `dropout` have no part in it. An
-        encoder's inputs are the columns as the likelihood prepares them, see `encoder_`: as
-        many, constant ones too, and in their order, under "gaussian" and "bernoulli"; and as many more that are 1
-        at holes, if `fit` meets holes or hides cells. A decoder's outputs are in the order of
-        columns too, first all means, under "gaussian" and "bernoulli". Only functions that a
-        module defines can be pickled. Sequential and functional models tell how wide their
-        layers are, so that blocks of rows fit into memory.
+        `(n, n_outputs)`, a new one at each call. `hidden_layer_sizes`, `activation` and
+        `dropout` have no part in it. An encoder's inputs are the columns as the likelihood
+        prepares them, see `encoder_`: under "gaussian" and "bernoulli" as many, in their order,
+        constant ones too; and as many more that are 1 at holes, if `fit` meets holes or hides
+        cells. A decoder's outputs are in the order of columns too, first all means, under
+        "gaussian" and "bernoulli". Only functions that a module defines can be pickled.
+        Sequential and functional models tell how wide their layers are, so that blocks of rows
+        fit into memory.
     hide : float in [0, 1), default=0.0
         Share of cells that are hidden at random in each training step, so that the encoder
         learns to live with holes that the rows of `fit` do not have. It differs from row to
@@ -152,7 +153,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         penalties that layers of one's own put on their weights. All are those of the prior in
         training, which for "fitted" is "normal".
     lower_bound_ : float
-        ELBO of training rows with beta = 1, whatever the objective was, in nats per row in the units of X.
+        ELBO of training rows with beta = 1, whatever the objective was, in nats per row in the
+        units of X.
     latent_kl_ : ndarray of shape (latent_dim,)
         Nats that each latent dimension carries; near 0 means that it is not used. Their total,
         in shape (1,), where the KL has no closed form: all but prior "normal" with posterior
