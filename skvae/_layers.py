@@ -241,8 +241,8 @@ def _dicts(config: Any) -> Iterator[dict]:
 
 
 def _is_of_keras(part: dict) -> bool:
-    kind = part.get("class_name", "__")
-    return kind.startswith("__") or (str(part["module"]).startswith("keras") and kind not in ("Lambda", "function"))
+    kind, module = part.get("class_name", "__"), str(part.get("module"))
+    return kind.startswith("__") or (module.partition(".")[0] == "keras" and kind not in ("Lambda", "function"))
 
 
 def _layer_names(config: dict) -> Iterator[str]:
