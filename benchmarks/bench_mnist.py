@@ -63,7 +63,7 @@ def run(name):
     start = time.perf_counter()
     vae = VAETransformer(**settings_of(name)).fit(X)
     minutes = (time.perf_counter() - start) / 60
-    X_test = X_test[:2000] if name.startswith("short ") else X_test
+    X_test = X_test[::5] if name.startswith("short ") else X_test  # the first ones are easier than the others
     log_prob = vae.score_samples(X_test, n_draws=500 if name == "dynamic" else 200).mean()
     elbo = vae.score_samples(X_test, n_draws=1).mean()  # with one draw the bound is the ELBO
     return {"epochs": vae.n_iter_, "minutes": minutes, "log-likelihood": log_prob, "ELBO": elbo,

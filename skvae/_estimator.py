@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
@@ -17,6 +18,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
+from skvae._sparse import spread, with_holes
 from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
 
@@ -277,9 +279,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             Arrays hold numbers or booleans; frames text, categories and datetimes too. Cells
-            may be missing (NaN, None, NA, NaT): training uses the observed cells alone.
+            may be missing (NaN, None, NA, NaT): training uses the observed cells alone. Sparse
+            matrices are made dense a batch at a time; their zeros are zeros, not holes.
         y : ignored
 
         Returns
@@ -447,6 +450,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Data Sets.
         """
         rng, n_draws = _generator(random_state), _count(n_draws, "n_draws")
+        X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
         self._table.warn_of_unseen(rows)
         x = self._table.encode(rows).x
@@ -528,6 +532,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.positive_only = self._needs_positive()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
@@ -604,13 +609,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         shown = offset[training].mean() * (1 - self.hide)
         if validation is None:
             return taken(x, training), None, (shown, shown)
-        return taken(x, training), x[validation], (shown, offset[validation].mean())
+        return taken(x, training), taken(x, validation), (shown, offset[validation].mean())
 
     def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
         """An untrained model and an empty history."""
         from skvae import _inference, _network
 
-        constants = network.constants(training, table.columns(), table.varies[table.order])
+        constants = network.constants(spread(training), table.columns(), table.varies[table.order])
         model = _inference.Model(
             network, _network.pack(network.init(rng, training, constants)), _network.pack(constants)
         )
@@ -892,7 +897,7 @@ def _check_names(likelihood: Any, names: tuple) -> None:
 
 
 def _has_holes(x: np.ndarray | None) -> bool:
-    return x is not None and bool(np.isnan(x).any())
+    return x is not None and bool(with_holes(x).any())
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:

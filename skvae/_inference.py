@@ -17,6 +17,7 @@ from scipy.stats import qmc
 from skvae._layers import Inference
 from skvae._math import LOG_2PI, normal_quantile
 from skvae._network import Network, reader, with_prior
+from skvae._sparse import at, chosen, with_holes
 
 HEIGHT = 128  # rows in a block: few, so that one row alone does not wait for many
 AT_ONCE = 8  # blocks that cores share
@@ -80,11 +81,14 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
     the prior, and the weights are those of this mixture (Veach, Guibas 1995).
     """
     varies = reader(model.network, np.reshape)(model.weights, model.constants)["cells"]["varies"] > 0
-    holes = (np.isnan(x) & varies).any(axis=1)
-    for rows, block, noise in _with_noise(model, x[~holes], n_draws):
+    holes = with_holes(x, varies)
+    for rows, block, noise in _with_noise(model, chosen(x, ~holes), n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
-    fitted = refine(model, x[holes], *near(model, x[holes])) if holes.any() else ()
-    for rows, block, noise in _with_noise(model, x[holes], n_draws):
+    if not holes.any():
+        return
+    x = chosen(x, holes)[:]  # dense: holes are rare in sparse rows
+    fitted = refine(model, x, *near(model, x))
+    for rows, block, noise in _with_noise(model, x, n_draws):
         z, log_q = _proposed(model, block, noise, *[_padded(part[rows], len(block)) for part in fitted])
         log_w = _run(_joint, model, block, z)[0] - log_q
         yield np.flatnonzero(holes)[rows], z[:, : len(rows)], _by_draw(log_w, rows)
@@ -149,7 +153,7 @@ def finished(model: Model, prior: Any, x: np.ndarray, rng: np.random.Generator) 
     """A trained model with the prior asked for, fitted to latent points of some training rows if need be."""
     if prior == model.network.prior:
         return model
-    some = x[rng.permutation(len(x))[:FITTED_ROWS]]
+    some = at(x, rng.permutation(len(x))[:FITTED_ROWS])
     z = posterior_sample(model, some, rng.standard_normal((1, len(some), model.network.latent_dim), np.float32))[0]
     return _with_prior(model, prior, prior.fitted(z, int(rng.integers(2**31))))
 

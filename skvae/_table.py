@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+from scipy.sparse import csc_array, csr_array, issparse
 from sklearn.utils.validation import validate_data
 
 from skvae._columns import Feature, Levels, format_of, kind_of
+from skvae._sparse import SparseRows, differing
 from skvae.likelihoods._base import Column, Likelihood, Size
 from skvae.likelihoods._mixed import Mixed
 from skvae.likelihoods._slots import padded
 
 FLOATS = (np.float64, np.float32)
-ROWS = 8192  # rows converted to float64 at once
+ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
 MANY = 20_000  # slots beyond which each training step is slow
 LARGEST = 1e15  # scaled numbers beyond it would overflow float32 when squared
 HOLDS = {  # what a condition on a column of each kind has to be
@@ -36,12 +38,16 @@ class Rows(NamedTuple):
 
     names: tuple  # of the columns; their numbers in an array
     frame: nw.DataFrame | None
-    values: np.ndarray | None
-    given: np.ndarray | None
+    values: np.ndarray | csr_array | None
+    given: np.ndarray | csc_array | None
 
     @property
     def n(self) -> int:
-        return len(self.values) if self.frame is None else len(self.frame)
+        return self.values.shape[0] if self.frame is None else len(self.frame)
+
+    @property
+    def sparse(self) -> bool:
+        return issparse(self.values)
 
     @property
     def dtype(self) -> np.dtype:
@@ -54,18 +60,26 @@ class Rows(NamedTuple):
         """A column in its own dtype."""
         if self.frame is not None:
             return self.frame[:, j]
-        floats = self.given.dtype.kind == "f"  # pandas has no float16
-        return nw.from_native(pd.Series((self.values if floats else self.given)[:, j]), series_only=True)
+        dtype = self.values.dtype if self.given.dtype.kind == "f" else self.given.dtype  # pandas has no float16
+        column = self.given[:, [j]].toarray()[:, 0] if self.sparse else self.given[:, j]
+        return nw.from_native(pd.Series(column.astype(dtype, copy=False)), series_only=True)
+
+    def columns(self) -> Iterator[tuple[Any, nw.Series]]:
+        """Each column's name and the column, one at a time."""
+        return ((name, self.series(j)) for j, name in enumerate(self.names))
 
     def part(self, rows: slice) -> "Rows":
-        """Some of the rows."""
+        """Some of the rows, dense."""
+        if self.sparse:
+            values = self.values[rows].toarray()
+            return Rows(self.names, None, values, values.astype(self.given.dtype))
         return Rows(self.names, *(None if table is None else table[rows] for table in self[1:]))
 
 
 class Encoded(NamedTuple):
     """Cells that the network works on, and what turns their nats into nats in the units of X."""
 
-    x: np.ndarray  # (rows, cells) in float32, NaN in a hole
+    x: np.ndarray | SparseRows  # (rows, cells) in float32, NaN in a hole
     offset: np.ndarray  # (rows,) log |dx / dX|
 
 
@@ -74,7 +88,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Rows:
     frame, user = _frame(X), type(estimator).__name__
     if frame is None:
         values = _checked_array(estimator, X, reset)
-        given = np.asarray(X)
+        given = csc_array(X) if issparse(X) else np.asarray(X)
         return Rows(tuple(range(values.shape[1])), None, values, given if given.dtype.kind in "biuf" else values)
     _check_frame(frame, user, _plain(X.columns))
     validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -94,14 +108,16 @@ class Table:
     @classmethod
     def learn(cls, rows: Rows, choose: Callable) -> "Table":
         """Read the schema of the rows, and the places, scales, grids and levels of their columns."""
-        columns = [rows.series(j) for j in range(len(rows.names))]
-        chosen = [choose(name, kind_of(column)) for name, column in zip(rows.names, columns, strict=True)]
-        formats = [_format(*column) for column in zip(rows.names, columns, chosen, strict=True)]
-        for name, column in zip(rows.names, columns, strict=True):
+        chosen, formats = [], []
+        for name, column in rows.columns():
+            chosen.append(choose(name, kind_of(column)))
+            formats.append(_format(name, column, chosen[-1]))
+        for name, column in rows.columns():
             _check_range(name, column)
-        for part in _parts(rows.n):
+        for part in _parts(rows.n, len(rows.names)):
             _check_support(_numbers(rows.part(part), formats), rows.names, chosen, part.start)
-        features = tuple(Feature.learn(column, likelihood) for column, likelihood in zip(columns, chosen, strict=True))
+        learned = zip(rows.columns(), chosen, strict=True)
+        features = tuple(Feature.learn(column, likelihood) for (_, column), likelihood in learned)
         kinds = [likelihood for i, likelihood in enumerate(chosen) if likelihood not in chosen[:i]]
         block = np.array([kinds.index(likelihood) for likelihood in chosen])
         slots = [feature.column().n_slots for feature in features]
@@ -138,22 +154,32 @@ class Table:
     def encode(self, rows: Rows) -> Encoded:
         """Cells of the rows; a ValueError where a value cannot have come from its column's likelihood."""
         formats, likelihoods = [feature.format for feature in self.features], self.likelihoods()
-        center, scale = (np.array([getattr(f, name) for f in self.features]) for name in ("center", "scale"))
-        log_scale, varies = np.log(scale), self.varies
-        zero_is_atom = np.array([likelihood.zero_is_atom for likelihood in likelihoods])
-        with_slots = [j for j, feature in enumerate(self.features) if feature.has_slots]
-        x, offset = np.empty((rows.n, len(self.names)), np.float32), np.empty(rows.n)
-        for part in _parts(rows.n):
+        if rows.sparse:
+            with np.errstate(all="ignore"):  # zeros may lie outside of the support, where there are none
+                base = self._placed(np.zeros((1, len(self.names))))[0][0]
+        x, offset = [] if rows.sparse else np.empty((rows.n, len(self.names)), np.float32), np.empty(rows.n)
+        for part in _parts(rows.n, len(self.names)):
             numbers = _numbers(rows.part(part), formats)
             _check_support(numbers, self.names, likelihoods, part.start)
-            with np.errstate(over="ignore"):  # clipped
-                cells = ((numbers - center) / scale).clip(-LARGEST, LARGEST)
-            cells[:, ~varies] *= 0.0  # a hole stays a hole
-            log_slope = np.where(np.isnan(cells) | ~varies | (zero_is_atom & (numbers == 0)), 0.0, -log_scale)
-            for j in with_slots:
-                cells[:, j], log_slope[:, j] = self.features[j].place(numbers[:, j])
-            x[part], offset[part] = cells[:, self.order], log_slope.sum(axis=1)
-        return Encoded(x, offset)
+            cells, offset[part] = self._placed(numbers)
+            if rows.sparse:
+                x.append(differing(cells, base))
+            else:
+                x[part] = cells
+        return Encoded(SparseRows.joined(x, base) if rows.sparse else x, offset)
+
+    def _placed(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cells of numbers in the user's order of columns, and log |dx / dX| of each row."""
+        center, scale = (np.array([getattr(f, name) for f in self.features]) for name in ("center", "scale"))
+        zero_is_atom, varies = np.array([likelihood.zero_is_atom for likelihood in self.likelihoods()]), self.varies
+        with np.errstate(over="ignore"):  # clipped
+            cells = ((numbers - center) / scale).clip(-LARGEST, LARGEST)
+        cells[:, ~varies] *= 0.0  # a hole stays a hole
+        log_slope = np.where(np.isnan(cells) | ~varies | (zero_is_atom & (numbers == 0)), 0.0, -np.log(scale))
+        for j, feature in enumerate(self.features):
+            if feature.has_slots:
+                cells[:, j], log_slope[:, j] = feature.place(numbers[:, j])
+        return cells[:, self.order].astype(np.float32), log_slope.sum(axis=1)
 
     def warn_of_unseen(self, rows: Rows) -> None:
         """Say, once for all columns, which levels are not known and therefore treated as missing."""
@@ -355,7 +381,7 @@ def _frame(X: Any) -> nw.DataFrame | None:
 
 def _checked_array(estimator: Any, X: Any, reset: bool) -> np.ndarray:
     try:
-        values = validate_data(estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False)
+        values = validate_data(estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False, accept_sparse="csr")
     except ValueError as error:
         if "could not convert string to float" not in str(error):
             raise
@@ -366,8 +392,8 @@ def _checked_array(estimator: Any, X: Any, reset: bool) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
     if not np.isfinite(total):
-        for j, column in enumerate(values.T):
-            _check_finite(column, j)
+        for j in range(values.shape[1]):
+            _check_finite(values[:, [j]].toarray()[:, 0] if issparse(values) else values[:, j], j)
     return values
 
 
@@ -438,5 +464,6 @@ def _unsupported(wrong: list[tuple]) -> str:
     )
 
 
-def _parts(n: int) -> Iterator[slice]:
-    return (slice(start, start + ROWS) for start in range(0, n, ROWS))
+def _parts(n: int, width: int) -> Iterator[slice]:
+    rows = max(1, min(ROWS, NUMBERS // max(1, width)))
+    return (slice(start, start + rows) for start in range(0, n, rows))

@@ -11,6 +11,7 @@ import tensorflow as tf
 from skvae._layers import Inference
 from skvae._network import Network, n_weights, reader, with_states
 from skvae._optimizer import Steps, adam
+from skvae._sparse import Parts, SparseRows, at
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
@@ -39,6 +40,11 @@ class Rates(NamedTuple):
     beta: Any
 
 
+_SPARSE = Parts(
+    tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int32), tf.TensorSpec([None]), tf.TensorSpec([None])
+)
+
+
 class Program(NamedTuple):
     """The compiled functions of one architecture."""
 
@@ -48,7 +54,9 @@ class Program(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def compiled(network: Network, optimizer: Callable, n_draws: int, dropout: bool, hide: bool, xla: bool) -> Program:
+def compiled(
+    network: Network, optimizer: Callable, n_draws: int, dropout: bool, hide: bool, xla: bool, sparse: bool = False
+) -> Program:
     """The program of an architecture; later fits of the same one reuse it without tracing."""
     read = reader(network)
     steps = optimizer(n_weights(network))
@@ -85,7 +93,8 @@ def compiled(network: Network, optimizer: Callable, n_draws: int, dropout: bool,
         autograph=False,
         input_signature=[
             state_spec,
-            *data_spec,
+            vector,
+            _SPARSE if sparse else data_spec[1],
             tf.TensorSpec([None] * 3, tf.int32),
             tf.TensorSpec([], tf.int32),
             seed_spec,
@@ -101,7 +110,7 @@ def compiled(network: Network, optimizer: Callable, n_draws: int, dropout: bool,
             heights = [batch] * n_before + [n_draws * batch] * (len(widths) - n_before)
             keep = _random_bits(length, heights, widths, seeds[3:]) if dropout else []
             left = tf.minimum(length, n_steps - c * length)
-            x = tf.gather(rows, order[c])
+            x = _dense(rows, order[c]) if sparse else tf.gather(rows, order[c])
             x = _hidden(x, rates.hide, seeds[1:3]) if hide else x
             state, more = chunk(state, constants, x, noise, keep, left, rates)
             return c + 1, State(*state), sums + more
@@ -171,6 +180,19 @@ def started_at(
     return run(weights, constants, x, z, order, noise, rates).numpy()
 
 
+def _dense(rows: Parts, order: Any) -> Any:
+    """The rows at some places (length, batch), dense."""
+    places = tf.reshape(order, [-1])
+    starts = tf.gather(rows.starts, places)
+    own = tf.ragged.range(starts, tf.gather(rows.starts, places + 1))
+    columns = tf.cast(tf.gather(rows.columns, own.values), tf.int64)
+    x = tf.tile(rows.base[None], [tf.size(places), 1])
+    x = tf.tensor_scatter_nd_update(
+        x, tf.stack([own.value_rowids(), columns], axis=1), tf.gather(rows.cells, own.values)
+    )
+    return tf.reshape(x, [*tf.unstack(tf.shape(order)), -1])
+
+
 def _hidden(x: Any, share: Any, seeds: Any) -> Any:
     """Rows with cells turned into holes at random; the share varies from row to row, around its mean."""
     rates = share + tf.minimum(share, 1.0 - share) * tf.random.stateless_uniform(
@@ -218,12 +240,14 @@ class Data(NamedTuple):
     """What training reads."""
 
     constants: np.ndarray  # what was learned from the table once
-    rows: np.ndarray  # `taken` from the table
-    validation: np.ndarray | None
+    rows: np.ndarray | SparseRows  # `taken` from the table
+    validation: np.ndarray | SparseRows | None
 
 
-def taken(x: np.ndarray, places: np.ndarray) -> np.ndarray:
+def taken(x: np.ndarray | SparseRows, places: np.ndarray) -> np.ndarray | SparseRows:
     """Rows of x on memory that a tensor can share: one made by tf.constant would hold them twice more."""
+    if isinstance(x, SparseRows):
+        return at(x, places)
     memory = np.empty(len(places) * x.shape[1] + ALIGNMENT // x.itemsize, x.dtype)
     start = -memory.ctypes.data % ALIGNMENT // x.itemsize
     rows = memory[start : start + len(places) * x.shape[1]].reshape(len(places), x.shape[1])
@@ -257,10 +281,14 @@ def train(
     """
     n_steps = -(-len(data.rows) // batch_size)
     length = _chunk_length(network, n_steps, batch_size, n_draws)
-    program = compiled(network, optimizer, n_draws, dropout > 0, hide > 0, _xla_pays(network, len(betas) * n_steps))
+    sparse = isinstance(data.rows, SparseRows)
+    xla = _xla_pays(network, len(betas) * n_steps)
+    program = compiled(network, optimizer, n_draws, dropout > 0, hide > 0, xla, sparse)
     state = State(weights, program.steps.slots if slots is None else slots)
     validate = _validator(network, program, data, rng, betas[-1])
-    data = data._replace(rows=tf.experimental.dlpack.from_dlpack(data.rows.__dlpack__()))
+    n_rows = len(data.rows)
+    rows = data.rows.parts() if sparse else tf.experimental.dlpack.from_dlpack(data.rows.__dlpack__())
+    data = data._replace(rows=rows)
     pace = Pace(len(betas))
     watch = Watch(n_iter_no_change, tol, first_epoch=int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)))
     curves = np.empty((0, 5))
@@ -268,7 +296,7 @@ def train(
         epoch = len(curves)
         rates = Rates(dropout, hide, learning_rate * pace.rate(epoch), betas[epoch])
         try:
-            state, means = _run_epoch(program, state, data, rng, batch_size, length, rates)
+            state, means = _run_epoch(program, state, data, n_rows, rng, batch_size, length, rates)
             losses = validate(state, means)
         except KeyboardInterrupt:
             warnings.warn(
@@ -368,12 +396,19 @@ def _chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int)
 
 
 def _run_epoch(
-    program: Program, state: State, data: Data, rng: np.random.Generator, batch_size: int, length: int, rates: Rates
+    program: Program,
+    state: State,
+    data: Data,
+    n_rows: int,
+    rng: np.random.Generator,
+    batch_size: int,
+    length: int,
+    rates: Rates,
 ) -> tuple[State, np.ndarray]:
     """One pass over the shuffled rows: the new state, and the mean loss, log-likelihood and KL."""
-    n_steps = -(-len(data.rows) // batch_size)
+    n_steps = -(-n_rows // batch_size)
     shape = -(-n_steps // length), length, batch_size
-    order = np.resize(rng.permutation(np.arange(len(data.rows), dtype=np.int32)), shape)
+    order = np.resize(rng.permutation(np.arange(n_rows, dtype=np.int32)), shape)
     with program.steps.guard:
         state, means = program.epoch(state, *data[:2], order, n_steps, _seeds(rng, 1)[0], rates)
     return state, means.numpy().astype(np.float64)

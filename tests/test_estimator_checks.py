@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from scipy.special import expit
 from sklearn.utils import estimator_checks, get_tags
 
@@ -40,8 +40,10 @@ class MappedVAE(VAETransformer):
     def _mapped(self, X):
         if hasattr(X, "columns"):
             return type(X)(dict(zip(X.columns, self._mapped(X.to_numpy()).T, strict=True)))
+        if issparse(X):
+            return csr_array(self._mapped(X.toarray()))
         values = np.asarray(X)
-        if issparse(X) or values.dtype.kind not in "biufO":
+        if values.dtype.kind not in "biufO":
             return X  # not real numbers: the estimator has to say so
         try:
             values = values.astype(values.dtype if values.dtype.kind == "f" else float)

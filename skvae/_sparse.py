@@ -1,0 +1,85 @@
+"""Encoded rows of which most cells are those of a row of zeros: they are made dense some at a time."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+NUMBERS = 2**24  # most numbers that are dense at once: 64 MiB
+
+
+class Parts(NamedTuple):
+    """What a program needs to make rows dense."""
+
+    starts: Any  # of each row in the two below, and the end of the last
+    columns: Any
+    cells: Any
+    base: Any
+
+
+class SparseRows:
+    """Rows (n, cells) in float32; indexing gives dense ones."""
+
+    def __init__(self, differing: csr_array, base: np.ndarray):
+        self.differing, self.base = differing, base  # the cells unlike those of a row of zeros, and these
+
+    @classmethod
+    def joined(cls, blocks: list, base: np.ndarray) -> "SparseRows":
+        """Of the differing cells of blocks of rows."""
+        return cls(vstack(blocks, format="csr"), base)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.differing.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        some = self.differing[rows]
+        dense = np.tile(self.base, (some.shape[0], 1))
+        dense[_places(some)] = some.data
+        return dense
+
+    def parts(self) -> Parts:
+        """The arrays that it is made of."""
+        rows = self.differing
+        return Parts(rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data, self.base)
+
+
+def differing(block: np.ndarray, base: np.ndarray) -> csr_array:
+    """The cells of dense rows that are not those of a row of zeros."""
+    rows, columns = np.nonzero(block != base)  # a hole differs from all
+    starts = np.concatenate([[0], np.bincount(rows, minlength=len(block)).cumsum()])
+    return csr_array((block[rows, columns], columns, starts), shape=block.shape)
+
+
+def at(x: np.ndarray | SparseRows, places: np.ndarray) -> np.ndarray | SparseRows:
+    """Some of the rows, as sparse as they are."""
+    return SparseRows(x.differing[places], x.base) if isinstance(x, SparseRows) else x[places]
+
+
+def chosen(x: np.ndarray | SparseRows, mask: np.ndarray) -> np.ndarray | SparseRows:
+    """The rows that a mask says."""
+    return x if mask.all() else at(x, np.flatnonzero(mask))
+
+
+def with_holes(x: np.ndarray | SparseRows, counts: np.ndarray | bool = True) -> np.ndarray:
+    """Which rows have holes, in columns that count."""
+    if not isinstance(x, SparseRows):
+        return (np.isnan(x) & counts).any(axis=1)
+    rows, columns = _places(x.differing)
+    holes = np.isnan(x.differing.data) & np.broadcast_to(counts, x.shape[1])[columns]
+    return np.bincount(rows[holes], minlength=len(x)) > 0
+
+
+def spread(x: np.ndarray | SparseRows) -> np.ndarray:
+    """All rows, dense; some, evenly spread, where sparse ones would take too much room."""
+    if not isinstance(x, SparseRows):
+        return x
+    n = min(len(x), max(1, NUMBERS // x.shape[1]))
+    return x[np.linspace(0, len(x) - 1, n).astype(np.intp)]
+
+
+def _places(cells: csr_array) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat(np.arange(cells.shape[0]), np.diff(cells.indptr)), cells.indices

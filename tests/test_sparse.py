@@ -1,0 +1,100 @@
+"""Sparse tables: the same as dense ones, without making them dense."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csc_array, csr_array, csr_matrix, random_array
+
+from skvae import VAEOutlierDetector, VAETransformer
+from skvae._sparse import SparseRows, differing, spread, with_holes
+
+RNG = np.random.default_rng(0)
+GROUP = RNG.integers(0, 3, 400)
+COUNTS = RNG.poisson(np.array([[3, 0.1, 0, 1], [0, 2, 0, 0.2], [0.1, 0, 0, 4]])[GROUP])
+COUNTS = np.column_stack([COUNTS, RNG.random((400, 3)) < 0.1])  # the third column is constant
+
+
+def small(**parameters):
+    return VAETransformer(**{"hidden_layer_sizes": 16, "max_iter": 10, "random_state": 0, **parameters})
+
+
+@pytest.mark.parametrize("parts", [{}, {"likelihood": "poisson"}, {"likelihood": "gaussian", "hide": 0.2}], ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_a_sparse_table_gives_the_bits_of_a_dense_one(parts, dtype):
+    X = COUNTS.astype(dtype)
+    sparse, dense = small(**parts).fit(csr_array(X)), small(**parts).fit(X)
+    np.testing.assert_array_equal(sparse._model.weights, dense._model.weights)
+    for give in ("transform", "score_samples"):
+        np.testing.assert_array_equal(getattr(sparse, give)(csr_array(X)), getattr(dense, give)(X))
+    np.testing.assert_array_equal(sparse.sample(20, random_state=0), dense.sample(20, random_state=0))
+    assert sparse.sample(20).dtype == dtype
+    assert sparse.transform(csr_array(X)).dtype == dense.transform(X).dtype
+    np.testing.assert_array_equal(
+        sparse.posterior_predictive(csr_array(X), random_state=0), dense.posterior_predictive(X, random_state=0)
+    )
+
+
+@pytest.mark.parametrize("kind", [csr_matrix, csc_array, lambda X: csr_array(X).tocoo()], ids=["csr", "csc", "coo"])
+def test_any_sparse_format_is_taken(kind):
+    vae = small(max_iter=2).fit(kind(COUNTS))
+    np.testing.assert_array_equal(vae.transform(kind(COUNTS)), vae.transform(COUNTS))
+
+
+def test_holes_in_a_sparse_table_are_holes():
+    X = np.where(RNG.random(COUNTS.shape) < 0.1, np.nan, COUNTS)
+    sparse, dense = small().fit(csr_array(X)), small().fit(X)
+    np.testing.assert_array_equal(sparse.score_samples(csr_array(X)), dense.score_samples(X))
+    np.testing.assert_array_equal(sparse.impute(csr_array(X)), dense.impute(X))
+
+
+def test_explicit_zeros_are_zeros():
+    X = csr_array(COUNTS.astype(float))
+    X.data[::3] = 0.0
+    np.testing.assert_array_equal(small().fit(X).transform(X), small().fit(X.toarray()).transform(X.toarray()))
+
+
+def test_warm_start_early_stopping_and_an_embedding_work_on_sparse_rows():
+    vae = small(warm_start=True, init="pca", prior="fitted").fit(csr_array(COUNTS)).fit(csr_array(COUNTS))
+    assert np.isfinite(vae.score(csr_array(COUNTS)))
+
+
+def test_other_estimators_take_sparse_tables_too():
+    detector = VAEOutlierDetector(small()).fit(csr_array(COUNTS))
+    np.testing.assert_array_equal(detector.predict(csr_array(COUNTS)), detector.predict(COUNTS))
+
+
+def test_a_value_outside_of_the_support_is_told_with_its_row():
+    X = COUNTS.astype(float)
+    X[7, 1] = -3
+    with pytest.raises(ValueError, match=r"column 1 has -3 \(row 7\)"):
+        small(likelihood="poisson").fit(csr_array(X))
+
+
+def test_columns_without_zeros_may_have_a_likelihood_of_positive_numbers():
+    X = np.column_stack([np.exp(RNG.normal(size=100)), RNG.random((100, 2)) < 0.2])
+    vae = small(likelihood={0: "lognormal"}).fit(csr_array(X))
+    assert np.isfinite(vae.score(csr_array(X)))
+
+
+def test_sparse_rows_are_as_the_dense_ones():
+    base = np.array([0.5, 0, 1], np.float32)
+    dense = np.where(RNG.random((20, 3)) < 0.5, base, RNG.normal(size=(20, 3)).astype("f4"))
+    dense[3, 1] = np.nan
+    rows = SparseRows.joined([differing(dense[:9], base), differing(dense[9:], base)], base)
+    assert (len(rows), rows.shape) == (20, (20, 3))
+    np.testing.assert_array_equal(rows[:], dense)
+    np.testing.assert_array_equal(rows[np.array([4, 3, 4])], dense[[4, 3, 4]])
+    np.testing.assert_array_equal(spread(rows), dense)
+    assert np.flatnonzero(with_holes(rows)).tolist() == [3]
+    assert not with_holes(rows, np.array([True, False, True])).any()
+
+
+def test_a_wide_table_is_never_dense_as_a_whole():
+    import tracemalloc
+
+    X = random_array((100_000, 400), density=0.002, format="csr", rng=np.random.default_rng(0), dtype=np.float32)
+    tracemalloc.start()
+    vae = small(max_iter=1, hidden_layer_sizes=4, likelihood="gaussian").fit(X)
+    vae.transform(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.7 * X.shape[0] * X.shape[1] * 4
