@@ -201,13 +201,6 @@ def test_the_index_of_a_pandas_frame_comes_back():
     assert list(vae.posterior_predictive(frame.iloc[:3], n_draws=2).index) == [1000, 1001, 1002] * 2
 
 
-def test_sparse_input_is_refused_with_the_way_out():
-    from scipy.sparse import csr_array
-
-    with pytest.raises(TypeError, match="Sparse data was passed.*toarray"):
-        short().fit(csr_array(np.eye(5)))
-
-
 def test_tables_of_another_schema_are_refused():
     vae = short().fit(FRAME)
     with pytest.raises(ValueError, match="feature names should match"):

@@ -180,10 +180,10 @@ def test_tables_too_small_for_validation_are_judged_by_the_training_loss():
 
 
 def test_the_kl_term_comes_in_linearly_and_ends_at_beta():
-    beta = small(beta=3.0, max_iter=40, early_stopping=False).fit(X).history_["beta"]
-    assert beta[0] == pytest.approx(0.3)
+    beta = small(beta=1.5, max_iter=40, early_stopping=False).fit(X).history_["beta"]
+    assert beta[0] == pytest.approx(0.15)
     assert (np.diff(beta[:10]) > 0).all()
-    assert (beta[10:] == 3.0).all()
+    assert (beta[10:] == 1.5).all()
 
 
 def test_warm_up_is_bounded_in_epochs_and_steps():
@@ -216,6 +216,7 @@ def test_training_raises_the_bound():
     assert loss[-1] < loss[0] - 1
 
 
+@pytest.mark.filterwarnings("ignore:The latent points carry")  # so they shall, at 10
 def test_larger_beta_brings_the_posterior_closer_to_the_prior():
     kls = [small(beta=beta, learning_rate=0.01, max_iter=60).fit(X).latent_kl_.sum() for beta in (0.1, 1.0, 10.0)]
     assert kls[0] > kls[1] + 0.5 > kls[2] + 1
