@@ -74,17 +74,16 @@ class Inside(MappedVAE):
 
 CONFIGURATIONS = [
     VAETransformer(),
-    VAETransformer(likelihood=Gaussian(scale="cell"), **SHORT),
     VAETransformer(dropout=0.2, **SHORT),
-    VAETransformer(hidden_layer_sizes=(), **SHORT),
     VAETransformer(likelihood={0: "histogram"}, hide=0.2, **SHORT),
     VAEImputer(VAETransformer(**SHORT)),
     VAEOutlierDetector(VAETransformer(**SHORT)),
     Counts(likelihood="poisson", **SHORT),
-    Counts(likelihood="categorical", **SHORT),
     Inside(likelihood="beta", **SHORT),
 ]
 MORE = [
+    VAETransformer(hidden_layer_sizes=(), **SHORT),
+    VAETransformer(likelihood=Gaussian(scale="cell"), **SHORT),
     VAETransformer(likelihood=Gaussian(scale="shared"), **SHORT),
     VAETransformer(likelihood=Gaussian(scale=0.5), **SHORT),
     VAETransformer(hidden_layer_sizes=(16, 8, 4), **SHORT),
@@ -103,6 +102,7 @@ MORE = [
     VAETransformer(posterior="full_gaussian", **SHORT),
     VAETransformer(posterior="flow", **SHORT),
     Counts(likelihood="negative_binomial", **SHORT),
+    Counts(likelihood="categorical", **SHORT),
     Counts(likelihood="zero_inflated", **SHORT),
     Bits(likelihood="bernoulli", **SHORT),
     Unit(likelihood="continuous_bernoulli", **SHORT),
