@@ -32,7 +32,7 @@ import keras
 import numpy as np
 import pandas as pd
 from bench_fit import load_mnist, show, textbook_vae, timed
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neural_network import MLPRegressor
@@ -219,7 +219,7 @@ def quality(quick):
 # Grid search ----------------------------------------------------------------------------
 
 
-class NaiveKeras(TransformerMixin, BaseEstimator):
+class NaiveKeras(BaseEstimator):
     """What most people write: a model per fit, trained by `keras.Model.fit`."""
 
     def __init__(self, hidden=(64,), learning_rate=1e-3, dropout=0.0, epochs=50):

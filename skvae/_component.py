@@ -39,7 +39,7 @@ def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
 def expect(what: str, array: Any, shape: tuple, words: str) -> Any:
     """The array, if it has that shape as far as both are known; else a ValueError that says what gave it."""
     given = tuple(array.shape)
-    if len(given) != len(shape) or any(a != b for a, b in zip(given, shape, strict=True) if isinstance(a and b, int)):
+    if len(given) != len(shape) or any(a != b for a, b in zip(given, shape, strict=True) if None not in (a, b)):
         raise ValueError(f"{what} gave an array of shape {given}, but {words} is expected.")
     return array
 

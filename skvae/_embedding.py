@@ -10,8 +10,6 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import Isomap
 
 N_NEIGHBORS = 10  # of Isomap: with its own 5, rows at random often fall into several pieces
-
-
 NOISE = 1e-6  # a dimension with less than this share of the widest one's scale is rounding
 
 

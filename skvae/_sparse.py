@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 NUMBERS = 2**24  # most numbers that are dense at once: 64 MiB
 
@@ -22,11 +22,6 @@ class SparseRows:
 
     def __init__(self, differing: csr_array, base: np.ndarray):
         self.differing, self.base = differing, base  # the cells unlike those of a row of zeros, and these
-
-    @classmethod
-    def joined(cls, blocks: list, base: np.ndarray) -> "SparseRows":
-        """Of the differing cells of blocks of rows."""
-        return cls(vstack(blocks, format="csr"), base)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
-from scipy.sparse import csc_array, csr_array, issparse
+from scipy.sparse import csc_array, csr_array, issparse, vstack
 from sklearn.utils.validation import validate_data
 
 from skvae._columns import Feature, Levels, format_of, kind_of
@@ -166,7 +166,7 @@ class Table:
                 x.append(differing(cells, base))
             else:
                 x[part] = cells
-        return Encoded(SparseRows.joined(x, base) if rows.sparse else x, offset)
+        return Encoded(SparseRows(vstack(x, format="csr"), base) if rows.sparse else x, offset)
 
     def _placed(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cells of numbers in the user's order of columns, and log |dx / dX| of each row."""

@@ -92,3 +92,13 @@ def test_a_schedule_of_learning_rates_is_told():
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9))
     with pytest.raises(ValueError, match="has a schedule of learning rates, but"):
         small(optimizer=optimizer).fit(X)
+
+
+def test_an_object_that_only_looks_like_an_optimizer_is_told():
+    class Looks:
+        def apply(self): ...
+
+        def get_config(self): ...
+
+    with pytest.raises(TypeError, match=r"but a name or an object of keras\.optimizers is expected"):
+        small(optimizer=Looks()).fit(X)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csc_array, csr_array, csr_matrix, random_array
+from scipy.sparse import csc_array, csr_array, csr_matrix, random_array, vstack
 
 from skvae import VAEOutlierDetector, VAETransformer
 from skvae._sparse import SparseRows, differing, spread, with_holes
@@ -79,7 +79,7 @@ def test_sparse_rows_are_as_the_dense_ones():
     base = np.array([0.5, 0, 1], np.float32)
     dense = np.where(RNG.random((20, 3)) < 0.5, base, RNG.normal(size=(20, 3)).astype("f4"))
     dense[3, 1] = np.nan
-    rows = SparseRows.joined([differing(dense[:9], base), differing(dense[9:], base)], base)
+    rows = SparseRows(vstack([differing(dense[:9], base), differing(dense[9:], base)], format="csr"), base)
     assert (len(rows), rows.shape) == (20, (20, 3))
     np.testing.assert_array_equal(rows[:], dense)
     np.testing.assert_array_equal(rows[np.array([4, 3, 4])], dense[[4, 3, 4]])
