@@ -731,7 +731,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """The learned arrays by part, in NumPy."""
         from skvae import _network
 
-        return _network.reader(self._model.network, np.reshape)(self._model.weights, self._model.constants)
+        return _network.reader(self._model.network)(self._model.weights, self._model.constants)
 
     def _decoded(self, z: np.ndarray, read: Callable) -> np.ndarray:
         """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""

@@ -80,7 +80,7 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
     never have met, they come in turns from q(z | x), from a normal fitted to that row and from
     the prior, and the weights are those of this mixture (Veach, Guibas 1995).
     """
-    varies = reader(model.network, np.reshape)(model.weights, model.constants)["cells"]["varies"] > 0
+    varies = reader(model.network)(model.weights, model.constants)["cells"]["varies"] > 0
     holes = with_holes(x, varies)
     for rows, block, noise in _with_noise(model, chosen(x, ~holes), n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
@@ -134,7 +134,7 @@ def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 def prior_sample(model: Model, noise: np.ndarray) -> np.ndarray:
     """Latent points of the prior made from standard normal noise, of its shape."""
-    w = reader(model.network, np.reshape)(model.weights, model.constants)
+    w = reader(model.network)(model.weights, model.constants)
     return np.array(model.network.prior_sample(w, noise))
 
 

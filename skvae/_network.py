@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from skvae._component import expect
@@ -151,12 +151,20 @@ def pack(arrays: dict) -> np.ndarray:
     return np.concatenate([np.zeros(0, np.float32), *(leaf.ravel() for leaf in leaves)], dtype=np.float32)
 
 
-def unpack(vector: Any, like: dict, reshape: Callable = ops.reshape) -> dict:
-    """The nested dict that `pack` made a vector of; `like` has its shapes."""
+def cut(vector: Any, like: dict) -> list:
+    """The arrays that `pack` made a vector of, NumPy's or tensors as that is; `like` has their shapes."""
     shapes = [leaf.shape for leaf in keras.tree.flatten(like)]
-    edges = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
-    leaves = [reshape(vector[i:j], shape) for (i, j), shape in zip(pairwise(edges), shapes, strict=True)]
-    return keras.tree.pack_sequence_as(like, leaves)
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    if isinstance(vector, np.ndarray):
+        parts, reshape = np.split(vector, np.cumsum(sizes[:-1])), np.reshape
+    else:
+        parts, reshape = tf.split(vector, sizes), tf.reshape  # whose gradient is one array, unlike that of slices
+    return [reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def unpack(vector: Any, like: dict) -> dict:
+    """The nested dict that `pack` made a vector of; `like` has its shapes."""
+    return keras.tree.pack_sequence_as(like, cut(vector, like))
 
 
 @lru_cache(maxsize=32)
@@ -174,16 +182,22 @@ def n_weights(network: Network) -> int:
     return sum(leaf.size for leaf in keras.tree.flatten(_shapes(network)[0]))
 
 
+def arrays_of(network: Network, vector: Any) -> list:
+    """The arrays in a vector of weights."""
+    return cut(vector, _shapes(network)[0])
+
+
 def _hollow(array: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.float32(0), array.shape)
 
 
-def reader(network: Network, reshape: Callable = ops.reshape) -> Callable[[Any, Any], dict]:
-    """The function that turns the vectors of weights and of constants into the argument `w`."""
+def reader(network: Network) -> Callable[[Any, Any], dict]:
+    """The function that turns weights (a vector, or a list of arrays) and constants into the argument `w`."""
     like, like_constants = _shapes(network)
 
     def read(weights: Any, constants: Any) -> dict:
-        return _merged(unpack(weights, like, reshape), unpack(constants, like_constants, reshape))
+        arrays = weights if isinstance(weights, list) else cut(weights, like)
+        return _merged(keras.tree.pack_sequence_as(like, arrays), unpack(constants, like_constants))
 
     return read
 
@@ -196,7 +210,7 @@ def _merged(weights: dict, constants: dict) -> dict:
 
 def with_prior(network: Network, vector: np.ndarray, prior: Any, arrays: dict) -> tuple[Network, np.ndarray]:
     """The network with another prior, and the vector of weights with the arrays of that one."""
-    weights = unpack(vector, _shapes(network)[0], np.reshape)
+    weights = unpack(vector, _shapes(network)[0])
     return replace(network, prior=prior), pack(weights | {"prior": arrays})
 
 

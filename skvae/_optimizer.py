@@ -20,12 +20,13 @@ class Steps(NamedTuple):
 
     slots: tuple  # the optimiser's own arrays, as it starts
     update: Callable  # a pure function: weights, slots, gradient, learning rate to new weights and slots
-    guard: AbstractContextManager  # held while it runs
+    guard: AbstractContextManager = nullcontext()  # held while it runs
+    elementwise: bool = False  # whether arrays of weights may be updated one by one
 
 
 def adam(n: int) -> Steps:
     """Kingma, Ba (2015). Adam: A Method for Stochastic Optimization."""
-    return Steps((np.zeros(n, np.float32), np.zeros(n, np.float32), np.int32(0)), _adam, nullcontext())
+    return Steps((np.zeros(n, np.float32), np.zeros(n, np.float32), np.int32(0)), _adam, elementwise=True)
 
 
 def _adam(weights: Any, slots: tuple, gradient: Any, learning_rate: Any) -> tuple[Any, tuple]:

@@ -1,15 +1,16 @@
 """Training: one compiled call per epoch, early stopping; returns weights and curves, keeps no state."""
 
 import warnings
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from skvae._layers import Inference
-from skvae._network import Network, n_weights, reader, with_states
+from skvae._network import Network, arrays_of, n_weights, reader, with_states
 from skvae._optimizer import Steps, adam
 from skvae._sparse import Parts, SparseRows, at
 
@@ -60,30 +61,45 @@ def compiled(
     """The program of an architecture; later fits of the same one reuse it without tracing."""
     read = reader(network)
     steps = optimizer(n_weights(network))
+    apart = xla and steps.elementwise  # XLA copies whatever is cut from a vector, in each step
 
-    def mean_losses(vector, constants, x, noise, mode, beta):
-        loss, *others = network.losses(read(vector, constants), x, noise, mode, beta)
+    n_before, widths = len(network.encoder.hidden), [*network.encoder.hidden, *network.decoder.hidden]
+
+    def heights(batch):
+        return [batch] * n_before + [n_draws * batch] * (len(widths) - n_before)
+
+    def mean_losses(weights, constants, x, noise, mode, beta):
+        loss, *others = network.losses(read(weights, constants), x, noise, mode, beta)
         return tf.stack([tf.add_n([tf.reduce_mean(loss), *mode.penalties]), *map(tf.reduce_mean, others)])
 
     @tf.function(jit_compile=xla, autograph=False)
     def chunk(state, constants, x, noise, keep, n_steps, rates):
         rates = Rates(*rates)
 
-        def step(i, state, sums):
-            mode = Step([k[i] for k in keep], rates.dropout)
+        def step(i, states, sums):
+            bits = _hashed_bits(i, heights(tf.shape(x)[1]), widths, keep) if dropout and xla else [k[i] for k in keep]
+            mode = Step(bits, rates.dropout)
+            weights = [state.weights for state in states]
             with tf.GradientTape() as tape:
-                tape.watch(state.weights)
-                means = mean_losses(state.weights, constants, x[i], noise[i], mode, rates.beta)
+                tape.watch(weights)
+                means = mean_losses(weights if apart else weights[0], constants, x[i], noise[i], mode, rates.beta)
                 loss = means[0]
-            gradient = _clipped(tape.gradient(loss, state.weights), CLIP * network.n_cells**0.5)
-            weights, slots = steps.update(*state, gradient, rates.learning_rate)
-            weights = with_states(network, weights, mode.states) if mode.states else weights
-            return i + 1, State(weights, slots), sums + means
+            gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
+            gradients = _clipped(gradients, CLIP * network.n_cells**0.5)
+            states = [
+                State(*steps.update(*state, gradient, rates.learning_rate))
+                for state, gradient in zip(states, gradients, strict=True)
+            ]
+            if mode.states:
+                (state,) = states
+                states = [state._replace(weights=with_states(network, state.weights, mode.states))]
+            return i + 1, states, sums + means
 
-        start = (tf.constant(0), State(*state), tf.zeros(3))
-        return tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)[1:]
+        states = _apart(State(*state), partial(arrays_of, network)) if apart else [State(*state)]
+        start = (tf.constant(0), states, tf.zeros(3))
+        _, states, sums = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
+        return _together(states, steps.slots) if apart else states[0], sums
 
-    n_before, widths = len(network.encoder.hidden), [*network.encoder.hidden, *network.decoder.hidden]
     vector, scalar = tf.TensorSpec([None]), tf.TensorSpec([])
     state_spec = State(vector, tuple(tf.TensorSpec([None] * slot.ndim, slot.dtype) for slot in steps.slots))
     data_spec = vector, tf.TensorSpec([None, network.n_cells])
@@ -107,8 +123,7 @@ def compiled(
         def run(c, state, sums):
             seeds = tf.random.split(tf.random.fold_in(seed, c), 3 + len(widths))
             noise = tf.random.stateless_normal((length, n_draws, batch, network.latent_dim), seeds[0])
-            heights = [batch] * n_before + [n_draws * batch] * (len(widths) - n_before)
-            keep = _random_bits(length, heights, widths, seeds[3:]) if dropout else []
+            keep = [] if not dropout else seeds[3:] if xla else _random_bits(length, heights(batch), widths, seeds[3:])
             left = tf.minimum(length, n_steps - c * length)
             x = _dense(rows, order[c]) if sparse else tf.gather(rows, order[c])
             x = _hidden(x, rates.hide, seeds[1:3]) if hide else x
@@ -156,7 +171,7 @@ def _compiled_start(network: Network, xla: bool) -> Callable:
             with tf.GradientTape() as tape:
                 tape.watch(state.weights)
                 loss = mean_loss(state.weights, constants, tf.gather(x, order[i]), tf.gather(z, order[i]), noise[i])
-            gradient = _clipped(tape.gradient(loss, state.weights), CLIP * network.n_cells**0.5)
+            (gradient,) = _clipped([tape.gradient(loss, state.weights)], CLIP * network.n_cells**0.5)
             return i + 1, State(*steps.update(*state, gradient, rates[i]))
 
         start = tf.constant(0), State(weights, steps.slots)
@@ -231,9 +246,43 @@ def _random_bits(length: Any, heights: list, widths: list, seeds: Any) -> list:
     return bits
 
 
-def _clipped(gradient: Any, largest: float) -> Any:
-    norm = tf.sqrt(tf.reduce_sum(gradient * gradient))
-    return gradient * (largest / tf.maximum(norm, largest))
+def _hashed_bits(i: Any, heights: list, widths: list, seeds: Any) -> list:
+    """16 bits for each hidden unit in step i, in 32-bit integers: hashes of its place, which XLA fuses with their use."""
+    bits = []
+    for n, width, seed in zip(heights, widths, tf.unstack(tf.bitcast(seeds, tf.uint32)), strict=True):
+        places = tf.reshape(tf.range(n * width) + i * (n * width), (n, width))
+        hashed = _murmur(_murmur(tf.bitcast(places, tf.uint32) + seed[0]) + seed[1])
+        bits.append(tf.bitwise.right_shift(hashed, np.uint32(16)))
+    return bits
+
+
+def _murmur(h: Any) -> Any:
+    """The finaliser of MurmurHash3 (Appleby 2011): each bit of h moves half of the others."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        h = tf.bitwise.bitwise_xor(h, tf.bitwise.right_shift(h, np.uint32(shift))) * np.uint32(factor)
+    return h
+
+
+def _clipped(gradients: list, largest: float) -> list:
+    norm = tf.sqrt(tf.add_n([tf.reduce_sum(gradient * gradient) for gradient in gradients]))
+    return [gradient * (largest / tf.maximum(norm, largest)) for gradient in gradients]
+
+
+def _apart(state: State, cut: Callable) -> list[State]:
+    """The state of each array of weights."""
+    slots = [cut(slot) if slot.shape.rank else repeat(slot) for slot in state.slots]
+    return [State(weights, own) for weights, *own in zip(cut(state.weights), *slots, strict=False)]
+
+
+def _together(states: list[State], slots: tuple) -> State:
+    """The state of all weights; `slots` has the shapes of the optimiser's arrays."""
+    columns = zip(*(state.slots for state in states), strict=True)
+    joined = [_joined(column) if slot.ndim else column[0] for slot, column in zip(slots, columns, strict=True)]
+    return State(_joined(state.weights for state in states), tuple(joined))
+
+
+def _joined(arrays: Iterable) -> Any:
+    return tf.concat([tf.reshape(array, [-1]) for array in arrays], axis=0)
 
 
 class Data(NamedTuple):

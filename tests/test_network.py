@@ -80,7 +80,7 @@ def test_linear_models_reach_both_optima_from_every_start(name, seed):
 def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
     X = TABLES["iris"]
     vae = linear(0, Gaussian(scale="shared"), X)
-    w = reader(vae._model.network, np.reshape)(vae._model.weights, vae._model.constants)
+    w = reader(vae._model.network)(vae._model.weights, vae._model.constants)
     x, offset = vae._table.encode(checked(vae, X, reset=False))
     (kernel, bias), own = w["decoder"][0], w["likelihood"]["0"]
     scale = np.exp(10 * np.tanh(own["log_scale"].astype(float) / 10)) + 1e-3
@@ -108,7 +108,7 @@ def test_packed_weights_come_back_in_their_shapes():
     net, x = network(), np.zeros((1, 5), np.float32)
     constants = net.constants(x, net.likelihood.some_columns(), np.ones(5))
     w = net.init(np.random.default_rng(0), x, constants)
-    back = unpack(pack(w), w, np.reshape)
+    back = unpack(pack(w), w)
     for (kernel, bias), (kernel_back, bias_back) in zip(
         w["encoder"] + w["decoder"], back["encoder"] + back["decoder"], strict=True
     ):

@@ -29,7 +29,7 @@ def small(**parameters):
 def test_a_named_optimizer_takes_the_steps_of_keras(name):
     weights, gradients = RNG.normal(size=6).astype("f4"), RNG.normal(size=(20, 6)).astype("f4")
     rates = np.linspace(0.02, 0.001, 20, dtype="f4")
-    slots, update, _ = _optimizer.resolve(name)(6)
+    slots, update, *_ = _optimizer.resolve(name)(6)
     optimizer, variable = KERAS[name](0.02), keras.Variable(weights)
     for gradient, rate in zip(gradients, rates, strict=True):
         weights, slots = update(weights, slots, tf.constant(gradient), tf.constant(rate))

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from scipy.stats import chisquare
 from sklearn.exceptions import ConvergenceWarning
 
 from skvae import VAETransformer, _inference, _training, likelihoods, objectives, posteriors, priors
@@ -97,7 +98,7 @@ def test_xla_and_plain_programs_take_the_same_steps():
     for xla in (False, True):
         program = _training.compiled(network, adam, 2, True, True, xla)
         state, seed = State(weights, program.steps.slots), np.array([1, 2], np.int32)
-        state, _ = program.epoch(state, constants, rows, order, 5, seed, Rates(0.2, 0.3, 0.01, 1.0))
+        state, _ = program.epoch(state, constants, rows, order, 5, seed, Rates(0.0, 0.3, 0.01, 1.0))
         assert int(state.slots[-1]) == 5
         states.append(tf.nest.flatten(state))
     for plain, fused in zip(*states, strict=True):
@@ -105,19 +106,35 @@ def test_xla_and_plain_programs_take_the_same_steps():
 
 
 def test_gradients_are_shortened_but_not_turned():
-    gradient = np.array([3.0, 4.0], np.float32)
-    np.testing.assert_allclose(_training._clipped(gradient, 1.0), gradient / 5)
-    np.testing.assert_allclose(_training._clipped(gradient, 10.0), gradient)
+    gradients = [np.array([3.0], np.float32), np.array([[0.0, 4.0]], np.float32)]
+    for largest, factor in ((1.0, 0.2), (10.0, 1.0)):
+        for gradient, clipped in zip(gradients, _training._clipped(gradients, largest), strict=True):
+            np.testing.assert_allclose(clipped, factor * gradient)
 
 
+SEEDS = tf.constant([[1, 2], [3, 4]])
+HASHED = tf.function(_training._hashed_bits, jit_compile=True)
+
+
+@pytest.mark.parametrize("xla", [False, True])
 @pytest.mark.parametrize("rate", [0.05, 0.5, 0.9])
-def test_dropout_drops_its_share_and_keeps_the_mean(rate):
-    bits = _training._random_bits(1, [1000, 1000], [101, 101], tf.constant([[1, 2], [3, 4]]))
-    step = _training.Step([b[0] for b in bits], rate)
+def test_dropout_drops_its_share_and_keeps_the_mean(rate, xla):
+    shapes = [1000, 1000], [101, 101]
+    bits = HASHED(0, *shapes, SEEDS) if xla else [b[0] for b in _training._random_bits(1, *shapes, SEEDS)]
+    step = _training.Step(bits, rate)
     for _ in bits:
         kept = step.drop(tf.ones((1000, 101))).numpy()
         assert (kept == 0).mean() == pytest.approx(rate, abs=0.01)
         assert kept.mean() == pytest.approx(1, abs=0.05)
+
+
+def test_hashed_bits_of_rows_units_layers_and_steps_do_not_resemble_each_other():
+    steps = [np.stack(HASHED(i, [512, 512], [64, 64], SEEDS)).astype(float) for i in (0, 1)]
+    first = steps[0][0]
+    others = [steps[0][1], steps[1][0], np.roll(first, 1, axis=0), np.roll(first, 1, axis=1)]
+    correlations = [np.corrcoef(first.ravel(), other.ravel())[0, 1] for other in others]
+    assert np.abs(correlations).max() < 5 / first.size**0.5
+    assert chisquare(np.bincount((first // 256).astype(int).ravel(), minlength=256)).pvalue > 1e-3
 
 
 def test_the_learning_rate_is_kept_and_then_falls_to_zero():
