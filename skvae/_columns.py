@@ -45,9 +45,8 @@ class Feature:
     grid: Grid | None = None
 
     @classmethod
-    def learn(cls, series: nw.Series, likelihood: Likelihood) -> "Feature":
-        format_ = format_of(series, likelihood).learn(series)
-        numbers = format_.read(series)
+    def learn(cls, series: nw.Series, numbers: np.ndarray, format_: Any, likelihood: Likelihood) -> "Feature":
+        """What to know of a column that reads as these numbers in a format that has learned from it."""
         observed = numbers[~np.isnan(numbers)]
         first = [int(np.argmax(~np.isnan(numbers)))]
         feature = cls(format_, likelihood, series[first], len(observed), len(observed) > 0 and np.ptp(observed) > 0)
@@ -108,11 +107,11 @@ class Feature:
         return self.format.restore(self.center + self.scale * cells, self.cell)
 
 
-def format_of(series: nw.Series, likelihood: Likelihood) -> type:
-    """The class below that reads a column for its likelihood."""
+def format_of(kind: str, likelihood: Likelihood) -> type:
+    """The class below that reads a column of some kind for its likelihood."""
     if likelihood.over_levels:
         return Levels
-    return Times if kind_of(series) == "datetime" else Numbers
+    return Times if kind == "datetime" else Numbers
 
 
 @dataclass(frozen=True)

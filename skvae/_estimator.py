@@ -18,14 +18,14 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
-from skvae._sparse import spread, with_holes
+from skvae._sparse import any_holes, at, spread
 from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
 
 COLLAPSED = 0.05, 300  # nats in all, and steps after which a model with less does not use its latent points
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
 WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, and at most so many epochs and steps
-SUMMARY_DRAWS = 16_000  # draws of z behind lower_bound_, over all training rows; one for each where rows are more
+SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
 AUTO_BATCH = 16, 128  # smallest and largest
 HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # and the sign of its Jacobian
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
@@ -155,8 +155,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         penalties that layers of one's own put on their weights. All are those of the prior in
         training, which for "fitted" is "normal".
     lower_bound_ : float
-        ELBO of training rows with beta = 1, whatever the objective was, in nats per row in the
-        units of X.
+        ELBO of training rows, of 16,000 where they are more, with beta = 1, whatever the
+        objective was, in nats per row in the units of X.
     latent_kl_ : ndarray of shape (latent_dim,)
         Nats that each latent dimension carries; near 0 means that it is not used. Their total,
         in shape (1,), where the KL has no closed form: all but prior "normal" with posterior
@@ -586,8 +586,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         before = trainable(self._model) if continues else None
         same = continues and table.has_schema_of(self._table)
         table = self._table if same else table
-        x, held_out, offsets = self._divided(*table.encode(rows), rng)
-        holes = before.network.holes if continues else bool(self.hide or _has_holes(x) or _has_holes(held_out))
+        x, held_out, offsets = self._divided(*table.encode(rows, supported=True), rng)
+        holes = before.network.holes if continues else bool(self.hide or any_holes(x) or any_holes(held_out))
         network = Network.of(
             likelihood=table.likelihood, holes=holes, **self._stacks(hidden, before and before.network), **parts
         )
@@ -608,7 +608,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         training, validation = self._split(len(x), rng)
         shown = offset[training].mean() * (1 - self.hide)
         if validation is None:
-            return taken(x, training), None, (shown, shown)
+            return x, None, (shown, shown)
         return taken(x, training), taken(x, validation), (shown, offset[validation].mean())
 
     def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
@@ -679,8 +679,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.n_iter_ = len(self.history_["loss"])
         self.likelihood_ = _per_column(table)
         self.prior_, self.posterior_ = model.network.prior, model.network.posterior
-        n_draws = max(1, SUMMARY_DRAWS // len(training))
-        bound, self.latent_kl_ = _inference.lower_bound(self._model, training, n_draws)
+        some = np.linspace(0, len(training) - 1, min(len(training), SUMMARY_DRAWS)).astype(np.intp)
+        bound, self.latent_kl_ = _inference.lower_bound(self._model, at(training, some), SUMMARY_DRAWS // len(some))
         self.lower_bound_ = bound + offsets[0] / (1 - self.hide)
         _warn_of_collapse(self.latent_kl_, self.n_iter_ * -(-len(training) // batch_size))
 
@@ -894,10 +894,6 @@ def _check_names(likelihood: Any, names: tuple) -> None:
             f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "
             f"{', '.join(map(repr, names[:20]))}{', ...' if len(names) > 20 else ''}."
         )
-
-
-def _has_holes(x: np.ndarray | None) -> bool:
-    return x is not None and bool(with_holes(x).any())
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:

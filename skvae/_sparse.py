@@ -1,4 +1,4 @@
-"""Encoded rows of which most cells are those of a row of zeros: they are made dense some at a time."""
+"""Memory of encoded rows; and those of which most cells are those of a row of zeros, made dense some at a time."""
 
 from typing import Any, NamedTuple
 
@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 NUMBERS = 2**24  # most numbers that are dense at once: 64 MiB
+ALIGNMENT = 64  # bytes: where TensorFlow wants arrays to begin
 
 
 class Parts(NamedTuple):
@@ -42,6 +43,14 @@ class SparseRows:
         return Parts(rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data, self.base)
 
 
+def aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
+    """An array whose memory a tensor can share: one made by tf.constant would hold it twice more."""
+    size, itemsize = int(np.prod(shape)), np.dtype(dtype).itemsize
+    memory = np.empty(size + ALIGNMENT // itemsize, dtype)
+    start = -memory.ctypes.data % ALIGNMENT // itemsize
+    return memory[start : start + size].reshape(shape)
+
+
 def differing(block: np.ndarray, base: np.ndarray) -> csr_array:
     """The cells of dense rows that are not those of a row of zeros."""
     rows, columns = np.nonzero(block != base)  # a hole differs from all
@@ -66,6 +75,11 @@ def with_holes(x: np.ndarray | SparseRows, counts: np.ndarray | bool = True) -> 
     rows, columns = _places(x.differing)
     holes = np.isnan(x.differing.data) & np.broadcast_to(counts, x.shape[1])[columns]
     return np.bincount(rows[holes], minlength=len(x)) > 0
+
+
+def any_holes(x: np.ndarray | SparseRows | None) -> bool:
+    """Whether there are rows with a hole."""
+    return x is not None and bool(np.isnan(np.min(x.differing.data if isinstance(x, SparseRows) else x, initial=0.0)))
 
 
 def spread(x: np.ndarray | SparseRows) -> np.ndarray:

@@ -13,13 +13,14 @@ from scipy.sparse import csc_array, csr_array, issparse, vstack
 from sklearn.utils.validation import validate_data
 
 from skvae._columns import Feature, Levels, format_of, kind_of
-from skvae._sparse import SparseRows, differing
+from skvae._sparse import SparseRows, aligned, differing
 from skvae.likelihoods._base import Column, Likelihood, Size
 from skvae.likelihoods._mixed import Mixed
 from skvae.likelihoods._slots import padded
 
 FLOATS = (np.float64, np.float32)
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
+IN_CACHE = 2**16  # the same of arrays, whose parts cost nothing: what a core keeps near while it works on them
 MANY = 20_000  # slots beyond which each training step is slow
 LARGEST = 1e15  # scaled numbers beyond it would overflow float32 when squared
 HOLDS = {  # what a condition on a column of each kind has to be
@@ -60,13 +61,23 @@ class Rows(NamedTuple):
         """A column in its own dtype."""
         if self.frame is not None:
             return self.frame[:, j]
-        dtype = self.values.dtype if self.given.dtype.kind == "f" else self.given.dtype  # pandas has no float16
-        column = self.given[:, [j]].toarray()[:, 0] if self.sparse else self.given[:, j]
-        return nw.from_native(pd.Series(column.astype(dtype, copy=False)), series_only=True)
+        return self._as_series(self.given[:, [j]].toarray()[:, 0] if self.sparse else self.given[:, j])
 
     def columns(self) -> Iterator[tuple[Any, nw.Series]]:
-        """Each column's name and the column, one at a time."""
-        return ((name, self.series(j)) for j, name in enumerate(self.names))
+        """Each column's name and the column; those of an array come from copies of some neighbours at a time."""
+        width = max(1, NUMBERS // max(1, self.n))
+        for start in range(0, len(self.names), width):
+            names = self.names[start : start + width]
+            if self.frame is not None:
+                yield from zip(names, map(self.series, range(start, start + len(names))), strict=True)
+            else:
+                block = self.given[:, start : start + width]
+                block = np.ascontiguousarray((block.toarray() if self.sparse else block).T)
+                yield from zip(names, map(self._as_series, block), strict=True)
+
+    def _as_series(self, column: np.ndarray) -> nw.Series:
+        dtype = self.values.dtype if self.given.dtype.kind == "f" else self.given.dtype  # pandas has no float16
+        return nw.from_native(pd.Series(column.astype(dtype, copy=False)), series_only=True)
 
     def part(self, rows: slice) -> "Rows":
         """Some of the rows, dense."""
@@ -81,6 +92,26 @@ class Encoded(NamedTuple):
 
     x: np.ndarray | SparseRows  # (rows, cells) in float32, NaN in a hole
     offset: np.ndarray  # (rows,) log |dx / dX|
+
+
+class Scaling(NamedTuple):
+    """How numbers become cells, by column."""
+
+    center: np.ndarray
+    scale: np.ndarray
+    slope: np.ndarray  # log |dx / dX|
+    varies: np.ndarray
+    zero_is_atom: np.ndarray  # where a 0 counts with its probability
+    slots: tuple  # columns whose features place them
+
+    @classmethod
+    def of(cls, features: tuple) -> "Scaling":
+        center, scale, varies = (
+            np.array([getattr(f, name) for f in features]) for name in ("center", "scale", "varies")
+        )
+        atoms = varies & np.array([feature.likelihood.zero_is_atom for feature in features])
+        slots = tuple(j for j, feature in enumerate(features) if feature.has_slots)
+        return cls(center, scale, np.where(varies, -np.log(scale), 0.0), varies, atoms, slots)
 
 
 def checked(estimator: Any, X: Any, *, reset: bool) -> Rows:
@@ -104,22 +135,31 @@ class Table:
     features: tuple[Feature, ...]  # in the user's order
     likelihood: Mixed
     order: np.ndarray  # columns sorted into runs of equal likelihoods
+    scaling: Scaling
 
     @classmethod
     def learn(cls, rows: Rows, choose: Callable) -> "Table":
         """Read the schema of the rows, and the places, scales, grids and levels of their columns."""
-        chosen, formats = [], []
+        features, wrong = [], []
         for name, column in rows.columns():
-            chosen.append(choose(name, kind_of(column)))
-            formats.append(_format(name, column, chosen[-1]))
-        for name, column in rows.columns():
-            _check_range(name, column)
-        for part in _parts(rows.n, len(rows.names)):
-            _check_support(_numbers(rows.part(part), formats), rows.names, chosen, part.start)
-        learned = zip(rows.columns(), chosen, strict=True)
-        features = tuple(Feature.learn(column, likelihood) for (_, column), likelihood in learned)
-        kinds = [likelihood for i, likelihood in enumerate(chosen) if likelihood not in chosen[:i]]
-        block = np.array([kinds.index(likelihood) for likelihood in chosen])
+            kind = kind_of(column)
+            likelihood = choose(name, kind)
+            _check_labels(name, column, kind, likelihood)
+            format_ = format_of(kind, likelihood)
+            if not likelihood.over_levels:
+                numbers = format_.read(column)
+                _check_range(name, numbers)
+                bad = _unsupported(numbers[:, None], [name], likelihood, 0)
+                if bad:
+                    wrong += bad
+                    continue
+            learned = format_.learn(column)
+            numbers = learned.read(column) if likelihood.over_levels else numbers
+            features.append(Feature.learn(column, numbers, learned, likelihood))
+        _check_supported(wrong)
+        likelihoods = [feature.likelihood for feature in features]
+        kinds = [likelihood for i, likelihood in enumerate(likelihoods) if likelihood not in likelihoods[:i]]
+        block = np.array([kinds.index(likelihood) for likelihood in likelihoods])
         slots = [feature.column().n_slots for feature in features]
         _warn_of_many(slots, rows.names)
         slots = np.bincount(block, slots)
@@ -127,15 +167,22 @@ class Table:
         return cls(
             names=rows.names,
             template=rows.given.dtype if rows.frame is None else rows.frame.head(0).to_native(),
-            features=features,
+            features=tuple(features),
             likelihood=Mixed(tuple(kinds), tuple(map(Size, np.bincount(block).tolist(), room))),
             order=np.argsort(block, kind="stable"),
+            scaling=Scaling.of(features),
         )
 
     @property
     def varies(self) -> np.ndarray:
         """Whether each column has more than one value, (columns,) in the user's order."""
-        return np.array([feature.varies for feature in self.features])
+        return self.scaling.varies
+
+    def _runs(self) -> list:
+        """The columns of each kind of likelihood."""
+        if len(self.likelihood.likelihoods) == 1:
+            return [slice(None)]
+        return np.split(self.order, np.cumsum([size.cells for size in self.likelihood.sizes[:-1]]))
 
     def columns(self) -> list[Column]:
         """What each cell's likelihood is told of its column."""
@@ -151,16 +198,20 @@ class Table:
         same = self.names == other.names and self.likelihoods() == other.likelihoods() and formats[0] == formats[1]
         return same and not (self.varies & ~other.varies).any()
 
-    def encode(self, rows: Rows) -> Encoded:
-        """Cells of the rows; a ValueError where a value cannot have come from its column's likelihood."""
-        formats, likelihoods = [feature.format for feature in self.features], self.likelihoods()
+    def encode(self, rows: Rows, *, supported: bool = False) -> Encoded:
+        """Cells of the rows; a ValueError where a value cannot have come from its column's likelihood.
+
+        `supported` tells that this has been checked.
+        """
+        formats = [feature.format for feature in self.features]
         if rows.sparse:
             with np.errstate(all="ignore"):  # zeros may lie outside of the support, where there are none
                 base = self._placed(np.zeros((1, len(self.names))))[0][0]
-        x, offset = [] if rows.sparse else np.empty((rows.n, len(self.names)), np.float32), np.empty(rows.n)
-        for part in _parts(rows.n, len(self.names)):
+        x, offset = [] if rows.sparse else aligned((rows.n, len(self.names)), np.float32), np.empty(rows.n)
+        for part in _parts(rows.n, len(self.names), NUMBERS if rows.sparse or rows.frame is not None else IN_CACHE):
             numbers = _numbers(rows.part(part), formats)
-            _check_support(numbers, self.names, likelihoods, part.start)
+            if not supported:
+                self._check_support(numbers, part.start)
             cells, offset[part] = self._placed(numbers)
             if rows.sparse:
                 x.append(differing(cells, base))
@@ -170,22 +221,35 @@ class Table:
 
     def _placed(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cells of numbers in the user's order of columns, and log |dx / dX| of each row."""
-        center, scale = (np.array([getattr(f, name) for f in self.features]) for name in ("center", "scale"))
-        zero_is_atom, varies = np.array([likelihood.zero_is_atom for likelihood in self.likelihoods()]), self.varies
+        center, scale, slope, varies, zero_is_atom, slots = self.scaling
         with np.errstate(over="ignore"):  # clipped
-            cells = ((numbers - center) / scale).clip(-LARGEST, LARGEST)
-        cells[:, ~varies] *= 0.0  # a hole stays a hole
-        log_slope = np.where(np.isnan(cells) | ~varies | (zero_is_atom & (numbers == 0)), 0.0, -np.log(scale))
-        for j, feature in enumerate(self.features):
-            if feature.has_slots:
-                cells[:, j], log_slope[:, j] = feature.place(numbers[:, j])
-        return cells[:, self.order].astype(np.float32), log_slope.sum(axis=1)
+            cells = (numbers - center) / scale
+        np.clip(cells, -LARGEST, LARGEST, out=cells)
+        if not varies.all():
+            cells[:, ~varies] *= 0.0  # a hole stays a hole
+        if slots or zero_is_atom.any() or np.isnan(cells.sum()):
+            log_slope = np.where(np.isnan(cells) | (zero_is_atom & (numbers == 0)), 0.0, slope)
+            for j in slots:
+                cells[:, j], log_slope[:, j] = self.features[j].place(numbers[:, j])
+            log_slope = log_slope.sum(axis=1)
+        else:
+            log_slope = np.full(len(cells), slope.sum())
+        order = slice(None) if len(self.likelihood.likelihoods) == 1 else self.order
+        return cells[:, order].astype(np.float32), log_slope
+
+    def _check_support(self, numbers: np.ndarray, first: int) -> None:
+        """Raise a ValueError where a number cannot have come from its column's likelihood, from row `first` on."""
+        wrong = []
+        for likelihood, columns in zip(self.likelihood.likelihoods, self._runs(), strict=True):
+            wrong += _unsupported(numbers[:, columns], np.array(self.names, object)[columns], likelihood, first)
+        _check_supported(wrong)
 
     def warn_of_unseen(self, rows: Rows) -> None:
         """Say, once for all columns, which levels are not known and therefore treated as missing."""
         found = []
-        for j, feature in enumerate(self.features):
-            if feature.has_slots and feature.likelihood.over_levels:
+        for j in self.scaling.slots:
+            feature = self.features[j]
+            if feature.likelihood.over_levels:
                 column = rows.series(j)
                 new = feature.format.read(column) < 0
                 found += [f"{column[int(np.argmax(new))]!r} in column {self.names[j]!r}"] if new.any() else []
@@ -270,22 +334,20 @@ def _warn_of_many(slots: list[int], names: tuple) -> None:
         )
 
 
-def _format(name: Any, column: nw.Series, likelihood: Likelihood) -> type | None:
-    """How the support check reads a column: not at all where it holds labels."""
-    textual = kind_of(column) in ("category", "ordered") and not column.is_null().all()
+def _check_labels(name: Any, column: nw.Series, kind: str, likelihood: Likelihood) -> None:
+    textual = kind in ("category", "ordered") and not column.is_null().all()
     if textual and not likelihood.over_levels:
         raise ValueError(
             f"Column {name!r} holds labels (dtype {column.dtype}), but {type(likelihood).__name__} needs "
             f"{likelihood.support}; leave it to likelihood='auto', or give {{{name!r}: 'categorical'}}."
         )
-    return None if likelihood.over_levels else format_of(column, likelihood)
 
 
 def _numbers(rows: Rows, formats: list) -> np.ndarray:
     """The numbers of all columns, (rows, columns): NaN in a hole, -1 for an unseen level."""
     numbers = np.full((rows.n, len(formats)), np.nan) if rows.frame is not None else rows.values.astype(np.float64)
     for j, format_ in enumerate(formats):
-        if format_ is not None and (rows.frame is not None or isinstance(format_, Levels)):
+        if rows.frame is not None or isinstance(format_, Levels):
             numbers[:, j] = format_.read(rows.series(j))
     return numbers
 
@@ -429,11 +491,8 @@ def _check_finite(values: np.ndarray, name: Any) -> None:
         )
 
 
-def _check_range(name: Any, column: nw.Series) -> None:
-    if kind_of(column) != "float":
-        return
-    values = column.cast(nw.Float64).to_numpy()
-    low, high = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
+def _check_range(name: Any, numbers: np.ndarray) -> None:
+    low, high = np.nanmin(numbers, initial=np.inf), np.nanmax(numbers, initial=-np.inf)
     with np.errstate(over="ignore"):
         wide = high > low and not np.isfinite(high - low)
     if wide:
@@ -442,28 +501,31 @@ def _check_range(name: Any, column: nw.Series) -> None:
         )
 
 
-def _check_support(numbers: np.ndarray, names: tuple, likelihoods: list, first: int) -> None:
-    """Raise a ValueError where a number cannot have come from its column's likelihood."""
-    wrong = []
-    for name, likelihood, column in zip(names, likelihoods, numbers.T, strict=True):
-        bad = ~np.isnan(column) & ~likelihood.supports(column)
-        if not likelihood.over_levels and bad.any():
-            row = min(np.flatnonzero(bad), key=lambda i: column[i])
-            wrong.append((name, likelihood, first + row, column[row]))
-    if wrong:
-        raise ValueError(_unsupported(wrong))
+def _unsupported(numbers: np.ndarray, names: list, likelihood: Likelihood, first: int) -> list[tuple]:
+    """Numbers (rows, columns) that a likelihood cannot give: the smallest of each column, with name and row."""
+    fits = likelihood.supports(numbers)
+    if likelihood.over_levels or fits.all():
+        return []
+    bad, found = ~fits & ~np.isnan(numbers), []
+    for j in np.flatnonzero(bad.any(axis=0)):
+        row = min(np.flatnonzero(bad[:, j]), key=lambda i: numbers[i, j])
+        found.append((names[j], likelihood, first + row, numbers[row, j]))
+    return found
 
 
-def _unsupported(wrong: list[tuple]) -> str:
-    """What is wrong with the smallest bad value of a column: of the first one with a negative value, if any."""
+def _check_supported(wrong: list[tuple]) -> None:
+    """Raise a ValueError for the smallest bad value of a column: of the first one with a negative value, if any."""
+    if not wrong:
+        return
     negative = [cell for cell in wrong if cell[1].positive_only and cell[3] < 0]
     name, likelihood, row, value = (negative or wrong)[0]
-    return ("Negative values in data: " if negative else "") + (
-        f"{type(likelihood).__name__} needs {likelihood.support}, but column {name!r} has {value:.6g} (row {row}). "
+    raise ValueError(
+        ("Negative values in data: " if negative else "")
+        + f"{type(likelihood).__name__} needs {likelihood.support}, but column {name!r} has {value:.6g} (row {row}). "
         "Choose another likelihood, such as likelihood='gaussian', or transform that column."
     )
 
 
-def _parts(n: int, width: int) -> Iterator[slice]:
-    rows = max(1, min(ROWS, NUMBERS // max(1, width)))
+def _parts(n: int, width: int, numbers: int) -> Iterator[slice]:
+    rows = max(1, min(ROWS, numbers // max(1, width)))
     return (slice(start, start + rows) for start in range(0, n, rows))

@@ -12,12 +12,11 @@ import tensorflow as tf
 from skvae._layers import Inference
 from skvae._network import Network, arrays_of, n_weights, reader, with_states
 from skvae._optimizer import Steps, adam
-from skvae._sparse import Parts, SparseRows, at
+from skvae._sparse import Parts, SparseRows, aligned, at
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
 XLA_STEPS, XLA_WIDTH = 2000, 300  # XLA takes about 2 s to compile and saves 0.3 ms a step, or 2 to 3 on wide tables
-ALIGNMENT = 64  # bytes: where TensorFlow wants arrays to begin
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
 START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
@@ -247,7 +246,7 @@ def _random_bits(length: Any, heights: list, widths: list, seeds: Any) -> list:
 
 
 def _hashed_bits(i: Any, heights: list, widths: list, seeds: Any) -> list:
-    """16 bits for each hidden unit in step i, in 32-bit integers: hashes of its place, which XLA fuses with their use."""
+    """16 bits for each hidden unit in step i, in 32-bit integers: hashes of places, which XLA fuses with their use."""
     bits = []
     for n, width, seed in zip(heights, widths, tf.unstack(tf.bitcast(seeds, tf.uint32)), strict=True):
         places = tf.reshape(tf.range(n * width) + i * (n * width), (n, width))
@@ -294,12 +293,10 @@ class Data(NamedTuple):
 
 
 def taken(x: np.ndarray | SparseRows, places: np.ndarray) -> np.ndarray | SparseRows:
-    """Rows of x on memory that a tensor can share: one made by tf.constant would hold them twice more."""
+    """Rows of x on memory that a tensor can share."""
     if isinstance(x, SparseRows):
         return at(x, places)
-    memory = np.empty(len(places) * x.shape[1] + ALIGNMENT // x.itemsize, x.dtype)
-    start = -memory.ctypes.data % ALIGNMENT // x.itemsize
-    rows = memory[start : start + len(places) * x.shape[1]].reshape(len(places), x.shape[1])
+    rows = aligned((len(places), x.shape[1]), x.dtype)
     return np.take(x, places, axis=0, out=rows, mode="clip")  # "raise" would copy once more
 
 
