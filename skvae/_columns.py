@@ -98,6 +98,10 @@ class Feature:
         cells[known], log_slope[known], log_slope[seen & ~known] = numbers[known], np.log1p(-new), np.log(new)
         return cells, log_slope
 
+    def is_scaled(self, points: bool) -> bool:
+        """Whether restoring does no more than scale the cells."""
+        return self.varies and self.format.kind == "float" and (points or self.grid is None)
+
     def restore(self, cells: np.ndarray, *, points: bool) -> Any:
         """A native series of the column's own dtype; points are scaled numbers even where there is a grid."""
         if not self.varies:

@@ -3,6 +3,7 @@
 import pickle
 import re
 from abc import ABC
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -44,6 +45,7 @@ def expect(what: str, array: Any, shape: tuple, words: str) -> Any:
     return array
 
 
+@lru_cache
 def known(base: type[Component], room: ModuleType) -> dict[str, type[Component]]:
     """The public classes of a room by the names under which users know them."""
     classes = (getattr(room, name) for name in room.__all__)

@@ -337,7 +337,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if points.shape[1] != self._n_features_out:
             raise ValueError(f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
         cells = self._decoded(points, self._model.network.likelihood.point)
-        return self._table.decode(cells, points=True, like=Z)
+        return self._table.decode(cells, len(points), points=True, like=Z)
 
     def sample(self, n_samples=1, random_state=None, *, given=None):
         """New rows drawn from the model, as a table like the one seen in `fit`.
@@ -455,7 +455,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._table.warn_of_unseen(rows)
         x = self._table.encode(rows).x
         cells = self._drawn_cells(x, n_draws, rng) if draw else self._expected_cells(x, n_draws)
-        return self._table.overlaid(self._table.decode(cells, points=not draw, like=X), rows, self._table.observed(x))
+        filled = self._table.decode([cells], len(cells), points=not draw, like=X)
+        return self._table.overlaid(filled, rows, self._table.observed(x))
 
     def score_samples(self, X, n_draws=128):
         """Importance-weighted lower bound of log p of the observed cells of each row.
@@ -733,16 +734,16 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         return _network.reader(self._model.network)(self._model.weights, self._model.constants)
 
-    def _decoded(self, z: np.ndarray, read: Callable) -> np.ndarray:
+    def _decoded(self, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
         """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
         from skvae import _inference
 
         w = self._weights()["likelihood"]
-        return np.concatenate([read(w, raw) for raw in _inference.decode(self._model, z.astype(np.float32))])
+        return (read(w, raw) for raw in _inference.decode(self._model, z.astype(np.float32)))
 
     def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
         sample = self._model.network.likelihood.sample
-        return self._table.decode(self._decoded(z, lambda w, raw: sample(w, raw, rng)), like=like)
+        return self._table.decode(self._decoded(z, lambda w, raw: sample(w, raw, rng)), len(z), like=like)
 
     def _like(self, X: Any, values: np.ndarray) -> Any:
         """One value per row, with the index of X where the output is set to pandas."""
@@ -777,7 +778,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         sample = self._model.network.likelihood.sample
         for rows, z, log_w in _inference.weighted_draws(self._model, x[holes], n_draws):
             chosen = (log_w + rng.gumbel(size=log_w.shape)).argmax(axis=1)
-            cells[holes[rows]] = self._decoded(z[chosen, np.arange(len(rows))], lambda w, raw: sample(w, raw, rng))
+            drawn = self._decoded(z[chosen, np.arange(len(rows))], lambda w, raw: sample(w, raw, rng))
+            cells[holes[rows]] = np.concatenate(list(drawn))
         return cells
 
     def _draw_given(self, n: int, given: Any, rng: np.random.Generator) -> Any:

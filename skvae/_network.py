@@ -12,6 +12,7 @@ from keras import ops
 
 from skvae._component import expect
 from skvae._layers import Inference
+from skvae._memory import aligned
 
 SHOWN = 1024  # rows that a prior sees before training
 
@@ -52,7 +53,10 @@ class Network:
         """The architecture whose encoder and decoder are made to fit between the other parts."""
         n_features = likelihood.n_features() + likelihood.n_cells * holes
         layers = encoder(n_features, posterior.n_raw(latent_dim)), decoder(latent_dim, likelihood.n_raw())
-        return cls(latent_dim, *layers, likelihood, prior, posterior, objective, holes)
+        return _first_of_its_kind(cls(latent_dim, *layers, likelihood, prior, posterior, objective, holes))
+
+    def __hash__(self) -> int:
+        return hash((self.latent_dim, self.encoder, self.decoder))  # of what is quickly hashed
 
     def init(self, rng: np.random.Generator, x: np.ndarray, constants: dict) -> dict:
         """Random weights to start training from: NumPy arrays by part."""
@@ -145,10 +149,16 @@ class Network:
         return ops.where(ops.isnan(x), w["cells"]["filler"], x)
 
 
+@lru_cache(maxsize=32)
+def _first_of_its_kind(network: Network) -> Network:
+    """One object for equal architectures: what is cached for it is found at once."""
+    return network
+
+
 def pack(arrays: dict) -> np.ndarray:
     """All the arrays of a nested dict as one vector."""
-    leaves = keras.tree.flatten(arrays)
-    return np.concatenate([np.zeros(0, np.float32), *(leaf.ravel() for leaf in leaves)], dtype=np.float32)
+    leaves = [leaf.ravel() for leaf in keras.tree.flatten(arrays)]
+    return np.concatenate(leaves, out=aligned((sum(map(len, leaves)),)), casting="same_kind")
 
 
 def cut(vector: Any, like: dict) -> list:

@@ -1,4 +1,4 @@
-"""Memory of encoded rows; and those of which most cells are those of a row of zeros, made dense some at a time."""
+"""Encoded rows of which most cells are those of a row of zeros: they are made dense some at a time."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,6 @@ import numpy as np
 from scipy.sparse import csr_array
 
 NUMBERS = 2**24  # most numbers that are dense at once: 64 MiB
-ALIGNMENT = 64  # bytes: where TensorFlow wants arrays to begin
 
 
 class Parts(NamedTuple):
@@ -41,14 +40,6 @@ class SparseRows:
         """The arrays that it is made of."""
         rows = self.differing
         return Parts(rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data, self.base)
-
-
-def aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
-    """An array whose memory a tensor can share: one made by tf.constant would hold it twice more."""
-    size, itemsize = int(np.prod(shape)), np.dtype(dtype).itemsize
-    memory = np.empty(size + ALIGNMENT // itemsize, dtype)
-    start = -memory.ctypes.data % ALIGNMENT // itemsize
-    return memory[start : start + size].reshape(shape)
 
 
 def differing(block: np.ndarray, base: np.ndarray) -> csr_array:

@@ -1,7 +1,7 @@
 """The user's table and the encoded cells, in both directions."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
@@ -13,7 +13,8 @@ from scipy.sparse import csc_array, csr_array, issparse, vstack
 from sklearn.utils.validation import validate_data
 
 from skvae._columns import Feature, Levels, format_of, kind_of
-from skvae._sparse import SparseRows, aligned, differing
+from skvae._memory import aligned
+from skvae._sparse import SparseRows, differing
 from skvae.likelihoods._base import Column, Likelihood, Size
 from skvae.likelihoods._mixed import Mixed
 from skvae.likelihoods._slots import padded
@@ -149,9 +150,9 @@ class Table:
             if not likelihood.over_levels:
                 numbers = format_.read(column)
                 _check_range(name, numbers)
-                bad = _unsupported(numbers[:, None], [name], likelihood, 0)
+                bad = _unsupported(numbers[:, None], likelihood)
                 if bad:
-                    wrong += bad
+                    wrong += [(name, likelihood, *bad[0][1:])]
                     continue
             learned = format_.learn(column)
             numbers = learned.read(column) if likelihood.over_levels else numbers
@@ -206,15 +207,15 @@ class Table:
         formats = [feature.format for feature in self.features]
         if rows.sparse:
             with np.errstate(all="ignore"):  # zeros may lie outside of the support, where there are none
-                base = self._placed(np.zeros((1, len(self.names))))[0][0]
-        x, offset = [] if rows.sparse else aligned((rows.n, len(self.names)), np.float32), np.empty(rows.n)
+                base = self._placed(np.zeros((1, len(self.names))))[0][0].astype(np.float32)
+        x, offset = [] if rows.sparse else aligned((rows.n, len(self.names))), np.empty(rows.n)
         for part in _parts(rows.n, len(self.names), NUMBERS if rows.sparse or rows.frame is not None else IN_CACHE):
             numbers = _numbers(rows.part(part), formats)
             if not supported:
                 self._check_support(numbers, part.start)
             cells, offset[part] = self._placed(numbers)
             if rows.sparse:
-                x.append(differing(cells, base))
+                x.append(differing(cells.astype(np.float32), base))
             else:
                 x[part] = cells
         return Encoded(SparseRows(vstack(x, format="csr"), base) if rows.sparse else x, offset)
@@ -235,13 +236,14 @@ class Table:
         else:
             log_slope = np.full(len(cells), slope.sum())
         order = slice(None) if len(self.likelihood.likelihoods) == 1 else self.order
-        return cells[:, order].astype(np.float32), log_slope
+        return cells[:, order], log_slope
 
     def _check_support(self, numbers: np.ndarray, first: int) -> None:
         """Raise a ValueError where a number cannot have come from its column's likelihood, from row `first` on."""
         wrong = []
         for likelihood, columns in zip(self.likelihood.likelihoods, self._runs(), strict=True):
-            wrong += _unsupported(numbers[:, columns], np.array(self.names, object)[columns], likelihood, first)
+            for j, row, value in _unsupported(numbers[:, columns], likelihood):
+                wrong.append((self.names[self.order[columns][j]], likelihood, first + row, value))
         _check_supported(wrong)
 
     def warn_of_unseen(self, rows: Rows) -> None:
@@ -256,15 +258,30 @@ class Table:
         if found:
             warnings.warn(f"Levels that were not seen in fit are treated as missing: {', '.join(found)}.", stacklevel=4)
 
-    def decode(self, x: np.ndarray, *, points: bool = False, like: Any = None) -> Any:
-        """Cells, or the points of likelihoods, as a table like that of fit.
+    def decode(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None) -> Any:
+        """Blocks of n cells in all, or of the points of likelihoods, as a table like that of fit.
 
         A pandas index is that of `like`, repeated as needed.
         """
-        values = np.empty(x.shape, np.float64)
-        values[:, self.order] = x
-        columns = [feature.restore(values[:, j], points=points) for j, feature in enumerate(self.features)]
-        return self._assembled(columns, len(x), like)
+        if isinstance(self.template, np.dtype):
+            return self._array(blocks, n, points)
+        cells = np.empty((n, len(self.names)))
+        cells[:, self.order] = np.concatenate(list(blocks))
+        columns = [feature.restore(cells[:, j], points=points) for j, feature in enumerate(self.features)]
+        return self._assembled(columns, n, like)
+
+    def _array(self, blocks: Iterable[np.ndarray], n: int, points: bool) -> np.ndarray:
+        restored, start = np.empty((n, len(self.names)), self.template), 0
+        others = [j for j, feature in enumerate(self.features) if not feature.is_scaled(points)]
+        for block in blocks:
+            part, start = restored[start : start + len(block)], start + len(block)
+            cells = np.empty(block.shape)
+            cells[:, self.order] = block
+            if len(others) < len(self.names):
+                part[:] = self.scaling.center + self.scaling.scale * cells
+            for j in others:
+                part[:, j] = np.asarray(self.features[j].restore(cells[:, j], points=points))
+        return restored
 
     def observed(self, x: np.ndarray) -> np.ndarray:
         """Which cells are no holes, (rows, columns) in the user's order."""
@@ -433,6 +450,8 @@ def _backend(column: Any) -> Any:
 
 def _frame(X: Any) -> nw.DataFrame | None:
     """X as a narwhals frame, or None for anything that is not a DataFrame."""
+    if isinstance(X, np.ndarray):
+        return None
     columns = list(getattr(X, "columns", ()))
     if len(set(columns)) < len(columns):
         twice = next(name for name in columns if columns.count(name) > 1)
@@ -501,16 +520,14 @@ def _check_range(name: Any, numbers: np.ndarray) -> None:
         )
 
 
-def _unsupported(numbers: np.ndarray, names: list, likelihood: Likelihood, first: int) -> list[tuple]:
-    """Numbers (rows, columns) that a likelihood cannot give: the smallest of each column, with name and row."""
+def _unsupported(numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
+    """Numbers (rows, columns) that a likelihood cannot give: column, row and value of the smallest of each column."""
     fits = likelihood.supports(numbers)
     if likelihood.over_levels or fits.all():
         return []
-    bad, found = ~fits & ~np.isnan(numbers), []
-    for j in np.flatnonzero(bad.any(axis=0)):
-        row = min(np.flatnonzero(bad[:, j]), key=lambda i: numbers[i, j])
-        found.append((names[j], likelihood, first + row, numbers[row, j]))
-    return found
+    bad = ~fits & ~np.isnan(numbers)
+    rows = np.where(bad, numbers, np.inf).argmin(axis=0)
+    return [(j, rows[j], numbers[rows[j], j]) for j in np.flatnonzero(bad.any(axis=0))]
 
 
 def _check_supported(wrong: list[tuple]) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from skvae._layers import Inference
+from skvae._memory import aligned, tensor
 from skvae._network import Network, arrays_of, n_weights, reader, with_states
 from skvae._optimizer import Steps, adam
-from skvae._sparse import Parts, SparseRows, aligned, at
+from skvae._sparse import Parts, SparseRows, at
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
@@ -333,7 +334,7 @@ def train(
     state = State(weights, program.steps.slots if slots is None else slots)
     validate = _validator(network, program, data, rng, betas[-1])
     n_rows = len(data.rows)
-    rows = data.rows.parts() if sparse else tf.experimental.dlpack.from_dlpack(data.rows.__dlpack__())
+    rows = data.rows.parts() if sparse else tensor(data.rows)
     data = data._replace(rows=rows)
     pace = Pace(len(betas))
     watch = Watch(n_iter_no_change, tol, first_epoch=int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)))
@@ -465,7 +466,9 @@ def _seeds(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _on_host(state: State) -> State:
-    return tf.nest.map_structure(np.asarray, state)
+    weights = aligned(state.weights.shape)
+    weights[:] = state.weights
+    return State(weights, tuple(map(np.asarray, state.slots)))
 
 
 def _check_finite(curves: np.ndarray, learning_rate: float) -> None:
