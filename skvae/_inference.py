@@ -45,7 +45,10 @@ class Model(NamedTuple):
 
 def posterior_mean(model: Model, x: np.ndarray) -> np.ndarray:
     """Mean of q(z | x) of each row, (rows, latent_dim)."""
-    return _by_row(_mean, model, _encoding_height(model), x)[0]
+    height = _encoding_height(model)
+    if len(x) <= height:  # as quick as can be, for rows that come one by one
+        return _run(_mean, model, _padded(x[:], height))[0][: len(x)]
+    return _by_row(_mean, model, height, x)[0]
 
 
 def features(model: Model, x: np.ndarray) -> np.ndarray:
@@ -322,12 +325,8 @@ def _by_group(
         group = [array[start : start + rows] for array in arrays]
         n = len(group[0])
         blocks = [_padded(array, -(-n // height) * height).reshape(-1, height, *array.shape[1:]) for array in group]
-        if n <= height:  # as quick as can be, for rows that come one by one
-            parts = _run(function, model, *(block[0] for block in blocks), *more.values())
-        else:
-            (out,) = _run(function, model, *blocks, *more.values(), mapped=len(blocks))
-            parts = [part.reshape(-1, *part.shape[2:]) for part in out.swapaxes(0, 1)]
-        yield [part[:n] for part in parts]
+        out = _run(function, model, *blocks, *more.values(), mapped=len(blocks))[0]
+        yield [part.reshape(-1, *part.shape[2:])[:n] for part in out.swapaxes(0, 1)]
 
 
 def _of_rows(function: Callable, model: Model, rows: np.ndarray, *arrays: np.ndarray) -> tuple:

@@ -26,6 +26,13 @@ def bounded(x: Any, xp: Any = None) -> Any:
     return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)
 
 
+def in_parts(vector: Any, sizes: list[int]) -> list:
+    """A vector of unknown length in parts. The gradient is one array; that of slices is as many as there are."""
+    import tensorflow as tf
+
+    return tf.split(vector, sizes)
+
+
 def stirling_remainder(x: Any) -> Any:
     """log(x!) - (x log x - x), exact to float32 where the difference itself is not."""
     import tensorflow as tf

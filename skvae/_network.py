@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, Self
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from skvae._component import expect
 from skvae._layers import Inference
+from skvae._math import in_parts
 from skvae._memory import aligned
 
 SHOWN = 1024  # rows that a prior sees before training
@@ -166,10 +166,8 @@ def cut(vector: Any, like: dict) -> list:
     shapes = [leaf.shape for leaf in keras.tree.flatten(like)]
     sizes = [int(np.prod(shape)) for shape in shapes]
     if isinstance(vector, np.ndarray):
-        parts, reshape = np.split(vector, np.cumsum(sizes[:-1])), np.reshape
-    else:
-        parts, reshape = tf.split(vector, sizes), tf.reshape  # whose gradient is one array, unlike that of slices
-    return [reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+        return list(map(np.reshape, np.split(vector, np.cumsum(sizes[:-1])), shapes))
+    return list(map(ops.reshape, in_parts(vector, sizes), shapes))
 
 
 def unpack(vector: Any, like: dict) -> dict:

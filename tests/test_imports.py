@@ -34,13 +34,14 @@ MAY_IMPORT = {
         "_component",
         *COMPONENTS,
     },
-    "_table": {"_columns", "_sparse", "likelihoods"},
+    "_table": {"_columns", "_memory", "_sparse", "likelihoods"},
     "_columns": {"likelihoods"},
-    "_training": {"_network", "_layers", "_optimizer", "_sparse"},
+    "_training": {"_network", "_layers", "_memory", "_optimizer", "_sparse"},
     "_conditioning": {"_inference"},
-    "_inference": {"_network", "_layers", "_sparse", "_math"},
-    "_network": {"_layers", "_component"},
+    "_inference": {"_network", "_layers", "_memory", "_sparse", "_math"},
+    "_network": {"_layers", "_component", "_math", "_memory"},
     "_layers": set(),
+    "_memory": set(),
     "_sparse": set(),
     "_optimizer": {"_math"},
     "_component": set(),
@@ -48,7 +49,11 @@ MAY_IMPORT = {
     "_coupling": {"_math"},
     **{room: {room, "_component", "_math", "_coupling"} for room in COMPONENTS},
 }
-HEAVY = {"tensorflow": {"_training", "_inference", "_math"}, "pandas": {"_table", "_columns"}, "matplotlib": set()}
+HEAVY = {
+    "tensorflow": {"_training", "_inference", "_memory", "_math"},
+    "pandas": {"_table", "_columns"},
+    "matplotlib": set(),
+}
 
 
 def room_of(path):
