@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
-from skvae._sparse import any_holes, at, spread
+from skvae._sparse import any_holes, at, parted, spread
 from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
 
@@ -603,14 +603,16 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._train(table, model, history, x, held_out, offsets, rng)
 
     def _divided(self, x: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> tuple:
-        """Training rows, held-out rows or None, and what turns nats of either into nats in the units of X."""
-        from skvae._training import taken
+        """Training rows, held-out rows or None, and what turns nats of either into nats in the units of X.
 
-        training, validation = self._split(len(x), rng)
-        shown = offset[training].mean() * (1 - self.hide)
-        if validation is None:
+        Training rows take the memory of x.
+        """
+        held_out = self._held_out(len(x), rng)
+        if held_out is None:
+            shown = offset.mean() * (1 - self.hide)
             return x, None, (shown, shown)
-        return taken(x, training), taken(x, validation), (shown, offset[validation].mean())
+        shown = np.delete(offset, held_out).mean() * (1 - self.hide)
+        return *parted(x, held_out), (shown, offset[held_out].mean())
 
     def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
         """An untrained model and an empty history."""
@@ -685,18 +687,17 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.lower_bound_ = bound + offsets[0] / (1 - self.hide)
         _warn_of_collapse(self.latent_kl_, self.n_iter_ * -(-len(training) // batch_size))
 
-    def _split(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
-        """Places of training rows and of validation rows; no validation where that would leave too few."""
+    def _held_out(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
+        """Places of validation rows; None where they would leave too few."""
         held_out = int(np.ceil(self.validation_fraction * n))
         if not self.early_stopping or held_out < MIN_VALIDATION_ROWS:
-            return np.arange(n), None
+            return None
         if held_out >= n:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} of {n} rows leaves none to train on; lower it, "
                 "or set early_stopping=False."
             )
-        order = rng.permutation(np.arange(n, dtype=np.int32))
-        return order[held_out:], order[:held_out]
+        return rng.permutation(np.arange(n, dtype=np.int32))[:held_out]
 
     def _betas(self, epochs_before: int, n_steps: int) -> np.ndarray:
         """The KL term's weight in each epoch to come: at first it rises linearly, unless there is a schedule."""

@@ -54,6 +54,19 @@ def at(x: np.ndarray | SparseRows, places: np.ndarray) -> np.ndarray | SparseRow
     return SparseRows(x.differing[places], x.base) if isinstance(x, SparseRows) else x[places]
 
 
+def parted(x: np.ndarray | SparseRows, places: np.ndarray) -> tuple:
+    """The other rows, and those at some places. The others take the memory of x, with rows of its end in the gaps."""
+    n = len(x) - len(places)
+    gaps, tail = places[places < n], np.setdiff1d(np.arange(n, len(x)), places)
+    if isinstance(x, SparseRows):
+        others = np.arange(n)
+        others[gaps] = tail
+        return at(x, others), at(x, places)
+    there = x[places]
+    x[gaps] = x[tail]
+    return x[:n], there
+
+
 def chosen(x: np.ndarray | SparseRows, mask: np.ndarray) -> np.ndarray | SparseRows:
     """The rows that a mask says."""
     return x if mask.all() else at(x, np.flatnonzero(mask))

@@ -13,11 +13,12 @@ from skvae._layers import Inference
 from skvae._memory import aligned, tensor
 from skvae._network import Network, arrays_of, n_weights, reader, with_states
 from skvae._optimizer import Steps, adam
-from skvae._sparse import Parts, SparseRows, at
+from skvae._sparse import Parts, SparseRows
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
-XLA_STEPS, XLA_WIDTH = 2000, 300  # XLA takes about 2 s to compile and saves 0.3 ms a step, or 2 to 3 on wide tables
+XLA_SAVES = 0.3e-3, 7e-9  # seconds a step, and a step and weight; it takes some 1.3 s to compile,
+XLA_PAYS = 0.7  # and is worth it if a fit saves that much: two do
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
 START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
@@ -289,16 +290,8 @@ class Data(NamedTuple):
     """What training reads."""
 
     constants: np.ndarray  # what was learned from the table once
-    rows: np.ndarray | SparseRows  # `taken` from the table
+    rows: np.ndarray | SparseRows
     validation: np.ndarray | SparseRows | None
-
-
-def taken(x: np.ndarray | SparseRows, places: np.ndarray) -> np.ndarray | SparseRows:
-    """Rows of x on memory that a tensor can share."""
-    if isinstance(x, SparseRows):
-        return at(x, places)
-    rows = aligned((len(places), x.shape[1]), x.dtype)
-    return np.take(x, places, axis=0, out=rows, mode="clip")  # "raise" would copy once more
 
 
 def train(
@@ -430,8 +423,9 @@ def _validator(network: Network, program: Program, data: Data, rng: np.random.Ge
 
 
 def _xla_pays(network: Network, n_steps: int) -> bool:
-    width = max(XLA_WIDTH, network.encoder.n_in, network.decoder.n_out)
-    return network.encoder.xla and network.decoder.xla and n_steps * width >= XLA_STEPS * XLA_WIDTH
+    by_step, by_weight = XLA_SAVES
+    saved = n_steps * (by_step + by_weight * n_weights(network))
+    return network.encoder.xla and network.decoder.xla and saved >= XLA_PAYS
 
 
 def _chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int) -> int:

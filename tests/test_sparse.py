@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csc_array, csr_array, csr_matrix, random_array, vstack
 
 from skvae import VAEOutlierDetector, VAETransformer
-from skvae._sparse import SparseRows, differing, spread, with_holes
+from skvae._sparse import SparseRows, differing, parted, spread, with_holes
 
 RNG = np.random.default_rng(0)
 GROUP = RNG.integers(0, 3, 400)
@@ -86,6 +86,19 @@ def test_sparse_rows_are_as_the_dense_ones():
     np.testing.assert_array_equal(spread(rows), dense)
     assert np.flatnonzero(with_holes(rows)).tolist() == [3]
     assert not with_holes(rows, np.array([True, False, True])).any()
+
+
+@pytest.mark.parametrize("places", [[0, 1], [8, 9], [9, 2, 7], [5]])
+def test_rows_are_parted_without_a_copy_and_dense_and_sparse_ones_alike(places):
+    dense, places = np.arange(30, dtype=np.float32).reshape(10, 3), np.array(places)
+    rows = SparseRows(differing(dense, np.zeros(3)), np.zeros(3, np.float32))
+    expected = dense.copy()
+    others, there = parted(dense, places)
+    assert np.shares_memory(others, dense)
+    np.testing.assert_array_equal(there, expected[places])
+    np.testing.assert_array_equal(np.sort(others[:, 0]), np.delete(expected, places, axis=0)[:, 0])
+    for sparse, same in zip(parted(rows, places), (others, there), strict=True):
+        np.testing.assert_array_equal(sparse[:], same)
 
 
 def test_a_wide_table_is_never_dense_as_a_whole():
