@@ -45,7 +45,7 @@ def expect(what: str, array: Any, shape: tuple, words: str) -> Any:
     return array
 
 
-@lru_cache
+@lru_cache  # asked whenever scikit-learn reads an estimator's tags
 def known(base: type[Component], room: ModuleType) -> dict[str, type[Component]]:
     """The public classes of a room by the names under which users know them."""
     classes = (getattr(room, name) for name in room.__all__)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
@@ -603,16 +603,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._train(table, model, history, x, held_out, offsets, rng)
 
     def _divided(self, x: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> tuple:
-        """Training rows, held-out rows or None, and what turns nats of either into nats in the units of X.
-
-        Training rows take the memory of x.
-        """
+        """Training rows, held-out rows or None, and the offsets of both; training rows take the memory of x."""
         held_out = self._held_out(len(x), rng)
         if held_out is None:
-            shown = offset.mean() * (1 - self.hide)
-            return x, None, (shown, shown)
-        shown = np.delete(offset, held_out).mean() * (1 - self.hide)
-        return *parted(x, held_out), (shown, offset[held_out].mean())
+            return x, None, (offset, None)
+        return *parted(x, held_out), parted(offset, held_out)
 
     def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
         """An untrained model and an empty history."""
@@ -642,7 +637,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         history: dict,
         training: np.ndarray,
         validation: np.ndarray | None,
-        offsets: tuple[float, float],
+        offsets: tuple[np.ndarray, np.ndarray | None],
         rng: np.random.Generator,
     ) -> None:
         """Train a model on encoded rows and set every learned attribute.
@@ -654,7 +649,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         optimizer = _optimizer.resolve(self.optimizer)
         before, kept = getattr(self, "_slots", None) or (None, None)
         batch_size = _batch_size(self.batch_size, len(training))
-        shift = np.array([offsets[name == "validation_loss"] * sign for name, sign in HISTORY.items()])
+        offset, shown = offsets[0], offsets[0].mean() * (1 - self.hide)
+        judged = shown if validation is None else offsets[1].mean()
+        shift = np.array([(judged if name == "validation_loss" else shown) * sign for name, sign in HISTORY.items()])
         state, curves = _training.train(
             model.network,
             model.weights,
@@ -680,12 +677,15 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + shift).T, strict=True)
         }
         self.n_iter_ = len(self.history_["loss"])
+        n_steps = self.n_iter_ * -(-len(training) // batch_size)
         self.likelihood_ = _per_column(table)
-        self.prior_, self.posterior_ = model.network.prior, model.network.posterior
-        some = np.linspace(0, len(training) - 1, min(len(training), SUMMARY_DRAWS)).astype(np.intp)
-        bound, self.latent_kl_ = _inference.lower_bound(self._model, at(training, some), SUMMARY_DRAWS // len(some))
-        self.lower_bound_ = bound + offsets[0] / (1 - self.hide)
-        _warn_of_collapse(self.latent_kl_, self.n_iter_ * -(-len(training) // batch_size))
+        self.prior_, self.posterior_ = clone(model.network.prior), clone(model.network.posterior)
+        if len(training) > SUMMARY_DRAWS:
+            some = rng.choice(len(training), SUMMARY_DRAWS, replace=False)
+            training, offset = at(training, some), offset[some]
+        bound, self.latent_kl_ = _inference.lower_bound(model, training, SUMMARY_DRAWS // len(training))
+        self.lower_bound_ = bound + offset.mean()
+        _warn_of_collapse(self.latent_kl_, n_steps)
 
     def _held_out(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
         """Places of validation rows; None where they would leave too few."""
@@ -879,7 +879,7 @@ def _hidden_layers(sizes: Any) -> tuple[int, ...]:
 def _per_column(table: Table) -> Any:
     """The likelihood, or {column: likelihood} where columns differ."""
     first, *others = table.likelihood.likelihoods
-    return dict(zip(table.names, table.likelihoods(), strict=True)) if others else first
+    return dict(zip(table.names, map(clone, table.likelihoods()), strict=True)) if others else clone(first)
 
 
 def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:

@@ -1,8 +1,8 @@
 """Encoder, decoder and the few lines that are a Variational Auto-Encoder."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple, Self
 
 import keras
@@ -56,7 +56,17 @@ class Network:
         return _first_of_its_kind(cls(latent_dim, *layers, likelihood, prior, posterior, objective, holes))
 
     def __hash__(self) -> int:
-        return hash((self.latent_dim, self.encoder, self.decoder))  # of what is quickly hashed
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(self._fields().values()))  # components take long to hash
+
+    def __getstate__(self) -> dict:
+        return self._fields()  # another process has other hashes
+
+    def _fields(self) -> dict:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def init(self, rng: np.random.Generator, x: np.ndarray, constants: dict) -> dict:
         """Random weights to start training from: NumPy arrays by part."""

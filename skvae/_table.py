@@ -21,7 +21,7 @@ from skvae.likelihoods._slots import padded
 
 FLOATS = (np.float64, np.float32)
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
-IN_CACHE = 2**16  # the same of arrays, whose parts cost nothing: what a core keeps near while it works on them
+IN_CACHE = 2**16  # the same where parts cost nothing: what a core keeps near while it works on them
 MANY = 20_000  # slots beyond which each training step is slow
 LARGEST = 1e15  # scaled numbers beyond it would overflow float32 when squared
 HOLDS = {  # what a condition on a column of each kind has to be
@@ -65,16 +65,15 @@ class Rows(NamedTuple):
         return self._as_series(self.given[:, [j]].toarray()[:, 0] if self.sparse else self.given[:, j])
 
     def columns(self) -> Iterator[tuple[Any, nw.Series]]:
-        """Each column's name and the column; those of an array come from copies of some neighbours at a time."""
+        """Each column's name and the column; an array is turned over a few columns at a time."""
+        if self.frame is not None:
+            yield from zip(self.names, map(self.series, range(len(self.names))), strict=True)
+            return
         width = max(1, NUMBERS // max(1, self.n))
         for start in range(0, len(self.names), width):
-            names = self.names[start : start + width]
-            if self.frame is not None:
-                yield from zip(names, map(self.series, range(start, start + len(names))), strict=True)
-            else:
-                block = self.given[:, start : start + width]
-                block = np.ascontiguousarray((block.toarray() if self.sparse else block).T)
-                yield from zip(names, map(self._as_series, block), strict=True)
+            block = self.given[:, start : start + width]
+            block = np.ascontiguousarray((block.toarray() if self.sparse else block).T)
+            yield from zip(self.names[start : start + width], map(self._as_series, block), strict=True)
 
     def _as_series(self, column: np.ndarray) -> nw.Series:
         dtype = self.values.dtype if self.given.dtype.kind == "f" else self.given.dtype  # pandas has no float16
@@ -179,10 +178,8 @@ class Table:
         """Whether each column has more than one value, (columns,) in the user's order."""
         return self.scaling.varies
 
-    def _runs(self) -> list:
+    def _runs(self) -> list[np.ndarray]:
         """The columns of each kind of likelihood."""
-        if len(self.likelihood.likelihoods) == 1:
-            return [slice(None)]
         return np.split(self.order, np.cumsum([size.cells for size in self.likelihood.sizes[:-1]]))
 
     def columns(self) -> list[Column]:
@@ -209,7 +206,8 @@ class Table:
             with np.errstate(all="ignore"):  # zeros may lie outside of the support, where there are none
                 base = self._placed(np.zeros((1, len(self.names))))[0][0].astype(np.float32)
         x, offset = [] if rows.sparse else aligned((rows.n, len(self.names))), np.empty(rows.n)
-        for part in _parts(rows.n, len(self.names), NUMBERS if rows.sparse or rows.frame is not None else IN_CACHE):
+        cheap = rows.frame is None and not rows.sparse and not self.scaling.slots
+        for part in _parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS):
             numbers = _numbers(rows.part(part), formats)
             if not supported:
                 self._check_support(numbers, part.start)
@@ -242,9 +240,13 @@ class Table:
         """Raise a ValueError where a number cannot have come from its column's likelihood, from row `first` on."""
         wrong = []
         for likelihood, columns in zip(self.likelihood.likelihoods, self._runs(), strict=True):
-            for j, row, value in _unsupported(numbers[:, columns], likelihood):
-                wrong.append((self.names[self.order[columns][j]], likelihood, first + row, value))
-        _check_supported(wrong)
+            if not likelihood.over_levels:
+                own = numbers if len(columns) == len(self.names) else numbers[:, columns]
+                wrong += [
+                    (columns[j], likelihood, first + row, value) for j, row, value in _unsupported(own, likelihood)
+                ]
+        wrong.sort(key=lambda cell: cell[0])
+        _check_supported([(self.names[j], *cell) for j, *cell in wrong])
 
     def warn_of_unseen(self, rows: Rows) -> None:
         """Say, once for all columns, which levels are not known and therefore treated as missing."""
@@ -259,28 +261,25 @@ class Table:
             warnings.warn(f"Levels that were not seen in fit are treated as missing: {', '.join(found)}.", stacklevel=4)
 
     def decode(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None) -> Any:
-        """Blocks of n cells in all, or of the points of likelihoods, as a table like that of fit.
+        """Blocks of cells of n rows, or of the points of likelihoods, as a table like that of fit.
 
         A pandas index is that of `like`, repeated as needed.
         """
-        if isinstance(self.template, np.dtype):
-            return self._array(blocks, n, points)
+        if isinstance(self.template, np.dtype) and all(feature.is_scaled(points) for feature in self.features):
+            return self._scaled(blocks, n)
         cells = np.empty((n, len(self.names)))
         cells[:, self.order] = np.concatenate(list(blocks))
         columns = [feature.restore(cells[:, j], points=points) for j, feature in enumerate(self.features)]
         return self._assembled(columns, n, like)
 
-    def _array(self, blocks: Iterable[np.ndarray], n: int, points: bool) -> np.ndarray:
+    def _scaled(self, blocks: Iterable[np.ndarray], n: int) -> np.ndarray:
+        """An array with no more in memory than it takes and a block."""
         restored, start = np.empty((n, len(self.names)), self.template), 0
-        others = [j for j, feature in enumerate(self.features) if not feature.is_scaled(points)]
         for block in blocks:
-            part, start = restored[start : start + len(block)], start + len(block)
             cells = np.empty(block.shape)
             cells[:, self.order] = block
-            if len(others) < len(self.names):
-                part[:] = self.scaling.center + self.scaling.scale * cells
-            for j in others:
-                part[:, j] = np.asarray(self.features[j].restore(cells[:, j], points=points))
+            restored[start : start + len(block)] = self.scaling.center + self.scaling.scale * cells
+            start += len(block)
         return restored
 
     def observed(self, x: np.ndarray) -> np.ndarray:
@@ -362,7 +361,9 @@ def _check_labels(name: Any, column: nw.Series, kind: str, likelihood: Likelihoo
 
 def _numbers(rows: Rows, formats: list) -> np.ndarray:
     """The numbers of all columns, (rows, columns): NaN in a hole, -1 for an unseen level."""
-    numbers = np.full((rows.n, len(formats)), np.nan) if rows.frame is not None else rows.values.astype(np.float64)
+    numbers = (
+        np.full((rows.n, len(formats)), np.nan) if rows.frame is not None else rows.values.astype(np.float64, order="C")
+    )
     for j, format_ in enumerate(formats):
         if rows.frame is not None or isinstance(format_, Levels):
             numbers[:, j] = format_.read(rows.series(j))
@@ -523,11 +524,14 @@ def _check_range(name: Any, numbers: np.ndarray) -> None:
 def _unsupported(numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
     """Numbers (rows, columns) that a likelihood cannot give: column, row and value of the smallest of each column."""
     fits = likelihood.supports(numbers)
-    if likelihood.over_levels or fits.all():
+    if fits.all():
         return []
-    bad = ~fits & ~np.isnan(numbers)
-    rows = np.where(bad, numbers, np.inf).argmin(axis=0)
-    return [(j, rows[j], numbers[rows[j], j]) for j in np.flatnonzero(bad.any(axis=0))]
+    bad, found = ~fits & ~np.isnan(numbers), []
+    for j in np.flatnonzero(bad.any(axis=0)):
+        rows = np.flatnonzero(bad[:, j])
+        row = rows[numbers[rows, j].argmin()]
+        found.append((j, row, numbers[row, j]))
+    return found
 
 
 def _check_supported(wrong: list[tuple]) -> None:

@@ -17,8 +17,8 @@ from skvae._sparse import Parts, SparseRows
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
-XLA_SAVES = 0.3e-3, 7e-9  # seconds a step, and a step and weight; it takes some 1.3 s to compile,
-XLA_PAYS = 0.7  # and is worth it if a fit saves that much: two do
+XLA_SAVES = 0.3e-3, 7e-9  # seconds of a step, and for each weight
+XLA_PAYS = 0.7  # seconds to save in a fit from which on XLA is used: half of what it takes to compile
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
 START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
@@ -63,7 +63,7 @@ def compiled(
     read = reader(network)
     steps = optimizer(n_weights(network))
     apart = xla and steps.elementwise  # XLA copies whatever is cut from a vector, in each step
-
+    hashed = xla and dropout
     n_before, widths = len(network.encoder.hidden), [*network.encoder.hidden, *network.decoder.hidden]
 
     def heights(batch):
@@ -78,7 +78,7 @@ def compiled(
         rates = Rates(*rates)
 
         def step(i, states, sums):
-            bits = _hashed_bits(i, heights(tf.shape(x)[1]), widths, keep) if dropout and xla else [k[i] for k in keep]
+            bits = _hashed_bits(i, heights(tf.shape(x)[1]), widths, keep) if hashed else [k[i] for k in keep]
             mode = Step(bits, rates.dropout)
             weights = [state.weights for state in states]
             with tf.GradientTape() as tape:
@@ -124,7 +124,7 @@ def compiled(
         def run(c, state, sums):
             seeds = tf.random.split(tf.random.fold_in(seed, c), 3 + len(widths))
             noise = tf.random.stateless_normal((length, n_draws, batch, network.latent_dim), seeds[0])
-            keep = [] if not dropout else seeds[3:] if xla else _random_bits(length, heights(batch), widths, seeds[3:])
+            keep = seeds[3:] if hashed else _random_bits(length, heights(batch), widths, seeds[3:]) if dropout else []
             left = tf.minimum(length, n_steps - c * length)
             x = _dense(rows, order[c]) if sparse else tf.gather(rows, order[c])
             x = _hidden(x, rates.hide, seeds[1:3]) if hide else x

@@ -27,6 +27,31 @@ def test_a_row_gives_the_same_bits_alone_shuffled_or_among_thousands(fitted, met
     np.testing.assert_array_equal(many[len(X) : 2 * len(X)], together)
 
 
+def test_a_row_gives_the_same_bits_in_any_memory_order_and_beside_rows_with_holes(fitted):
+    vae, X = fitted
+    holed = np.vstack([X[:50], np.full_like(X[:1], np.nan)])
+    for give in (vae.transform, vae.score_samples):
+        np.testing.assert_array_equal(give(np.asfortranarray(holed))[:50], give(X[:50]))
+
+
+def test_the_elbo_of_many_rows_rests_on_some_of_them():
+    X = np.random.default_rng(0).normal(size=(20_000, 2)) * [1.0, 1e-3]
+    vae = VAETransformer(1, hidden_layer_sizes=(), max_iter=2, random_state=0).fit(X)
+    assert vae.score(X) - 0.5 < vae.lower_bound_ < vae.score(X) + 0.05
+
+
+def test_changing_a_learned_component_changes_no_model():
+    from skvae.likelihoods import StudentT
+
+    X = np.random.default_rng(0).standard_t(3, size=(60, 2))
+    vae = VAETransformer(1, likelihood=StudentT(df=4), hidden_layer_sizes=4, max_iter=2, random_state=0)
+    before = vae.fit(X).transform(X)
+    vae.likelihood_.set_params(df=30)
+    other = VAETransformer(1, likelihood=StudentT(df=30), hidden_layer_sizes=4, max_iter=2, random_state=0).fit(X)
+    assert abs(other.transform(X) - before).max() > 0
+    np.testing.assert_array_equal(vae.fit(X).transform(X), before)
+
+
 def test_scores_and_transform_do_not_depend_on_random_state(fitted):
     vae, X = fitted
     before = vae.transform(X), vae.score_samples(X)

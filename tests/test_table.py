@@ -176,6 +176,25 @@ def test_bad_tables_get_one_clear_sentence(X, parameters, message):
         short(**parameters).fit(X)
 
 
+def test_a_message_names_the_column_whatever_the_order_of_likelihoods():
+    X = pd.DataFrame(RNG.poisson(3.0, (30, 4)).astype(float), columns=list("abcd"))
+    vae = short(likelihood={"a": "poisson", "c": "poisson", "d": "poisson"}).fit(X)
+    for column in "acd":
+        for wrong in (vae.transform, vae.fit):
+            with pytest.raises(ValueError, match=rf"Poisson.*column '{column}' has -1.5 \(row 3\)"):
+                wrong(X.assign(**{column: X[column].mask(X.index == 3, -1.5)}))
+    with pytest.raises(ValueError, match="column 'a'"):
+        vae.transform(-1 - X)
+
+
+def test_integers_are_restored_the_same_at_once_and_in_parts():
+    X = RNG.integers(-3, 9, (40_000, 2))
+    vae = short().fit(X[:100])
+    together = vae.inverse_transform(np.zeros((40_000, 2)))
+    assert together.dtype == X.dtype
+    np.testing.assert_array_equal(together, np.repeat(vae.inverse_transform(np.zeros((1, 2))), 40_000, axis=0))
+
+
 def test_columns_are_named_in_messages_as_the_frame_names_them():
     with pytest.raises(ValueError, match=r"infinity in column 2021 \(row 4\)"):
         short().fit(pd.DataFrame(bad(GOOD, 4, 1, np.inf), columns=[2020, 2021, 2022]))

@@ -88,21 +88,31 @@ print((resident() - before) / 2**20)
     assert float(result.stdout) < 20
 
 
-def test_xla_and_plain_programs_take_the_same_steps():
-    network = network_of(5, 16)
-    rows = X.astype(np.float32)
+def stepped(xla, dropout, seed=(1, 2)):
+    """Weights and slots after five steps."""
+    network, rows, rng = network_of(5, 16), X.astype(np.float32), np.random.default_rng(0)
     constants = network.constants(rows, network.likelihood.some_columns(), np.ones(5))
-    weights, constants = pack(network.init(np.random.default_rng(0), rows, constants)), pack(constants)
-    order = RNG.integers(0, 300, (2, 3, 32)).astype(np.int32)
-    states = []
-    for xla in (False, True):
-        program = _training.compiled(network, adam, 2, True, True, xla)
-        state, seed = State(weights, program.steps.slots), np.array([1, 2], np.int32)
-        state, _ = program.epoch(state, constants, rows, order, 5, seed, Rates(0.0, 0.3, 0.01, 1.0))
-        assert int(state.slots[-1]) == 5
-        states.append(tf.nest.flatten(state))
-    for plain, fused in zip(*states, strict=True):
+    weights, constants = pack(network.init(rng, rows, constants)), pack(constants)
+    order = rng.integers(0, 300, (2, 3, 32)).astype(np.int32)
+    program = _training.compiled(network, adam, 2, True, True, xla)
+    state = State(weights, program.steps.slots)
+    state, _ = program.epoch(state, constants, rows, order, 5, np.array(seed, np.int32), Rates(dropout, 0.3, 0.01, 1.0))
+    assert int(state.slots[-1]) == 5
+    return [array.numpy() for array in tf.nest.flatten(state)]
+
+
+def test_xla_and_plain_programs_take_the_same_steps():
+    for plain, fused in zip(stepped(False, 0.0), stepped(True, 0.0), strict=True):
         np.testing.assert_allclose(plain, fused, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_dropout_follows_the_seed(xla):
+    weights, again, other, without = (
+        stepped(xla, dropout, seed)[0] for dropout, seed in ((0.5, (1, 2)), (0.5, (1, 2)), (0.5, (3, 4)), (0.0, (1, 2)))
+    )
+    np.testing.assert_array_equal(weights, again)
+    assert min(abs(weights - other).max(), abs(weights - without).max()) > 1e-3
 
 
 def test_gradients_are_shortened_but_not_turned():

@@ -45,7 +45,7 @@ class Likelihood(Component):
 
     @abstractmethod
     def supports(self, X: np.ndarray) -> np.ndarray:
-        """Whether each value can have come from this distribution, as booleans."""
+        """Whether each value can have come from this distribution, as booleans; X is of any shape."""
 
     def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
         """The cells of a column are (X - location) / scale, counted in every score; from its observed values."""
