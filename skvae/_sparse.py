@@ -72,12 +72,12 @@ def chosen(x: np.ndarray | SparseRows, mask: np.ndarray) -> np.ndarray | SparseR
     return x if mask.all() else at(x, np.flatnonzero(mask))
 
 
-def with_holes(x: np.ndarray | SparseRows, counts: np.ndarray | bool = True) -> np.ndarray:
+def with_holes(x: np.ndarray | SparseRows, counts: np.ndarray) -> np.ndarray:
     """Which rows have holes, in columns that count."""
     if not isinstance(x, SparseRows):
         return (np.isnan(x) & counts).any(axis=1)
     rows, columns = _places(x.differing)
-    holes = np.isnan(x.differing.data) & np.broadcast_to(counts, x.shape[1])[columns]
+    holes = np.isnan(x.differing.data) & counts[columns]
     return np.bincount(rows[holes], minlength=len(x)) > 0
 
 

@@ -84,7 +84,7 @@ def test_sparse_rows_are_as_the_dense_ones():
     np.testing.assert_array_equal(rows[:], dense)
     np.testing.assert_array_equal(rows[np.array([4, 3, 4])], dense[[4, 3, 4]])
     np.testing.assert_array_equal(spread(rows), dense)
-    assert np.flatnonzero(with_holes(rows)).tolist() == [3]
+    assert np.flatnonzero(with_holes(rows, np.ones(3, bool))).tolist() == [3]
     assert not with_holes(rows, np.array([True, False, True])).any()
 
 
