@@ -18,7 +18,8 @@ from skvae._sparse import Parts, SparseRows
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
 XLA_SAVES = 0.3e-3, 7e-9  # seconds of a step, and for each weight
-XLA_PAYS = 0.7  # seconds to save in a fit from which on XLA is used: half of what it takes to compile
+XLA_PAYS = 0.4  # seconds to save in a fit from which on XLA is used: compiling takes some four times that, once for many fits
+SHORT_SUM = 32  # most numbers that XLA adds up without a pass of their own
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
 START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
@@ -252,21 +253,31 @@ def _hashed_bits(i: Any, heights: list, widths: list, seeds: Any) -> list:
     bits = []
     for n, width, seed in zip(heights, widths, tf.unstack(tf.bitcast(seeds, tf.uint32)), strict=True):
         places = tf.reshape(tf.range(n * width) + i * (n * width), (n, width))
-        hashed = _murmur(_murmur(tf.bitcast(places, tf.uint32) + seed[0]) + seed[1])
-        bits.append(tf.bitwise.right_shift(hashed, np.uint32(16)))
+        sequence = (tf.bitcast(places, tf.uint32) + seed[0]) * tf.bitwise.bitwise_or(seed[1], np.uint32(1))
+        bits.append(tf.bitwise.right_shift(_murmur(sequence), np.uint32(16)))
     return bits
 
 
 def _murmur(h: Any) -> Any:
-    """The finaliser of MurmurHash3 (Appleby 2011): each bit of h moves half of the others."""
+    """The finaliser of MurmurHash3 (Appleby 2011), which makes random numbers of a sequence of any odd step, as in
+    SplitMix (Steele, Lea, Flood 2014).
+    """
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
         h = tf.bitwise.bitwise_xor(h, tf.bitwise.right_shift(h, np.uint32(shift))) * np.uint32(factor)
     return h
 
 
 def _clipped(gradients: list, largest: float) -> list:
-    norm = tf.sqrt(tf.add_n([tf.reduce_sum(gradient * gradient) for gradient in gradients]))
+    norm = tf.sqrt(tf.add_n(list(map(_sum_of_squares, gradients))))
     return [gradient * (largest / tf.maximum(norm, largest)) for gradient in gradients]
+
+
+def _sum_of_squares(x: Any) -> Any:
+    """In two sums, where the size is known: XLA fuses short sums with what they add up, but not long ones."""
+    size = x.shape.num_elements() or 1
+    few = max(n for n in range(1, SHORT_SUM + 1) if size % n == 0)
+    squares = tf.reduce_sum(tf.reshape(x, (few, -1)) ** 2, axis=0)
+    return tf.reduce_sum(tf.maximum(squares, 0.0))  # the maximum does nothing but keep XLA from one long sum
 
 
 def _apart(state: State, cut: Callable) -> list[State]:

@@ -116,10 +116,11 @@ def test_dropout_follows_the_seed(xla):
 
 
 def test_gradients_are_shortened_but_not_turned():
-    gradients = [np.array([3.0], np.float32), np.array([[0.0, 4.0]], np.float32)]
-    for largest, factor in ((1.0, 0.2), (10.0, 1.0)):
+    gradients = [tf.random.stateless_normal(shape, [0, 1]) for shape in ([1], [37], [6, 70], [256, 40])]
+    norm = float(np.linalg.norm(np.concatenate([np.ravel(gradient) for gradient in gradients])))
+    for largest, factor in ((norm / 5, 0.2), (2 * norm, 1.0)):
         for gradient, clipped in zip(gradients, _training._clipped(gradients, largest), strict=True):
-            np.testing.assert_allclose(clipped, factor * gradient)
+            np.testing.assert_allclose(clipped, factor * gradient, rtol=1e-5)
 
 
 SEEDS = tf.constant([[1, 2], [3, 4]])
