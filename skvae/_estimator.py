@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
-from skvae._sparse import any_holes, at, parted, spread
+from skvae._sparse import any_holes, at, parted
 from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
 
@@ -105,7 +105,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         and 2,000 training steps.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or Keras optimizer, default="adam"
         "sgd" has a Nesterov momentum of 0.9, as in MLPRegressor. An object of
-        `keras.optimizers` stands for its class and its settings but for the learning rate.
+        `keras.optimizers` stands for its class and its settings but for the learning rate. It
+        is given all learned arrays as one vector: weight decay and clipping act on the whole of
+        it, biases and noise scales too.
     learning_rate : float, default=0.002
         Of any optimizer. It is kept until the loss stalls or the last fifth of the epochs begins,
         and then falls linearly to zero.
@@ -126,8 +128,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     tol : float, default=1e-4
         Smallest gain that counts, in nats per row, beyond its standard error.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit (weights, optimiser and scaling of columns)
-        for up to `max_iter` more epochs.
+        Whether `fit` goes on from the last fit (weights, scaling of columns, and the optimiser
+        where that fit had warm_start too) for up to `max_iter` more epochs.
     random_state : int, RandomState or None, default=None
         Randomness of `fit`. The same int gives the same bits for the same number of threads;
         None is different each time. Global random generators are neither read nor moved.
@@ -305,7 +307,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
 
         Returns
         -------
@@ -382,7 +384,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features), default=None
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features), default=None
             None draws from the prior.
         n_draws : int, default=1
         random_state : int, RandomState, Generator or None, default=None
@@ -403,7 +405,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         n_draws : int, default=1
             Rows drawn for each row of X.
         random_state : int, RandomState, Generator or None, default=None
@@ -425,8 +427,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows with NaN, None, NA or NaT; those of `fit` or others.
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Rows with NaN, None, NA or NaT; those of `fit` or others. Sparse ones are made dense.
         random_state : int, RandomState, Generator or None, default=None
             Of the draws; not used unless `draw`.
         draw : bool, default=False
@@ -469,7 +471,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             With holes in all cells but some, it is the density of a condition.
         n_draws : int, default=128
             Draws of z for each row. The bound rises to log p(x) as they grow; at the default
@@ -501,7 +503,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         y : ignored
 
         Returns
@@ -583,7 +585,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         from skvae._inference import trainable
         from skvae._network import Network
+        from skvae._training import limit_threads
 
+        limit_threads()
+        optimizer = _optimizer.resolve(self.optimizer)
         before = trainable(self._model) if continues else None
         same = continues and table.has_schema_of(self._table)
         table = self._table if same else table
@@ -600,7 +605,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if continues:
             table.warn_of_unseen(rows)
         model, history = self._start(network, table, x, rng) if not continues else (before, self.history_)
-        self._train(table, model, history, x, held_out, offsets, rng)
+        self._train(table, model, history, optimizer, x, held_out, offsets, rng)
 
     def _divided(self, x: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> tuple:
         """Training rows, held-out rows or None, and the offsets of both; training rows take the memory of x."""
@@ -613,7 +618,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """An untrained model and an empty history."""
         from skvae import _inference, _network
 
-        constants = network.constants(spread(training), table.columns(), table.varies[table.order])
+        constants = network.constants(training, table.columns(), table.varies[table.order])
         model = _inference.Model(
             network, _network.pack(network.init(rng, training, constants)), _network.pack(constants)
         )
@@ -635,6 +640,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         table: Table,
         model: Any,
         history: dict,
+        optimizer: Callable,
         training: np.ndarray,
         validation: np.ndarray | None,
         offsets: tuple[np.ndarray, np.ndarray | None],
@@ -646,7 +652,6 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         from skvae import _inference, _training
 
-        optimizer = _optimizer.resolve(self.optimizer)
         before, kept = getattr(self, "_slots", None) or (None, None)
         batch_size = _batch_size(self.batch_size, len(training))
         offset, shown = offsets[0], offsets[0].mean() * (1 - self.hide)

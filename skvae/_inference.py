@@ -26,6 +26,7 @@ GROUP = 2**15  # most rows in a call
 DRAWS = 8192  # rows x draws in a block, where there are draws
 JOINT = 4096  # draws in a block, where there is one row
 NUMBERS = 2**23  # most numbers that the decoder gives, or the prior holds, for a block
+DENSE = 2**23  # most numbers of rows with holes at once
 REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 64
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
@@ -88,14 +89,14 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
     holes = with_holes(x, varies)
     for rows, block, noise in _with_noise(model, chosen(x, ~holes), n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
-    if not holes.any():
-        return
-    x = chosen(x, holes)[:]  # dense: holes are rare in sparse rows
-    fitted = refine(model, x, *near(model, x))
-    for rows, block, noise in _with_noise(model, x, n_draws):
-        z, log_q = _proposed(model, block, noise, *[_padded(part[rows], len(block)) for part in fitted])
-        log_w = _run(_joint, model, block, z)[0] - log_q
-        yield np.flatnonzero(holes)[rows], z[:, : len(rows)], _by_draw(log_w, rows)
+    places, most = np.flatnonzero(holes), max(1, DENSE // x.shape[1])
+    for some in (places[i : i + most] for i in range(0, len(places), most)):
+        x_some = at(x, some)[:]
+        fitted = refine(model, x_some, *near(model, x_some))
+        for rows, block, noise in _with_noise(model, x_some, n_draws):
+            z, log_q = _proposed(model, block, noise, *[_padded(part[rows], len(block)) for part in fitted])
+            log_w = _run(_joint, model, block, z)[0] - log_q
+            yield some[rows], z[:, : len(rows)], _by_draw(log_w, rows)
 
 
 def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

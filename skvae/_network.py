@@ -13,6 +13,7 @@ from skvae._component import expect
 from skvae._layers import Inference
 from skvae._math import in_parts
 from skvae._memory import aligned
+from skvae._sparse import SparseRows, without_holes
 
 SHOWN = 1024  # rows that a prior sees before training
 
@@ -68,7 +69,7 @@ class Network:
     def _fields(self) -> dict:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def init(self, rng: np.random.Generator, x: np.ndarray, constants: dict) -> dict:
+    def init(self, rng: np.random.Generator, x: np.ndarray | SparseRows, constants: dict) -> dict:
         """Random weights to start training from: NumPy arrays by part."""
         weights = {
             "encoder": self.encoder.init(rng),
@@ -80,10 +81,10 @@ class Network:
         features = ops.convert_to_numpy(self.features(_merged(weights, constants), some))
         return {**weights, "prior": self.prior.init(self.latent_dim, rng, features)}
 
-    def constants(self, x: np.ndarray, columns: list, varies: np.ndarray) -> dict:
+    def constants(self, x: np.ndarray | SparseRows, columns: list, varies: np.ndarray) -> dict:
         """What is learned once from the encoded rows: NumPy arrays by part."""
-        complete = _without_holes(x)
-        cells = {"varies": varies.astype(np.float32), "filler": complete[0]}
+        complete = without_holes(x)
+        cells = {"varies": varies.astype(np.float32), "filler": complete[:1][0]}
         return {"likelihood": self.likelihood.constants(complete, columns), "cells": cells}
 
     @property
@@ -242,15 +243,3 @@ def with_states(network: Network, vector: Any, states: dict) -> Any:
 def _holes(x: Any) -> Any:
     """1 where a cell is a hole, else 0."""
     return ops.cast(ops.isnan(x), "float32")
-
-
-def _without_holes(x: np.ndarray) -> np.ndarray:
-    """Holes filled by the column's own values in turn, which leaves its distribution as it is; by 0 if it has none."""
-    holes = np.isnan(x)
-    if not holes.any():
-        return x
-    x = x.copy()
-    for column, hole in zip(x.T, holes.T, strict=True):
-        if hole.any():
-            column[hole] = 0.0 if hole.all() else np.resize(column[~hole], hole.sum())
-    return x

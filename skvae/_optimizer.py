@@ -18,7 +18,7 @@ NAMED = {"adamw": {}, "rmsprop": {}, "sgd": {"momentum": 0.9, "nesterov": True}}
 class Steps(NamedTuple):
     """How steps are taken."""
 
-    slots: tuple  # the optimiser's own arrays, as it starts
+    start: Callable  # weights to the optimiser's own arrays, its slots, as it starts
     update: Callable  # a pure function: weights, slots, gradient, learning rate to new weights and slots
     guard: AbstractContextManager = nullcontext()  # held while it runs
     elementwise: bool = False  # whether arrays of weights may be updated one by one
@@ -26,7 +26,11 @@ class Steps(NamedTuple):
 
 def adam(n: int) -> Steps:
     """Kingma, Ba (2015). Adam: A Method for Stochastic Optimization."""
-    return Steps((np.zeros(n, np.float32), np.zeros(n, np.float32), np.int32(0)), _adam, elementwise=True)
+    return Steps(_start_of_adam, _adam, elementwise=True)
+
+
+def _start_of_adam(weights: np.ndarray) -> tuple:
+    return np.zeros_like(weights), np.zeros_like(weights), np.int32(0)
 
 
 def _adam(weights: Any, slots: tuple, gradient: Any, learning_rate: Any) -> tuple[Any, tuple]:
@@ -49,10 +53,17 @@ class OfKeras:
     def __call__(self, n: int) -> Steps:
         import keras
 
-        optimizer = self.kind.from_config(json.loads(self.config) | {"learning_rate": 1e-3})
-        place = keras.Variable(np.zeros(n, np.float32), dtype="float32")  # Keras changes weights in a place of theirs
-        optimizer.build([place])
-        slots = [variable for variable in optimizer.variables if variable is not optimizer.learning_rate]
+        def made(weights: np.ndarray) -> tuple[Any, Any, list]:
+            optimizer = self.kind.from_config(json.loads(self.config) | {"learning_rate": 1e-3})
+            place = keras.Variable(weights, dtype="float32")  # Keras changes weights in a place of theirs
+            optimizer.build([place])
+            own = [variable for variable in optimizer.variables if variable is not optimizer.learning_rate]
+            return optimizer, place, own
+
+        def start(weights: np.ndarray) -> tuple:
+            return tuple(map(np.asarray, made(weights)[2]))
+
+        optimizer, place, slots = made(np.zeros(n, np.float32))
 
         def update(weights: Any, before: tuple, gradient: Any, learning_rate: Any) -> tuple[Any, tuple]:
             values = zip([place, *slots, optimizer.learning_rate], [weights, *before, learning_rate], strict=True)
@@ -61,7 +72,7 @@ class OfKeras:
             optimizer.apply([gradient], [place])
             return ops.copy(place.value), tuple(ops.copy(variable.value) for variable in slots)
 
-        return Steps(tuple(np.asarray(variable) for variable in slots), update, Lock())
+        return Steps(start, update, Lock())
 
 
 def resolve(spec: Any) -> Callable:
@@ -72,11 +83,47 @@ def resolve(spec: Any) -> Callable:
 
     optimizer = spec if not isinstance(spec, str) else keras.optimizers.get({"class_name": spec, "config": NAMED[spec]})
     if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise TypeError(f"optimizer={spec!r}, but a name or an object of keras.optimizers is expected.")
-    if isinstance(optimizer.get_config()["learning_rate"], dict):
-        raise ValueError(
-            f"optimizer={spec!r} has a schedule of learning rates, but the rate and its course are those of the "
-            "parameter learning_rate; give it a plain learning rate, which is not used."
+        raise TypeError(
+            f"optimizer={spec!r}, but a name or an object of keras.optimizers, such as keras.optimizers.SGD(), is "
+            "expected."
         )
-    config = {name: value for name, value in optimizer.get_config().items() if name not in ("learning_rate", "name")}
-    return OfKeras(type(optimizer), json.dumps(config, sort_keys=True))
+    config = optimizer.get_config()
+    for wrong, why in _reasons(optimizer, config):
+        if wrong:
+            raise ValueError(f"optimizer={spec!r} {why}")
+    config = {name: value for name, value in config.items() if name not in ("learning_rate", "name")}
+    return OfKeras(type(optimizer), json.dumps(config, sort_keys=True, default=float))
+
+
+def _reasons(optimizer: Any, config: dict) -> tuple:
+    """What cannot be had, and what to tell."""
+    import keras
+
+    return (
+        (
+            "learning_rate" not in config,
+            "is made of other optimisers, but one with a learning rate of its own is expected; give that one.",
+        ),
+        (
+            isinstance(config.get("learning_rate"), dict),
+            "has a schedule of learning rates, but the rate and its course are those of the parameter learning_rate; "
+            "give it a plain learning rate, which is not used.",
+        ),
+        (
+            isinstance(optimizer, keras.optimizers.Muon),
+            "goes by the shapes of arrays of weights, but it is given all of them as one vector; use 'adamw'.",
+        ),
+        (
+            config.get("loss_scale_factor") is not None,
+            "has a loss_scale_factor, but losses are not scaled; leave it out.",
+        ),
+        (
+            bool(config.get("use_ema")) and config.get("ema_overwrite_frequency") is None,
+            "has use_ema=True, but averages that are never written back do nothing; set ema_overwrite_frequency.",
+        ),
+        (
+            any(getattr(optimizer, f"_exclude_from_weight_decay{end}", None) for end in ("", "_pattern")),
+            "leaves some variables out of its weight decay, but it is given all weights as one vector, which decay "
+            "alike.",
+        ),
+    )

@@ -1,5 +1,6 @@
 """Encoded rows of which most cells are those of a row of zeros: they are made dense some at a time."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,19 @@ class SparseRows:
         dense = np.tile(self.base, (some.shape[0], 1))
         dense[_places(some)] = some.data
         return dense
+
+    @property
+    def T(self) -> Iterator[np.ndarray]:  # noqa: N802
+        """Its columns, dense, one by one."""
+        cells = self.differing.tocsc()
+        for value, start, stop in zip(self.base, cells.indptr[:-1], cells.indptr[1:], strict=True):
+            column = np.full(len(self), value)
+            column[cells.indices[start:stop]] = cells.data[start:stop]
+            yield column
+
+    def columns(self, start: int, stop: int) -> "SparseRows":
+        """Some neighbouring columns."""
+        return SparseRows(self.differing[:, start:stop], self.base[start:stop])
 
     def parts(self) -> Parts:
         """The arrays that it is made of."""
@@ -86,12 +100,26 @@ def any_holes(x: np.ndarray | SparseRows | None) -> bool:
     return x is not None and bool(np.isnan(np.min(x.differing.data if isinstance(x, SparseRows) else x, initial=0.0)))
 
 
-def spread(x: np.ndarray | SparseRows) -> np.ndarray:
-    """All rows, dense; some, evenly spread, where sparse ones would take too much room."""
-    if not isinstance(x, SparseRows):
+def without_holes(x: np.ndarray | SparseRows) -> np.ndarray | SparseRows:
+    """Holes filled by the column's own values in turn, which leaves its distribution as it is; by 0 if it has none."""
+    if not any_holes(x):
         return x
-    n = min(len(x), max(1, NUMBERS // x.shape[1]))
-    return x[np.linspace(0, len(x) - 1, n).astype(np.intp)]
+    if not isinstance(x, SparseRows):
+        x = x.copy()
+        for column in x.T:
+            _fill(column, column)
+        return x
+    cells = x.differing.tocsc()
+    for column, start, stop in zip(x.T, cells.indptr[:-1], cells.indptr[1:], strict=True):
+        _fill(cells.data[start:stop], column)
+    return SparseRows(cells.tocsr(), x.base)
+
+
+def _fill(cells: np.ndarray, column: np.ndarray) -> None:
+    holes = np.isnan(cells)
+    if holes.any():
+        observed = column[~np.isnan(column)]
+        cells[holes] = np.resize(observed, holes.sum()) if len(observed) else 0.0
 
 
 def _places(cells: csr_array) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,7 @@ class Rows(NamedTuple):
     names: tuple  # of the columns; their numbers in an array
     frame: nw.DataFrame | None
     values: np.ndarray | csr_array | None
-    given: np.ndarray | csc_array | None
+    given: np.ndarray | csr_array | csc_array | None
 
     @property
     def n(self) -> int:
@@ -62,16 +62,20 @@ class Rows(NamedTuple):
         """A column in its own dtype."""
         if self.frame is not None:
             return self.frame[:, j]
-        return self._as_series(self.given[:, [j]].toarray()[:, 0] if self.sparse else self.given[:, j])
+        return self._as_series(self.given[:, [j]].toarray()[:, 0] if issparse(self.given) else self.given[:, j])
+
+    def by_column(self) -> "Rows":
+        """The same, quick to read column by column."""
+        return self._replace(given=self.given.tocsc()) if issparse(self.given) else self
 
     def columns(self) -> Iterator[tuple[Any, nw.Series]]:
         """Each column's name and the column; an array is turned over a few columns at a time."""
         if self.frame is not None:
             yield from zip(self.names, map(self.series, range(len(self.names))), strict=True)
             return
-        width = max(1, NUMBERS // max(1, self.n))
+        width, given = max(1, NUMBERS // max(1, self.n)), self.by_column().given
         for start in range(0, len(self.names), width):
-            block = self.given[:, start : start + width]
+            block = given[:, start : start + width]
             block = np.ascontiguousarray((block.toarray() if self.sparse else block).T)
             yield from zip(self.names[start : start + width], map(self._as_series, block), strict=True)
 
@@ -82,8 +86,7 @@ class Rows(NamedTuple):
     def part(self, rows: slice) -> "Rows":
         """Some of the rows, dense."""
         if self.sparse:
-            values = self.values[rows].toarray()
-            return Rows(self.names, None, values, values.astype(self.given.dtype))
+            return Rows(self.names, None, self.values[rows].toarray(), self.given[rows].tocsc())
         return Rows(self.names, *(None if table is None else table[rows] for table in self[1:]))
 
 
@@ -118,12 +121,22 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Rows:
     """X as scikit-learn checks it; holes are welcome, infinities are not."""
     frame, user = _frame(X), type(estimator).__name__
     if frame is None:
+        X = _canonical(X) if issparse(X) else X
         values = _checked_array(estimator, X, reset)
-        given = csc_array(X) if issparse(X) else np.asarray(X)
+        given = X if issparse(X) else np.asarray(X)
         return Rows(tuple(range(values.shape[1])), None, values, given if given.dtype.kind in "biuf" else values)
     _check_frame(frame, user, _plain(X.columns))
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return Rows(_plain(X.columns), frame, None, None)
+
+
+def _canonical(X: Any) -> csr_array:
+    """A sparse table with one entry a cell: several are added up before anything is read."""
+    X = csr_array(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
 
 
 @dataclass(frozen=True)
@@ -203,8 +216,9 @@ class Table:
         """
         formats = [feature.format for feature in self.features]
         if rows.sparse:
+            zeros = np.zeros((1, len(self.names)), rows.given.dtype)
             with np.errstate(all="ignore"):  # zeros may lie outside of the support, where there are none
-                base = self._placed(np.zeros((1, len(self.names))))[0][0].astype(np.float32)
+                base = self._placed(_numbers(Rows(rows.names, None, zeros, zeros), formats))[0][0].astype(np.float32)
         x, offset = [] if rows.sparse else aligned((rows.n, len(self.names))), np.empty(rows.n)
         cheap = rows.frame is None and not rows.sparse and not self.scaling.slots
         for part in _parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS):
@@ -250,13 +264,12 @@ class Table:
 
     def warn_of_unseen(self, rows: Rows) -> None:
         """Say, once for all columns, which levels are not known and therefore treated as missing."""
-        found = []
-        for j in self.scaling.slots:
-            feature = self.features[j]
-            if feature.likelihood.over_levels:
-                column = rows.series(j)
-                new = feature.format.read(column) < 0
-                found += [f"{column[int(np.argmax(new))]!r} in column {self.names[j]!r}"] if new.any() else []
+        places = [j for j in self.scaling.slots if self.features[j].likelihood.over_levels]
+        rows, found = rows.by_column() if places else rows, []
+        for j in places:
+            column = rows.series(j)
+            new = self.features[j].format.read(column) < 0
+            found += [f"{column[int(np.argmax(new))]!r} in column {self.names[j]!r}"] if new.any() else []
         if found:
             warnings.warn(f"Levels that were not seen in fit are treated as missing: {', '.join(found)}.", stacklevel=4)
 
@@ -412,6 +425,11 @@ def _cells(given: Any) -> dict:
         return {
             name: column.to_list() for name, column in zip(_plain(given.columns), frame.iter_columns(), strict=True)
         }
+    if issparse(given):
+        raise ValueError(
+            "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of {column: value}, or "
+            "a dense table with holes."
+        )
     if np.ndim(given) == 2:
         return {j: column.tolist() for j, column in enumerate(np.asarray(given).T)}
     raise ValueError(
@@ -473,10 +491,17 @@ def _checked_array(estimator: Any, X: Any, reset: bool) -> np.ndarray:
         ) from None
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
-    if not np.isfinite(total):
+    if not np.isfinite(total) and issparse(values):
+        _check_finite_cells(values)
+    elif not np.isfinite(total):
         for j in range(values.shape[1]):
-            _check_finite(values[:, [j]].toarray()[:, 0] if issparse(values) else values[:, j], j)
+            _check_finite(values[:, j], j)
     return values
+
+
+def _check_finite_cells(values: csr_array) -> None:
+    for place in np.flatnonzero(np.isinf(values.data))[:1]:
+        raise _infinite(int(values.indices[place]), np.searchsorted(values.indptr, place, side="right") - 1)
 
 
 def _plain(columns: Any) -> tuple:
@@ -494,9 +519,11 @@ def _check_frame(frame: nw.DataFrame, user: str, names: tuple) -> None:
     for name, column in zip(names, frame.iter_columns(), strict=True):
         kind = kind_of(column)
         if kind is None:
+            native = getattr(column.to_native(), "dtype", column.dtype)
             raise ValueError(
-                f"Column {name!r} has dtype {column.dtype}, but numbers, booleans, text, categories or "
-                "datetimes are expected; turn it into one of them, or drop it."
+                f"Column {name!r} has dtype {native}, but numbers, booleans, text, categories or datetimes are "
+                "expected; turn it into one of them, or drop it."
+                + (" For sparse columns give X.sparse.to_coo()." if isinstance(native, pd.SparseDtype) else "")
             )
         if kind == "float":
             _check_finite(column.cast(nw.Float64).to_numpy(), name)
@@ -504,11 +531,14 @@ def _check_frame(frame: nw.DataFrame, user: str, names: tuple) -> None:
 
 def _check_finite(values: np.ndarray, name: Any) -> None:
     if np.isinf(values).any():
-        row = int(np.argmax(np.isinf(values)))
-        raise ValueError(
-            f"Input X contains infinity in column {name!r} (row {row}), but finite numbers are expected: replace it or "
-            "drop that row."
-        )
+        raise _infinite(name, np.argmax(np.isinf(values)))
+
+
+def _infinite(name: Any, row: Any) -> ValueError:
+    return ValueError(
+        f"Input X contains infinity in column {name!r} (row {row}), but finite numbers are expected: replace it or "
+        "drop that row."
+    )
 
 
 def _check_range(name: Any, numbers: np.ndarray) -> None:

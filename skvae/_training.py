@@ -1,7 +1,9 @@
 """Training: one compiled call per epoch, early stopping; returns weights and curves, keeps no state."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -18,7 +20,7 @@ from skvae._sparse import Parts, SparseRows
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
 XLA_SAVES = 0.3e-3, 7e-9  # seconds of a step, and for each weight
-XLA_PAYS = 0.4  # seconds to save in a fit from which on XLA is used: compiling takes some four times that, once for many fits
+XLA_PAYS = 0.4  # seconds to save in a fit from which on XLA is used: it compiles for longer, but once for many fits
 SHORT_SUM = 32  # most numbers that XLA adds up without a pass of their own
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
@@ -52,8 +54,15 @@ class Program(NamedTuple):
     """The compiled functions of one architecture."""
 
     epoch: Callable
-    losses: Callable
     steps: Steps
+
+
+def limit_threads() -> None:
+    """Let TensorFlow take the threads that OMP_NUM_THREADS allows, as joblib's workers need, where it may be told."""
+    limit, told = os.environ.get("OMP_NUM_THREADS", ""), tf.config.threading.get_intra_op_parallelism_threads()
+    if limit.isdecimal() and int(limit) and not told and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        with suppress(RuntimeError):  # it runs already
+            tf.config.threading.set_intra_op_parallelism_threads(int(limit))
 
 
 @lru_cache(maxsize=32)
@@ -63,6 +72,7 @@ def compiled(
     """The program of an architecture; later fits of the same one reuse it without tracing."""
     read = reader(network)
     steps = optimizer(n_weights(network))
+    slots = steps.start(np.zeros(n_weights(network), np.float32))
     apart = xla and steps.elementwise  # XLA copies whatever is cut from a vector, in each step
     hashed = xla and dropout
     n_before, widths = len(network.encoder.hidden), [*network.encoder.hidden, *network.decoder.hidden]
@@ -100,22 +110,20 @@ def compiled(
         states = _apart(State(*state), partial(arrays_of, network)) if apart else [State(*state)]
         start = (tf.constant(0), states, tf.zeros(3))
         _, states, sums = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
-        return _together(states, steps.slots) if apart else states[0], sums
+        return _together(states, slots) if apart else states[0], sums
 
     vector, scalar = tf.TensorSpec([None]), tf.TensorSpec([])
-    state_spec = State(vector, tuple(tf.TensorSpec([None] * slot.ndim, slot.dtype) for slot in steps.slots))
-    data_spec = vector, tf.TensorSpec([None, network.n_cells])
-    seed_spec = tf.TensorSpec([2], tf.int32)
+    state_spec = State(vector, tuple(tf.TensorSpec([None] * slot.ndim, slot.dtype) for slot in slots))
 
     @tf.function(
         autograph=False,
         input_signature=[
             state_spec,
             vector,
-            _SPARSE if sparse else data_spec[1],
+            _SPARSE if sparse else tf.TensorSpec([None, network.n_cells]),
             tf.TensorSpec([None] * 3, tf.int32),
             tf.TensorSpec([], tf.int32),
-            seed_spec,
+            tf.TensorSpec([2], tf.int32),
             Rates(scalar, scalar, scalar, scalar),
         ],
     )
@@ -136,12 +144,24 @@ def compiled(
         _, state, sums = tf.while_loop(lambda c, *_: c < chunks, run, start, parallel_iterations=1)
         return state, sums / tf.cast(n_steps, tf.float32)
 
-    @tf.function(autograph=False, input_signature=[vector, *data_spec, tf.TensorSpec([], tf.int32), seed_spec, scalar])
-    def losses(vector, constants, x, draws, seed, beta):
-        noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
-        return network.losses(read(vector, constants), x, noise, Inference(), beta, validation=True)[0]
+    return Program(epoch.get_concrete_function(), steps)
 
-    return Program(epoch.get_concrete_function(), losses.get_concrete_function(), steps)
+
+@lru_cache(maxsize=32)
+def _compiled_losses(network: Network) -> Callable:
+    """The program that gives the loss of each validation row."""
+    read = reader(network)
+    vector, rows, seed = tf.TensorSpec([None]), tf.TensorSpec([None, network.n_cells]), tf.TensorSpec([2], tf.int32)
+
+    @tf.function(
+        autograph=False,
+        input_signature=[vector, vector, rows, tf.TensorSpec([], tf.int32), seed, tf.TensorSpec([])],
+    )
+    def losses(weights, constants, x, draws, seed, beta):
+        noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
+        return network.losses(read(weights, constants), x, noise, Inference(), beta, validation=True)[0]
+
+    return losses.get_concrete_function()
 
 
 @lru_cache(maxsize=8)
@@ -176,7 +196,7 @@ def _compiled_start(network: Network, xla: bool) -> Callable:
             (gradient,) = _clipped([tape.gradient(loss, state.weights)], CLIP * network.n_cells**0.5)
             return i + 1, State(*steps.update(*state, gradient, rates[i]))
 
-        start = tf.constant(0), State(weights, steps.slots)
+        start = tf.constant(0), State(weights, steps.start(np.zeros(n_weights(network), np.float32)))
         return tf.while_loop(lambda i, _: i < START_STEPS, step, start, parallel_iterations=1)[1].weights
 
     return run
@@ -335,10 +355,10 @@ def train(
     sparse = isinstance(data.rows, SparseRows)
     xla = _xla_pays(network, len(betas) * n_steps)
     program = compiled(network, optimizer, n_draws, dropout > 0, hide > 0, xla, sparse)
-    state = State(weights, program.steps.slots if slots is None else slots)
-    validate = _validator(network, program, data, rng, betas[-1])
+    state = State(weights, program.steps.start(weights) if slots is None else slots)
+    validate = _validator(network, data, rng, betas[-1])
     n_rows = len(data.rows)
-    rows = data.rows.parts() if sparse else tensor(data.rows)
+    rows = Parts(*map(tensor, data.rows.parts())) if sparse else tensor(data.rows)
     data = data._replace(rows=rows)
     pace = Pace(len(betas))
     watch = Watch(n_iter_no_change, tol, first_epoch=int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)))
@@ -413,7 +433,7 @@ def _gain(before: np.ndarray, after: np.ndarray) -> float:
     return gains.mean() - noise
 
 
-def _validator(network: Network, program: Program, data: Data, rng: np.random.Generator, beta: float) -> Callable:
+def _validator(network: Network, data: Data, rng: np.random.Generator, beta: float) -> Callable:
     """The function from a state to the losses that judge it: of each validation row, or the epoch's mean."""
     rows = data.validation
     if rows is None:
@@ -422,10 +442,11 @@ def _validator(network: Network, program: Program, data: Data, rng: np.random.Ge
     height = max(1, min(BLOCK, NUMBERS // network.numbers_per_draw) // draws)
     starts = range(0, len(rows), height)
     seeds = _seeds(rng, len(starts))  # the same noise in every epoch
+    losses = _compiled_losses(network)
 
     def validate(state: State, means: np.ndarray) -> np.ndarray:
         blocks = [
-            program.losses(state.weights, data.constants, rows[i : i + height], draws, seed, beta)
+            losses(state.weights, data.constants, rows[i : i + height], draws, seed, beta)
             for i, seed in zip(starts, seeds, strict=True)
         ]
         return np.concatenate([block.numpy() for block in blocks]).astype(np.float64)

@@ -145,6 +145,33 @@ def test_the_number_of_threads_changes_no_choice_and_no_score_by_more_than_a_hun
     np.testing.assert_allclose(one, two, atol=0.01)
 
 
+THREADS = """
+import json
+import numpy as np
+import tensorflow as tf
+from skvae import VAETransformer
+X = np.random.default_rng(0).normal(size=(50, 3))
+before = tf.constant(0.0) if {runs} else None
+VAETransformer(max_iter=1).fit(X)
+print(json.dumps(tf.config.threading.get_intra_op_parallelism_threads()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("runs", "environment", "threads"),
+    [
+        (False, {"OMP_NUM_THREADS": "1"}, 1),  # as in joblib's workers
+        (False, {"OMP_NUM_THREADS": "2,1"}, 0),
+        (False, {}, 0),
+        (False, {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "2"}, 0),
+        (True, {"OMP_NUM_THREADS": "1"}, 0),  # too late to tell
+    ],
+)
+def test_tensorflow_takes_the_threads_that_it_may(runs, environment, threads, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert in_another_process(THREADS.replace("{runs}", str(runs)), **environment) == threads
+
+
 def test_another_seed_gives_another_model():
     first, second = (small(random_state=seed).fit(WINE).transform(WINE) for seed in (0, 1))
     assert abs(first - second).max() > 0.01

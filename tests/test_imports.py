@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "_training": {"_network", "_layers", "_memory", "_optimizer", "_sparse"},
     "_conditioning": {"_inference"},
     "_inference": {"_network", "_layers", "_memory", "_sparse", "_math"},
-    "_network": {"_layers", "_component", "_math", "_memory"},
+    "_network": {"_layers", "_component", "_math", "_memory", "_sparse"},
     "_layers": set(),
     "_memory": set(),
     "_sparse": set(),
@@ -47,7 +47,8 @@ MAY_IMPORT = {
     "_component": set(),
     "_math": set(),
     "_coupling": {"_math"},
-    **{room: {room, "_component", "_math", "_coupling"} for room in COMPONENTS},
+    **{room: {room, "_component", "_math", "_coupling"} for room in COMPONENTS - {"likelihoods"}},
+    "likelihoods": {"likelihoods", "_component", "_math", "_sparse"},
 }
 HEAVY = {
     "tensorflow": {"_training", "_inference", "_memory", "_math"},

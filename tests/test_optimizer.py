@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from joblib import Parallel, delayed
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 
 from skvae import VAETransformer, _optimizer, _training
 
@@ -25,12 +26,18 @@ def small(**parameters):
     return VAETransformer(**{"hidden_layer_sizes": 16, "max_iter": 30, "random_state": 0, **parameters})
 
 
-@pytest.mark.parametrize("name", KERAS)
-def test_a_named_optimizer_takes_the_steps_of_keras(name):
+OTHERS = ["Nadam", "Adadelta", "Adagrad", "Adamax", "Adafactor", "Ftrl", "Lion", "Lamb", "ScheduleFreeAdamW"]
+OBJECTS = {name: getattr(keras.optimizers, name) for name in OTHERS if hasattr(keras.optimizers, name)}
+OBJECTS["averaged"] = lambda rate: keras.optimizers.SGD(rate, use_ema=True, ema_overwrite_frequency=3)
+
+
+@pytest.mark.parametrize("name", [*KERAS, *OBJECTS])
+def test_an_optimizer_takes_the_steps_of_keras(name):
     weights, gradients = RNG.normal(size=6).astype("f4"), RNG.normal(size=(20, 6)).astype("f4")
     rates = np.linspace(0.02, 0.001, 20, dtype="f4")
-    slots, update, *_ = _optimizer.resolve(name)(6)
-    optimizer, variable = KERAS[name](0.02), keras.Variable(weights)
+    start, update, *_ = _optimizer.resolve(name if name in KERAS else OBJECTS[name](0.5))(6)
+    slots = start(weights)
+    optimizer, variable = (KERAS | OBJECTS)[name](0.02), keras.Variable(weights)
     for gradient, rate in zip(gradients, rates, strict=True):
         weights, slots = update(weights, slots, tf.constant(gradient), tf.constant(rate))
         optimizer.learning_rate.assign(rate)
@@ -88,10 +95,52 @@ def test_what_is_no_optimizer_is_told(optimizer):
         small(optimizer=optimizer).fit(X)
 
 
-def test_a_schedule_of_learning_rates_is_told():
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9))
-    with pytest.raises(ValueError, match="has a schedule of learning rates, but"):
-        small(optimizer=optimizer).fit(X)
+def without_decay_of_biases():
+    optimizer = keras.optimizers.AdamW()
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)),
+            "has a schedule of learning rates, but",
+        ),
+        (lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "is made of other optimisers, but"),
+        (lambda: keras.optimizers.Muon(), "goes by the shapes of arrays of weights, but"),
+        (lambda: keras.optimizers.SGD(loss_scale_factor=1024.0), "has a loss_scale_factor, but losses are not scaled"),
+        (lambda: keras.optimizers.SGD(use_ema=True), "has use_ema=True, but averages that are never written back"),
+        (without_decay_of_biases, "leaves some variables out of its weight decay, but"),
+    ],
+)
+def test_what_an_optimizer_cannot_do_here_is_told(make, message):
+    with pytest.raises(ValueError, match=message):
+        small(optimizer=make()).fit(X)
+
+
+def test_a_wrong_optimizer_is_told_before_an_embedding_takes_its_time():
+    class Never(PCA):
+        def fit_transform(self, X, y=None):
+            raise AssertionError
+
+    with pytest.raises(ValueError, match="has a loss_scale_factor"):
+        small(optimizer=keras.optimizers.SGD(loss_scale_factor=2.0), init=Never()).fit(X)
+
+
+def test_settings_may_be_numbers_of_numpy():
+    first, second = (
+        small(optimizer=keras.optimizers.RMSprop(epsilon=kind(2**-20)), max_iter=3).fit(X).transform(X)
+        for kind in (float, np.float32)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_steps_are_the_same_in_a_program_of_xla(monkeypatch):
+    plain = small(optimizer="rmsprop", max_iter=5).fit(X).transform(X)
+    monkeypatch.setattr(_training, "XLA_PAYS", 0.0)
+    np.testing.assert_allclose(small(optimizer="rmsprop", max_iter=5).fit(X).transform(X), plain, atol=1e-4)
 
 
 def test_an_object_that_only_looks_like_an_optimizer_is_told():
@@ -100,5 +149,5 @@ def test_an_object_that_only_looks_like_an_optimizer_is_told():
 
         def get_config(self): ...
 
-    with pytest.raises(TypeError, match=r"but a name or an object of keras\.optimizers is expected"):
+    with pytest.raises(TypeError, match=r"but a name or an object of keras\.optimizers, such as .* is expected"):
         small(optimizer=Looks()).fit(X)

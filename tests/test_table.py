@@ -158,7 +158,7 @@ CITIES = pd.DataFrame({"x": [1.0, 2], "city": ["Rome", "Oslo"]})
             {"likelihood": {"town": "categorical"}},
             "likelihood names column 'town'.*its columns are 'x', 'city'",
         ),
-        (CITIES.assign(x=pd.to_timedelta([1, 2])), {}, "Column 'x' has dtype Duration.*turn it into one of them"),
+        (CITIES.assign(x=pd.to_timedelta([1, 2])), {}, "Column 'x' has dtype timedelta64.*turn it into one of them"),
         (CITIES.head(0), {}, r"Found array with 0 sample\(s\) \(shape=\(0, 2\)\)"),
         (pd.DataFrame(index=[0, 1]), {}, r"0 feature\(s\)"),
         (bad(GOOD, 7, 0, 3.7), {"likelihood": "bernoulli"}, r"numbers between 0 and 1, but column 0 has 3.7 \(row 7\)"),

@@ -27,7 +27,8 @@ def small(**parameters):
 
 def traces():
     """How often anything has been traced: every miss of a cache traces once, and nothing else does."""
-    return _training.compiled.cache_info().misses, _inference._compiled.cache_info().misses
+    caches = _training.compiled, _training._compiled_losses, _inference._compiled
+    return tuple(cache.cache_info().misses for cache in caches)
 
 
 def test_a_second_fit_of_the_same_architecture_traces_nothing():
@@ -95,7 +96,7 @@ def stepped(xla, dropout, seed=(1, 2)):
     weights, constants = pack(network.init(rng, rows, constants)), pack(constants)
     order = rng.integers(0, 300, (2, 3, 32)).astype(np.int32)
     program = _training.compiled(network, adam, 2, True, True, xla)
-    state = State(weights, program.steps.slots)
+    state = State(weights, program.steps.start(weights))
     state, _ = program.epoch(state, constants, rows, order, 5, np.array(seed, np.int32), Rates(dropout, 0.3, 0.01, 1.0))
     assert int(state.slots[-1]) == 5
     return [array.numpy() for array in tf.nest.flatten(state)]

@@ -68,7 +68,11 @@ class Likelihood(Component):
         return {}
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
-        """Arrays learned once from encoded training rows without holes; their shapes follow from the size alone."""
+        """Arrays learned once from encoded training rows without holes; their shapes follow from the size alone.
+
+        Without slots the last axis of each goes over the columns, each of which counts for itself. With
+        slots only `x.T`, which gives columns one by one, may be used of `x`: it may be sparse.
+        """
         return {}
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:

@@ -23,8 +23,8 @@ def constants(x: np.ndarray) -> dict[str, np.ndarray]:
     seen = np.log1p(x)
     return {
         "log_mean": log_mean.astype(np.float32),
-        "center": seen.mean(axis=0),
-        "spread": np.maximum(seen.std(axis=0), MIN_SPREAD),
+        "center": seen.mean(axis=0, dtype=np.float64).astype(np.float32),
+        "spread": seen.std(axis=0, dtype=np.float64).clip(MIN_SPREAD).astype(np.float32),
     }
 
 
