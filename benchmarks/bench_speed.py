@@ -300,7 +300,7 @@ print(imported - start, first - imported - (second - first), second - first)
 PEAK = """
 import numpy as np, tensorflow, keras, scipy.stats, pandas, narwhals, sklearn.mixture
 from skvae import VAETransformer
-VAETransformer(8, max_iter=1).fit(np.random.default_rng(0).normal(size=(1000, 30)).astype("f4"))
+VAETransformer(8, max_iter={before}).fit(np.random.default_rng(0).normal(size=(1000, 30)).astype("f4"))
 def resident(which):  # in bytes; getrusage would count what the parent process once took
     with open("/proc/self/status") as f:
         return next(int(line.split()[1]) * 1024 for line in f if line.startswith(which))
@@ -339,9 +339,11 @@ def first(quick):
 
 
 def memory(quick):
+    n = 20_000 if quick else 1_000_000
+    peak = f"peak of a fit on {n} x 30 float32, times the data (itself counted), beyond imports and a small fit"
     rows = {
-        "peak of a fit on 1,000,000 x 30 float32, times the data (itself counted), beyond imports and a small fit":
-            alone(PEAK.format(n=20_000 if quick else 1_000_000))[0],
+        peak: alone(PEAK.format(n=n, before=1))[0],
+        f"{peak} that was compiled by XLA": alone(PEAK.format(n=n, before=100))[0],
         "growth over 200 fits, MB": alone(GROWN.format(n=10 if quick else 200))[0],
     }  # fmt: skip
     show("memory", {label: {"": value} for label, value in rows.items()})
@@ -376,15 +378,16 @@ def growth(quick):
     return tables
 
 
-def epoch_seconds(X, n_draws):
-    """The difference between fits of a few epochs and of one, by their number: what is done once is left out."""
-    few = max(2, min(20, 2_000_000 // X.size))
-    vae = VAETransformer(8, n_draws=n_draws, batch_size=128, early_stopping=False, random_state=0)
-    times = {}
-    for epochs in (1, few):
-        vae.set_params(max_iter=epochs).fit(X)
-        times[epochs] = min(timed(lambda: vae.fit(X))[0] for _ in range(2))
-    return (times[few] - times[1]) / (few - 1)
+def epoch_seconds(X, n_draws, batch=128, least=600):
+    """The difference between fits of so many epochs and of twice as many: what is done once is left out.
+
+    They have steps enough for one program to serve them all.
+    """
+    few = -(-least * batch // len(X))
+    vae = VAETransformer(8, n_draws=n_draws, batch_size=batch, early_stopping=False, random_state=0, max_iter=few)
+    vae.fit(X)
+    times = [min(timed(lambda: vae.set_params(max_iter=n).fit(X))[0] for _ in range(2)) for n in (few, 2 * few)]  # noqa: B023
+    return (times[1] - times[0]) / few
 
 
 # Data -----------------------------------------------------------------------------------

@@ -132,9 +132,11 @@ class Numbers:
 
     @staticmethod
     def read(series: nw.Series) -> np.ndarray:
-        if kind_of(series) == "category":  # a column of nothing but holes, or of numbers kept as objects
+        kind = kind_of(series)
+        if kind == "category":  # a column of nothing but holes, or of numbers kept as objects
             return _parsed(series)
-        return np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
+        floats = series if kind == "float" else series.cast(nw.Float64)
+        return np.asarray(floats.to_numpy(), np.float64)
 
     def restore(self, values: np.ndarray, like: nw.Series) -> Any:
         if self.kind == "boolean":

@@ -378,8 +378,11 @@ def _row_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
     The points shifted by them (modulo 1) are as evenly spread, and their errors average
     out over rows: a Cranley-Patterson rotation (1976) with a hash for the randomness.
     """
-    x = np.where(np.isnan(x), np.float32(np.nan), x + np.float32(0))  # one hole, and one zero, of many
-    hashes = (x.view(np.uint32).astype(np.uint64) * _odd_numbers(x.shape[1])).sum(axis=1, dtype=np.uint64)
+    x = x + np.float32(0)  # one zero of two, and one hole of many
+    if np.isnan(np.min(x, initial=0.0)):
+        x[np.isnan(x)] = np.nan
+    bits, odd = x.view(np.uint32), _odd_numbers(x.shape[1])
+    hashes = np.einsum("ij,j->i", bits, odd, dtype=np.uint64, casting="safe")  # casts some at a time
     hashes = hashes[:, None] + np.arange(1, latent_dim + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (_splitmix(hashes) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 
