@@ -1,6 +1,6 @@
 """Fit time, time per step and held-out bound, beside Keras and scikit-learn, in one run.
 
-    python benchmarks/bench_fit.py [--json FILE] [digits] [mnist] [bounds] [steps]
+    python benchmarks/bench_fit.py [--json FILE] [digits] [mnist] [bounds]
 
 Each part is one table. `keras.Model.fit` trains the textbook VAE (Dense and Dropout layers,
 reparameterised Gaussian latent, Adam) with the same layers, likelihood, batch size, learning
@@ -17,7 +17,6 @@ import gzip
 import json
 import os
 import platform
-import statistics
 import time
 import warnings
 from pathlib import Path
@@ -36,9 +35,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skvae import VAETransformer
-
-REPEATS = 5
-
 
 # The textbook VAE -----------------------------------------------------------------------
 
@@ -199,51 +195,6 @@ def bounds():
     return rows
 
 
-def steps():
-    """Milliseconds per step of warm fits, alternating, on data without structure: times do not depend on it."""
-    rng = np.random.default_rng(0)
-    shapes = {
-        "30 features, 64-64": ((10_000, 30), (64, 64), 8, 128, 30),
-        "784 features, 256": ((10_000, 784), (256,), 2, 100, 24),
-    }
-    tables = {}
-    for name, (shape, hidden, latent_dim, batch_size, epochs) in shapes.items():
-        X = rng.random(shape).astype(np.float32)
-        likelihood = "gaussian" if shape[1] == 30 else "bernoulli"
-        n_steps = epochs * -(-len(X) // batch_size)
-        model = textbook_vae(shape[1], hidden, latent_dim, 0.2, likelihood, 1e-3)
-        vae = VAETransformer(latent_dim, hidden_layer_sizes=hidden, dropout=0.2, likelihood=likelihood, max_iter=epochs,
-                             batch_size=batch_size, early_stopping=False, random_state=0)  # fmt: skip
-        mlp = MLPRegressor(hidden_layer_sizes=(*hidden, latent_dim, *reversed(hidden)), batch_size=batch_size,
-                           max_iter=epochs, tol=0, n_iter_no_change=epochs)  # fmt: skip
-        y = X if likelihood == "bernoulli" else None
-        runs = {
-            "skvae": lambda vae=vae, X=X: vae.fit(X),
-            "keras.Model.fit": lambda model=model, X=X, y=y, b=batch_size, e=epochs: model.fit(
-                X, y, batch_size=b, epochs=e, verbose=0
-            ),
-            "MLPRegressor": lambda mlp=mlp, X=X: mlp.fit(X, X),
-        }
-        times = {label: [] for label in runs}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for repeat in range(REPEATS + 1):
-                for label, run in runs.items():
-                    seconds, _ = timed(run)
-                    if repeat:  # the first round warms up
-                        times[label].append(1e3 * seconds / n_steps)
-        ours = times["skvae"]
-        rows = {
-            label: {"median ms": statistics.median(t), "min ms": min(t), "max ms": max(t),
-                    "times skvae (median of pairs)": statistics.median(a / b for a, b in zip(t, ours, strict=True))}
-            for label, t in times.items()
-        }  # fmt: skip
-        show(f"steps, {name}, latent {latent_dim}, dropout 0.2, batch {batch_size}, {n_steps} steps a fit; whole warm "
-             "fits (skvae's includes its encoding and summary)", rows)  # fmt: skip
-        tables[name] = rows
-    return tables
-
-
 # Data and tables ------------------------------------------------------------------------
 
 
@@ -269,11 +220,11 @@ def show(title, rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["digits", "mnist", "bounds", "steps"])
+    parser.add_argument("parts", nargs="*", default=["digits", "mnist", "bounds"])
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, Keras {keras.__version__}, {os.cpu_count()} CPU cores")
-    known = {"digits": digits, "mnist": mnist, "bounds": bounds, "steps": steps}
+    known = {"digits": digits, "mnist": mnist, "bounds": bounds}
     results = {part: known[part]() for part in arguments.parts}
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2))

@@ -47,8 +47,8 @@ class Feature:
     @classmethod
     def learn(cls, series: nw.Series, numbers: np.ndarray, format_: Any, likelihood: Likelihood) -> "Feature":
         """What to know of a column that reads as these numbers in a format that has learned from it."""
-        observed = numbers[~np.isnan(numbers)]
-        first = [int(np.argmax(~np.isnan(numbers)))]
+        holes = np.isnan(numbers)
+        observed, first = numbers[~holes] if holes.any() else numbers, [int(np.argmin(holes))]
         feature = cls(format_, likelihood, series[first], len(observed), len(observed) > 0 and np.ptp(observed) > 0)
         if not feature.varies or likelihood.over_levels:
             return feature
@@ -128,7 +128,11 @@ class Numbers:
 
     @classmethod
     def learn(cls, series: nw.Series) -> "Numbers":
-        return cls(kind_of(series), series.min(), series.max())
+        kind = kind_of(series)
+        if kind == "float":  # faster than by pandas
+            values = series.to_numpy()
+            return cls(kind, np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf))
+        return cls(kind, series.min(), series.max())
 
     @staticmethod
     def read(series: nw.Series) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -338,7 +337,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         points = check_array(Z, dtype=FLOATS, input_name="Z")
         if points.shape[1] != self._n_features_out:
             raise ValueError(f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
-        cells = self._decoded(points, self._model.network.likelihood.point)
+        from skvae import _inference
+
+        cells = _inference.cells(self._model, points.astype(np.float32), self._model.network.likelihood.point)
         return self._table.decode(cells, len(points), points=True, like=Z)
 
     def sample(self, n_samples=1, random_state=None, *, given=None):
@@ -451,12 +452,15 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Mattei, Frellsen (2019). MIWAE: Deep Generative Modelling and Imputation of Incomplete
         Data Sets.
         """
+        check_is_fitted(self)
+        from skvae._filling import drawn_cells, expected_cells
+
         rng, n_draws = _generator(random_state), _count(n_draws, "n_draws")
         X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
         self._table.warn_of_unseen(rows)
         x = self._table.encode(rows).x
-        cells = self._drawn_cells(x, n_draws, rng) if draw else self._expected_cells(x, n_draws)
+        cells = drawn_cells(self._model, x, n_draws, rng) if draw else expected_cells(self._model, x, n_draws)
         filled = self._table.decode([cells], len(cells), points=not draw, like=X)
         return self._table.overlaid(filled, rows, self._table.observed(x))
 
@@ -734,22 +738,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._table.warn_of_unseen(rows)
         return self._table.encode(rows).x, rows.dtype
 
-    def _weights(self) -> dict:
-        """The learned arrays by part, in NumPy."""
-        from skvae import _network
-
-        return _network.reader(self._model.network)(self._model.weights, self._model.constants)
-
-    def _decoded(self, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
-        """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
+    def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
         from skvae import _inference
 
-        w = self._weights()["likelihood"]
-        return (read(w, raw) for raw in _inference.decode(self._model, z.astype(np.float32)))
-
-    def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
         sample = self._model.network.likelihood.sample
-        return self._table.decode(self._decoded(z, lambda w, raw: sample(w, raw, rng)), len(z), like=like)
+        drawn = _inference.cells(self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng))
+        return self._table.decode(drawn, len(z), like=like)
 
     def _like(self, X: Any, values: np.ndarray) -> Any:
         """One value per row, with the index of X where the output is set to pandas."""
@@ -763,30 +757,6 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         noise = rng.standard_normal((_count(n, name), self._n_features_out), np.float32)
         return _inference.prior_sample(self._model, noise).astype(np.float64)
-
-    def _expected_cells(self, x: np.ndarray, n_draws: int) -> np.ndarray:
-        """Conditional mean or most likely level of all cells of the rows with holes; zeros elsewhere."""
-        from skvae import _inference
-
-        cells, holes = np.zeros(x.shape), np.flatnonzero(np.isnan(x).any(axis=1))
-        likelihood, w = self._model.network.likelihood, self._weights()["likelihood"]
-        for rows, z, log_w in _inference.weighted_draws(self._model, x[holes], n_draws):
-            raw = np.concatenate(list(_inference.decode(self._model, z.reshape(-1, z.shape[-1]))))
-            weights = softmax(log_w, axis=1).T
-            cells[holes[rows]] = likelihood.point_of_mixture(w, raw.reshape(*weights.shape, -1), weights)
-        return cells
-
-    def _drawn_cells(self, x: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Draws of all cells of the rows with holes; zeros elsewhere."""
-        from skvae import _inference
-
-        cells, holes = np.zeros(x.shape), np.flatnonzero(np.isnan(x).any(axis=1))
-        sample = self._model.network.likelihood.sample
-        for rows, z, log_w in _inference.weighted_draws(self._model, x[holes], n_draws):
-            chosen = (log_w + rng.gumbel(size=log_w.shape)).argmax(axis=1)
-            drawn = self._decoded(z[chosen, np.arange(len(rows))], lambda w, raw: sample(w, raw, rng))
-            cells[holes[rows]] = np.concatenate(list(drawn))
-        return cells
 
     def _draw_given(self, n: int, given: Any, rng: np.random.Generator) -> Any:
         """n rows for each condition."""
@@ -815,7 +785,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _keras_model(self, part: str) -> Any:
         check_is_fitted(self)
-        return getattr(self._model.network, part).keras_model(self._weights()[part])
+        from skvae import _inference
+
+        return getattr(self._model.network, part).keras_model(_inference.learned(self._model)[part])
 
 
 @contextmanager

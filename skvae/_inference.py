@@ -70,6 +70,17 @@ def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
         yield raw
 
 
+def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
+    """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
+    w = learned(model)["likelihood"]
+    return (read(w, raw) for raw in decode(model, z))
+
+
+def learned(model: Model) -> dict:
+    """The learned arrays by part: the argument `w`, in NumPy."""
+    return reader(model.network)(model.weights, model.constants)
+
+
 def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
     """Importance-weighted lower bound of log p of the observed cells of each row, in nats, (rows,)."""
     bounds = np.empty(len(x))
@@ -85,7 +96,7 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
     never have met, they come in turns from q(z | x), from a normal fitted to that row and from
     the prior, and the weights are those of this mixture (Veach, Guibas 1995).
     """
-    varies = reader(model.network)(model.weights, model.constants)["cells"]["varies"] > 0
+    varies = learned(model)["cells"]["varies"] > 0
     holes = with_holes(x, varies)
     for rows, block, noise in _with_noise(model, chosen(x, ~holes), n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
@@ -139,8 +150,7 @@ def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 def prior_sample(model: Model, noise: np.ndarray) -> np.ndarray:
     """Latent points of the prior made from standard normal noise, of its shape."""
-    w = reader(model.network)(model.weights, model.constants)
-    return np.array(model.network.prior_sample(w, noise))
+    return np.array(model.network.prior_sample(learned(model), noise))
 
 
 def log_prior(model: Model, z: np.ndarray) -> np.ndarray:

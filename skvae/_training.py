@@ -70,48 +70,11 @@ def compiled(
     network: Network, optimizer: Callable, n_draws: int, dropout: bool, hide: bool, xla: bool, sparse: bool = False
 ) -> Program:
     """The program of an architecture; later fits of the same one reuse it without tracing."""
-    read = reader(network)
     steps = optimizer(n_weights(network))
     slots = steps.start(np.zeros(n_weights(network), np.float32))
-    apart = xla and steps.elementwise  # XLA copies whatever is cut from a vector, in each step
-    hashed = xla and dropout
-    n_before, widths = len(network.encoder.hidden), [*network.encoder.hidden, *network.decoder.hidden]
-
-    def heights(batch):
-        return [batch] * n_before + [n_draws * batch] * (len(widths) - n_before)
-
-    def mean_losses(weights, constants, x, noise, mode, beta):
-        loss, *others = network.losses(read(weights, constants), x, noise, mode, beta)
-        return tf.stack([tf.add_n([tf.reduce_mean(loss), *mode.penalties]), *map(tf.reduce_mean, others)])
-
-    @tf.function(jit_compile=xla, autograph=False)
-    def chunk(state, constants, x, noise, keep, n_steps, rates):
-        rates = Rates(*rates)
-
-        def step(i, states, sums):
-            bits = _hashed_bits(i, heights(tf.shape(x)[1]), widths, keep) if hashed else [k[i] for k in keep]
-            mode = Step(bits, rates.dropout)
-            weights = [state.weights for state in states]
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                means = mean_losses(weights if apart else weights[0], constants, x[i], noise[i], mode, rates.beta)
-                loss = means[0]
-            gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
-            gradients = _clipped(gradients, CLIP * network.n_cells**0.5)
-            states = [
-                State(*steps.update(*state, gradient, rates.learning_rate))
-                for state, gradient in zip(states, gradients, strict=True)
-            ]
-            if mode.states:
-                (state,) = states
-                states = [state._replace(weights=with_states(network, state.weights, mode.states))]
-            return i + 1, states, sums + means
-
-        states = _apart(State(*state), partial(arrays_of, network)) if apart else [State(*state)]
-        start = (tf.constant(0), states, tf.zeros(3))
-        _, states, sums = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
-        return _together(states, slots) if apart else states[0], sums
-
+    hashed, shapes = xla and dropout, partial(_droppable, network, n_draws)
+    taken = _chunk(network, steps, xla, shapes if hashed else None)
+    chunk = tf.function(taken, jit_compile=xla, autograph=False)
     vector, scalar = tf.TensorSpec([None]), tf.TensorSpec([])
     state_spec = State(vector, tuple(tf.TensorSpec([None] * slot.ndim, slot.dtype) for slot in slots))
 
@@ -131,9 +94,9 @@ def compiled(
         chunks, length, batch = tf.unstack(tf.shape(order))
 
         def run(c, state, sums):
-            seeds = tf.random.split(tf.random.fold_in(seed, c), 3 + len(widths))
+            seeds = tf.random.split(tf.random.fold_in(seed, c), 3 + len(shapes(batch)))
             noise = tf.random.stateless_normal((length, n_draws, batch, network.latent_dim), seeds[0])
-            keep = seeds[3:] if hashed else _random_bits(length, heights(batch), widths, seeds[3:]) if dropout else []
+            keep = seeds[3:] if hashed else _random_bits(length, shapes(batch), seeds[3:]) if dropout else []
             left = tf.minimum(length, n_steps - c * length)
             x = _dense(rows, order[c]) if sparse else tf.gather(rows, order[c])
             x = _hidden(x, rates.hide, seeds[1:3]) if hide else x
@@ -145,6 +108,51 @@ def compiled(
         return state, sums / tf.cast(n_steps, tf.float32)
 
     return Program(epoch.get_concrete_function(), steps)
+
+
+def _chunk(network: Network, steps: Steps, xla: bool, hashed: Callable | None) -> Callable:
+    """The function that takes the steps of a chunk; `hashed` gives the shapes of masks that it makes itself."""
+    read = reader(network)
+    apart = xla and steps.elementwise  # XLA copies whatever is cut from a vector, in each step
+
+    def mean_losses(weights, constants, x, noise, mode, beta):
+        loss, *others = network.losses(read(weights, constants), x, noise, mode, beta)
+        return tf.stack([tf.add_n([tf.reduce_mean(loss), *mode.penalties]), *map(tf.reduce_mean, others)])
+
+    def chunk(state, constants, x, noise, keep, n_steps, rates):
+        state, rates = State(*state), Rates(*rates)
+
+        def step(i, states, sums):
+            bits = _hashed_bits(i, hashed(tf.shape(x)[1]), keep) if hashed else [k[i] for k in keep]
+            mode = Step(bits, rates.dropout)
+            weights = [state.weights for state in states]
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                means = mean_losses(weights if apart else weights[0], constants, x[i], noise[i], mode, rates.beta)
+                loss = means[0]
+            gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
+            gradients = _clipped(gradients, CLIP * network.n_cells**0.5)
+            states = [
+                State(*steps.update(*state, gradient, rates.learning_rate))
+                for state, gradient in zip(states, gradients, strict=True)
+            ]
+            if mode.states:
+                (state,) = states
+                states = [state._replace(weights=with_states(network, state.weights, mode.states))]
+            return i + 1, states, sums + means
+
+        states = _apart(state, partial(arrays_of, network)) if apart else [state]
+        start = (tf.constant(0), states, tf.zeros(3))
+        _, states, sums = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
+        return _together(states, state.slots) if apart else states[0], sums
+
+    return chunk
+
+
+def _droppable(network: Network, n_draws: int, batch: Any) -> list[tuple]:
+    """The rows and units of each layer in which units may be dropped."""
+    before, after = network.encoder.hidden, network.decoder.hidden
+    return [(batch, width) for width in before] + [(n_draws * batch, width) for width in after]
 
 
 @lru_cache(maxsize=32)
@@ -260,18 +268,18 @@ class Step:
         self.penalties += penalties
 
 
-def _random_bits(length: Any, heights: list, widths: list, seeds: Any) -> list:
+def _random_bits(length: Any, shapes: list, seeds: Any) -> list:
     bits = []
-    for n, width, seed in zip(heights, widths, tf.unstack(seeds), strict=True):
+    for (n, width), seed in zip(shapes, tf.unstack(seeds), strict=True):
         pairs = tf.random.stateless_uniform((length, n, (width + 1) // 2), seed, None, None, tf.int32)
         bits.append(tf.reshape(tf.bitcast(pairs, tf.uint16), (length, n, -1))[..., :width])
     return bits
 
 
-def _hashed_bits(i: Any, heights: list, widths: list, seeds: Any) -> list:
+def _hashed_bits(i: Any, shapes: list, seeds: Any) -> list:
     """16 bits for each hidden unit in step i, in 32-bit integers: hashes of places, which XLA fuses with their use."""
     bits = []
-    for n, width, seed in zip(heights, widths, tf.unstack(tf.bitcast(seeds, tf.uint32)), strict=True):
+    for (n, width), seed in zip(shapes, tf.unstack(tf.bitcast(seeds, tf.uint32)), strict=True):
         places = tf.reshape(tf.range(n * width) + i * (n * width), (n, width))
         sequence = (tf.bitcast(places, tf.uint32) + seed[0]) * tf.bitwise.bitwise_or(seed[1], np.uint32(1))
         bits.append(tf.bitwise.right_shift(_murmur(sequence), np.uint32(16)))
@@ -307,9 +315,9 @@ def _apart(state: State, cut: Callable) -> list[State]:
 
 
 def _together(states: list[State], slots: tuple) -> State:
-    """The state of all weights; `slots` has the shapes of the optimiser's arrays."""
+    """The state of all weights; `slots` has the ranks of the optimiser's arrays."""
     columns = zip(*(state.slots for state in states), strict=True)
-    joined = [_joined(column) if slot.ndim else column[0] for slot, column in zip(slots, columns, strict=True)]
+    joined = [_joined(column) if slot.shape.rank else column[0] for slot, column in zip(slots, columns, strict=True)]
     return State(_joined(state.weights for state in states), tuple(joined))
 
 

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from skvae import VAETransformer, _conditioning, _inference
+from skvae._inference import learned
 from skvae.likelihoods import Gaussian
 
 N = 600
@@ -98,8 +99,8 @@ def linear_gaussian():
         4, hidden_layer_sizes=(), likelihood=Gaussian(), max_iter=40, learning_rate=0.01, random_state=0
     )
     vae.fit(X)
-    kernel, bias = vae._weights()["decoder"][0]
-    log_scale = vae._weights()["likelihood"]["0"]["log_scale"].astype(float)
+    kernel, bias = learned(vae._model)["decoder"][0]
+    log_scale = learned(vae._model)["likelihood"]["0"]["log_scale"].astype(float)
     noise = np.exp(10 * np.tanh(log_scale / 10)) + 1e-3
     center, scale = X.mean(axis=0), X.std(axis=0)
     covariance = (kernel.T.astype(float) @ kernel + np.diag(noise**2)) * np.outer(scale, scale)

@@ -7,6 +7,7 @@ from scipy import stats
 from sklearn.datasets import load_iris
 
 from skvae import VAETransformer
+from skvae._inference import learned
 from skvae.likelihoods import Gaussian, ZeroInflated
 
 IRIS = load_iris().data
@@ -39,8 +40,8 @@ def linear_gaussian(latent_dim=2):
     X = RNG.normal(size=(500, 2)) @ RNG.normal(size=(2, 5)) + 0.5 * RNG.normal(size=(500, 5)) + 3
     vae = VAETransformer(2, hidden_layer_sizes=(), likelihood=Gaussian("shared"), learning_rate=0.02, max_iter=40)
     vae.set_params(random_state=0).fit(X)
-    kernel, bias = vae._weights()["decoder"][0]
-    log_scale = vae._weights()["likelihood"]["0"]["log_scale"].astype(float)
+    kernel, bias = learned(vae._model)["decoder"][0]
+    log_scale = learned(vae._model)["likelihood"]["0"]["log_scale"].astype(float)
     noise = np.exp(10 * np.tanh(log_scale / 10)) + 1e-3
     center, scale = X.mean(axis=0), X.std(axis=0)
     covariance = (kernel.T @ kernel + noise**2 * np.eye(5)) * np.outer(scale, scale)
@@ -115,7 +116,7 @@ def test_nothing_depends_on_what_holes_are_filled_with_inside():
     before = vae.score_samples(X), vae.transform(X), vae.impute(X)
     n_cells = X.shape[1]
     constants = vae._model.constants.copy()
-    w = vae._weights()["cells"]
+    w = learned(vae._model)["cells"]
     found = [i for i in range(len(constants)) if np.array_equal(constants[i : i + n_cells], w["filler"])]
     constants[found[0] : found[0] + n_cells] = [1, 0, 2, 1]
     vae._model = vae._model._replace(constants=constants)

@@ -131,8 +131,8 @@ HASHED = tf.function(_training._hashed_bits, jit_compile=True)
 @pytest.mark.parametrize("xla", [False, True])
 @pytest.mark.parametrize("rate", [0.05, 0.5, 0.9])
 def test_dropout_drops_its_share_and_keeps_the_mean(rate, xla):
-    shapes = [1000, 1000], [101, 101]
-    bits = HASHED(0, *shapes, SEEDS) if xla else [b[0] for b in _training._random_bits(1, *shapes, SEEDS)]
+    shapes = [(1000, 101), (1000, 101)]
+    bits = HASHED(0, shapes, SEEDS) if xla else [b[0] for b in _training._random_bits(1, shapes, SEEDS)]
     step = _training.Step(bits, rate)
     for _ in bits:
         kept = step.drop(tf.ones((1000, 101))).numpy()
@@ -141,7 +141,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean(rate, xla):
 
 
 def test_hashed_bits_of_rows_units_layers_and_steps_do_not_resemble_each_other():
-    steps = [np.stack(HASHED(i, [512, 512], [64, 64], SEEDS)).astype(float) for i in (0, 1)]
+    steps = [np.stack(HASHED(i, [(512, 64), (512, 64)], SEEDS)).astype(float) for i in (0, 1)]
     first = steps[0][0]
     others = [steps[0][1], steps[1][0], np.roll(first, 1, axis=0), np.roll(first, 1, axis=1)]
     correlations = [np.corrcoef(first.ravel(), other.ravel())[0, 1] for other in others]

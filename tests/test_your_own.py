@@ -8,6 +8,7 @@ from scipy import stats
 
 from skvae import VAETransformer
 from skvae import _math as ops
+from skvae._inference import learned
 from skvae.likelihoods import Likelihood
 from skvae.objectives import Objective
 from skvae.priors import Prior
@@ -116,7 +117,7 @@ class Centred(Shifted):
 def test_a_prior_of_ones_own_may_add_to_the_loss_and_train_for_it():
     vae = fitted(prior=Centred())
     np.testing.assert_allclose(vae.transform(X).mean(axis=0), 2, atol=0.2)
-    np.testing.assert_allclose(vae._weights()["prior"]["seen"], 2, atol=0.3)
+    np.testing.assert_allclose(learned(vae._model)["prior"]["seen"], 2, atol=0.3)
     assert vae.lower_bound_ == pytest.approx(vae.score_samples(X, n_draws=1).mean(), abs=0.3)  # no part of it
 
 
