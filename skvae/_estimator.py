@@ -109,8 +109,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         it, biases and noise scales too.
     learning_rate : float, default=0.002
         Of any optimizer: an object's own is not used. SGD without momentum, Adagrad, Adadelta and
-        Ftrl want a larger one. It is kept until the loss stalls or the last fifth of the epochs begins,
-        and then falls linearly to zero.
+        Ftrl want a larger one. It is kept until the loss stalls or the last fifth of the epochs
+        begins, and then falls linearly to zero.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a power of two from 16 to 128, about a sixteenth of the rows.
     max_iter : int, default=200
