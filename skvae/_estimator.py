@@ -687,15 +687,20 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + shift).T, strict=True)
         }
         self.n_iter_ = len(self.history_["loss"])
-        n_steps = self.n_iter_ * -(-len(training) // batch_size)
         self.likelihood_ = _per_column(table)
         self.prior_, self.posterior_ = clone(model.network.prior), clone(model.network.posterior)
+        self._summarise(training, offset, rng)
+        _warn_of_collapse(self.latent_kl_, self.n_iter_ * -(-len(training) // batch_size))
+
+    def _summarise(self, training: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> None:
+        """Set the ELBO, and the nats of each latent dimension, of training rows: of some where they are many."""
+        from skvae import _inference
+
         if len(training) > SUMMARY_DRAWS:
             some = rng.choice(len(training), SUMMARY_DRAWS, replace=False)
             training, offset = at(training, some), offset[some]
-        bound, self.latent_kl_ = _inference.lower_bound(model, training, SUMMARY_DRAWS // len(training))
+        bound, self.latent_kl_ = _inference.lower_bound(self._model, training, SUMMARY_DRAWS // len(training))
         self.lower_bound_ = bound + offset.mean()
-        _warn_of_collapse(self.latent_kl_, n_steps)
 
     def _held_out(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
         """Places of validation rows; None where they would leave too few."""

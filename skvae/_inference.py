@@ -392,7 +392,7 @@ def _row_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
     if np.isnan(np.min(x, initial=0.0)):
         x[np.isnan(x)] = np.nan
     bits, odd = x.view(np.uint32), _odd_numbers(x.shape[1])
-    hashes = np.einsum("ij,j->i", bits, odd, dtype=np.uint64, casting="safe")  # casts some at a time
+    hashes = np.einsum("ij,j->i", bits, odd, dtype=np.uint64)  # casts some at a time
     hashes = hashes[:, None] + np.arange(1, latent_dim + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (_splitmix(hashes) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 

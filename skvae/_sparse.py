@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-NUMBERS = 2**24  # most numbers that are dense at once: 64 MiB
-
 
 class Parts(NamedTuple):
     """What a program needs to make rows dense."""

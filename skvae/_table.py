@@ -508,7 +508,9 @@ def _checked_array(estimator: Any, X: Any, reset: bool) -> np.ndarray:
 
 
 def _check_finite_cells(values: csr_array) -> None:
-    for place in np.flatnonzero(np.isinf(values.data))[:1]:
+    infinite = np.isinf(values.data)
+    if infinite.any():
+        place = int(np.argmax(infinite))
         raise _infinite(int(values.indices[place]), np.searchsorted(values.indptr, place, side="right") - 1)
 
 

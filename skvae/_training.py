@@ -287,8 +287,9 @@ def _hashed_bits(i: Any, shapes: list, seeds: Any) -> list:
 
 
 def _murmur(h: Any) -> Any:
-    """The finaliser of MurmurHash3 (Appleby 2011), which makes random numbers of a sequence of any odd step, as in
-    SplitMix (Steele, Lea, Flood 2014).
+    """The finaliser of MurmurHash3 (Appleby 2011): random numbers out of a sequence of any odd step.
+
+    So SplitMix makes its own (Steele, Lea, Flood 2014).
     """
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
         h = tf.bitwise.bitwise_xor(h, tf.bitwise.right_shift(h, np.uint32(shift))) * np.uint32(factor)

@@ -5,8 +5,10 @@ import numpy as np
 
 from skvae import _math as ops
 from skvae._component import Component, expect
-from skvae._sparse import NUMBERS, SparseRows
+from skvae._sparse import SparseRows
 from skvae.likelihoods._base import Column, Likelihood, Size
+
+NUMBERS = 2**24  # most numbers of sparse rows that are dense at once: 64 MiB
 
 
 class Mixed(Component):
