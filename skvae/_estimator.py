@@ -17,9 +17,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
-from skvae._sparse import any_holes, at, parted
-from skvae._table import FLOATS, Rows, Table, checked
 from skvae.likelihoods._auto import automatic
+from skvae.table import FLOATS, Cells, Codec, Rows, checked, conditions, overlaid, parted
 
 COLLAPSED = 0.05, 300  # nats in all, and steps after which a model with less does not use its latent points
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
@@ -341,7 +340,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         from skvae import _inference
 
         cells = _inference.cells(self._model, points.astype(np.float32), self._model.network.likelihood.point)
-        return self._table.decode(cells, len(points), points=True, like=Z)
+        return self._codec.decode(cells, len(points), points=True, like=Z)
 
     def sample(self, n_samples=1, random_state=None, *, given=None):
         """New rows drawn from the model, as a table like the one seen in `fit`.
@@ -459,11 +458,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         rng, n_draws = _generator(random_state), _count(n_draws, "n_draws")
         X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
-        self._table.warn_of_unseen(rows)
-        x = self._table.encode(rows).x
+        self._codec.warn_of_unseen(rows)
+        x = self._codec.encode(rows).x
         cells = drawn_cells(self._model, x, n_draws, rng) if draw else expected_cells(self._model, x, n_draws)
-        filled = self._table.decode([cells], len(cells), points=not draw, like=X)
-        return self._table.overlaid(filled, rows, self._table.observed(x))
+        filled = self._codec.decode([cells], len(cells), points=not draw, like=X)
+        return overlaid(self._codec, filled, rows, self._codec.observed(x[:]))
 
     def score_samples(self, X, n_draws=128):
         """Importance-weighted lower bound of log p of the observed cells of each row.
@@ -495,7 +494,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         n_draws = _count(n_draws, "n_draws")
         rows = self._rows(X)
-        x, offset = self._table.encode(rows)
+        x, offset = self._codec.encode(rows)
         return self._like(X, _inference.log_likelihood(self._model, x, n_draws) + offset)
 
     def score(self, X, y=None):
@@ -585,7 +584,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._betas(0, 1)  # a wrong schedule is told before anything takes time
         rows = checked(self, X, reset=not continues)
         _check_names(self.likelihood, rows.names)
-        table = Table.learn(rows, choose)
+        codec = Codec.learn(rows, choose)
         _check_backend()
 
         from skvae._inference import trainable
@@ -595,12 +594,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         limit_threads()
         optimizer = _optimizer.resolve(self.optimizer)
         before = trainable(self._model) if continues else None
-        same = continues and table.has_schema_of(self._table)
-        table = self._table if same else table
-        x, held_out, offsets = self._divided(*table.encode(rows, supported=True), rng)
-        holes = before.network.holes if continues else bool(self.hide or any_holes(x) or any_holes(held_out))
+        same = continues and codec.has_schema_of(self._codec)
+        codec = self._codec if same else codec
+        x, held_out, offsets = self._divided(*codec.encode(rows, supported=True), rng)
+        holes = before.network.holes if continues else bool(self.hide or any(c.any_holes() for c in (x, held_out) if c))
         network = Network.of(
-            likelihood=table.likelihood, holes=holes, **self._stacks(hidden, before and before.network), **parts
+            likelihood=codec.likelihood, holes=holes, **self._stacks(hidden, before and before.network), **parts
         )
         if continues and not (same and network == before.network):
             raise ValueError(
@@ -608,22 +607,22 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 "kinds, likelihoods, constant ones) differ; set warm_start=False."
             )
         if continues:
-            table.warn_of_unseen(rows)
-        model, history = self._start(network, table, x, rng) if not continues else (before, self.history_)
-        self._train(table, model, history, optimizer, x, held_out, offsets, rng)
+            codec.warn_of_unseen(rows)
+        model, history = self._start(network, codec, x, rng) if not continues else (before, self.history_)
+        self._train(codec, model, history, optimizer, x, held_out, offsets, rng)
 
-    def _divided(self, x: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> tuple:
+    def _divided(self, x: Cells, offset: np.ndarray, rng: np.random.Generator) -> tuple:
         """Training rows, held-out rows or None, and the offsets of both; training rows take the memory of x."""
         held_out = self._held_out(len(x), rng)
         if held_out is None:
             return x, None, (offset, None)
-        return *parted(x, held_out), parted(offset, held_out)
+        return *x.parted(held_out), parted(offset, held_out)
 
-    def _start(self, network: Any, table: Table, training: np.ndarray, rng: np.random.Generator) -> tuple[Any, dict]:
+    def _start(self, network: Any, codec: Codec, training: Cells, rng: np.random.Generator) -> tuple[Any, dict]:
         """An untrained model and an empty history."""
         from skvae import _inference, _network
 
-        constants = network.constants(training, table.columns(), table.varies[table.order])
+        constants = network.constants(training, codec.columns(), codec.varies[codec.order])
         model = _inference.Model(
             network, _network.pack(network.init(rng, training, constants)), _network.pack(constants)
         )
@@ -631,23 +630,23 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             model = model._replace(weights=self._embedded(model, training, rng))
         return model, {name: np.empty(0) for name in HISTORY}
 
-    def _embedded(self, model: Any, training: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _embedded(self, model: Any, training: Cells, rng: np.random.Generator) -> np.ndarray:
         """Weights fitted to an embedding of some training rows."""
         from skvae import _inference, _training
         from skvae._embedding import embedding
 
-        some = training[rng.permutation(len(training))[: _training.START_ROWS]]
+        some = training.take(rng.permutation(len(training))[: _training.START_ROWS])
         z = embedding(self.init, _inference.features(model, some), model.network.latent_dim, int(rng.integers(2**31)))
-        return _training.started_at(*model, some, z, rng)
+        return _training.started_at(*model, some[:], z, rng)
 
     def _train(
         self,
-        table: Table,
+        codec: Codec,
         model: Any,
         history: dict,
         optimizer: Callable,
-        training: np.ndarray,
-        validation: np.ndarray | None,
+        training: Cells,
+        validation: Cells | None,
         offsets: tuple[np.ndarray, np.ndarray | None],
         rng: np.random.Generator,
     ) -> None:
@@ -681,24 +680,24 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
         prior = resolve(self.prior, priors.Prior, priors)
         model = _inference.finished(model._replace(weights=state.weights), prior, training, rng)
-        self._table, self._model = table, model
+        self._codec, self._model = codec, model
         self._slots = (optimizer, state.slots) if self.warm_start else None
         self.history_ = {
             name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + shift).T, strict=True)
         }
         self.n_iter_ = len(self.history_["loss"])
-        self.likelihood_ = _per_column(table)
+        self.likelihood_ = _per_column(codec)
         self.prior_, self.posterior_ = clone(model.network.prior), clone(model.network.posterior)
         self._summarise(training, offset, rng)
         _warn_of_collapse(self.latent_kl_, self.n_iter_ * -(-len(training) // batch_size))
 
-    def _summarise(self, training: np.ndarray, offset: np.ndarray, rng: np.random.Generator) -> None:
+    def _summarise(self, training: Cells, offset: np.ndarray, rng: np.random.Generator) -> None:
         """Set the ELBO, and the nats of each latent dimension, of training rows: of some where they are many."""
         from skvae import _inference
 
         if len(training) > SUMMARY_DRAWS:
             some = rng.choice(len(training), SUMMARY_DRAWS, replace=False)
-            training, offset = at(training, some), offset[some]
+            training, offset = training.take(some), offset[some]
         bound, self.latent_kl_ = _inference.lower_bound(self._model, training, SUMMARY_DRAWS // len(training))
         self.lower_bound_ = bound + offset.mean()
 
@@ -738,18 +737,18 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         check_is_fitted(self)
         return checked(self, X, reset=False)
 
-    def _encoded(self, X: Any) -> tuple[np.ndarray, np.dtype]:
+    def _encoded(self, X: Any) -> tuple[Cells, np.dtype]:
         """Checked rows as cells, and the dtype that results should have; says which levels are new."""
         rows = self._rows(X)
-        self._table.warn_of_unseen(rows)
-        return self._table.encode(rows).x, rows.dtype
+        self._codec.warn_of_unseen(rows)
+        return self._codec.encode(rows).x, rows.dtype
 
     def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
         from skvae import _inference
 
         sample = self._model.network.likelihood.sample
         drawn = _inference.cells(self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng))
-        return self._table.decode(drawn, len(z), like=like)
+        return self._codec.decode(drawn, len(z), like=like)
 
     def _like(self, X: Any, values: np.ndarray) -> Any:
         """One value per row, with the index of X where the output is set to pandas."""
@@ -768,9 +767,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """n rows for each condition."""
         from skvae._conditioning import latents_given
 
-        condition, kept = self._table.condition(given)
+        condition, kept = conditions(self._codec, given)
         rows = self._rows(condition)
-        x = np.where(kept[:, self._table.order], self._table.encode(rows).x, np.float32(np.nan))
+        x = np.where(kept[:, self._codec.order], self._codec.encode(rows).x[:], np.float32(np.nan))
         found = [latents_given(self._model, x[i : i + 1], n, rng) for i in range(len(x))]
         size, n_drawn = min((size, n_drawn) for _, size, n_drawn in found)
         if size < n:
@@ -781,9 +780,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         z = np.stack([z for z, _, _ in found], axis=1)
         drawn = self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=given)
-        return self._table.overlaid(drawn, rows, kept)
+        return overlaid(self._codec, drawn, rows, kept)
 
-    def _draw_posterior(self, x: np.ndarray, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
+    def _draw_posterior(self, x: Cells, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
         from skvae import _inference
 
         noise = rng.standard_normal((_count(n_draws, "n_draws"), len(x), self._n_features_out), np.float32)
@@ -859,10 +858,10 @@ def _hidden_layers(sizes: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in layers)
 
 
-def _per_column(table: Table) -> Any:
+def _per_column(codec: Codec) -> Any:
     """The likelihood, or {column: likelihood} where columns differ."""
-    first, *others = table.likelihood.likelihoods
-    return dict(zip(table.names, map(clone, table.likelihoods()), strict=True)) if others else clone(first)
+    first, *others = codec.likelihood.likelihoods
+    return dict(zip(codec.names, map(clone, codec.likelihoods()), strict=True)) if others else clone(first)
 
 
 def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:

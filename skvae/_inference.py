@@ -18,7 +18,7 @@ from skvae._layers import Inference
 from skvae._math import LOG_2PI, normal_quantile
 from skvae._memory import aligned, tensor
 from skvae._network import Network, reader, with_prior
-from skvae._sparse import at, chosen, with_holes
+from skvae.table import Cells
 
 HEIGHT = 192  # rows in a block: few, so that one row alone does not wait for many
 AT_ONCE = 8  # blocks that cores share
@@ -44,7 +44,7 @@ class Model(NamedTuple):
     constants: np.ndarray
 
 
-def posterior_mean(model: Model, x: np.ndarray) -> np.ndarray:
+def posterior_mean(model: Model, x: Cells) -> np.ndarray:
     """Mean of q(z | x) of each row, (rows, latent_dim)."""
     height = _encoding_height(model)
     if len(x) <= height:  # as quick as can be, for rows that come one by one
@@ -52,12 +52,12 @@ def posterior_mean(model: Model, x: np.ndarray) -> np.ndarray:
     return _by_row(_mean, model, height, x)[0]
 
 
-def features(model: Model, x: np.ndarray) -> np.ndarray:
+def features(model: Model, x: Cells) -> np.ndarray:
     """Rows as the encoder sees them, (rows, n_features)."""
     return _by_row(_features, model, _encoding_height(model), x)[0]
 
 
-def posterior_sample(model: Model, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def posterior_sample(model: Model, x: Cells, noise: np.ndarray) -> np.ndarray:
     """Draws from q(z | x) made from standard normal noise (draws, rows, latent_dim), of its shape."""
     height = _height(model, len(noise))
     draws = _by_row(_sample, model, height, x, noise.swapaxes(0, 1))[0]
@@ -81,7 +81,7 @@ def learned(model: Model) -> dict:
     return reader(model.network)(model.weights, model.constants)
 
 
-def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
+def log_likelihood(model: Model, x: Cells, n_draws: int) -> np.ndarray:
     """Importance-weighted lower bound of log p of the observed cells of each row, in nats, (rows,)."""
     bounds = np.empty(len(x))
     for rows, _, log_w in weighted_draws(model, x, n_draws):
@@ -89,7 +89,7 @@ def log_likelihood(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
     return bounds
 
 
-def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def weighted_draws(model: Model, x: Cells, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Block by block: places of rows, draws of their z and log p(x, z) / q(z); (n,), (draws, n, d) and (n, draws).
 
     Draws come from the encoder's q(z | x). For a row with holes, whose pattern the encoder may
@@ -97,12 +97,12 @@ def weighted_draws(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[
     the prior, and the weights are those of this mixture (Veach, Guibas 1995).
     """
     varies = learned(model)["cells"]["varies"] > 0
-    holes = with_holes(x, varies)
-    for rows, block, noise in _with_noise(model, chosen(x, ~holes), n_draws):
+    holes = x.rows_with_holes(varies)
+    for rows, block, noise in _with_noise(model, x.where(~holes), n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
     places, most = np.flatnonzero(holes), max(1, DENSE // x.shape[1])
     for some in (places[i : i + most] for i in range(0, len(places), most)):
-        x_some = at(x, some)[:]
+        x_some = x.take(some)[:]
         fitted = refine(model, x_some, *near(model, x_some))
         for rows, block, noise in _with_noise(model, x_some, n_draws):
             z, log_q = _proposed(model, block, noise, *[_padded(part[rows], len(block)) for part in fitted])
@@ -164,11 +164,11 @@ def trainable(model: Model) -> Model:
     return model if prior.in_training == prior else _with_prior(model, prior.in_training, {})
 
 
-def finished(model: Model, prior: Any, x: np.ndarray, rng: np.random.Generator) -> Model:
+def finished(model: Model, prior: Any, x: Cells, rng: np.random.Generator) -> Model:
     """A trained model with the prior asked for, fitted to latent points of some training rows if need be."""
     if prior == model.network.prior:
         return model
-    some = at(x, rng.permutation(len(x))[:FITTED_ROWS])
+    some = x.take(rng.permutation(len(x))[:FITTED_ROWS])
     z = posterior_sample(model, some, rng.standard_normal((1, len(some), model.network.latent_dim), np.float32))[0]
     return _with_prior(model, prior, prior.fitted(z, int(rng.integers(2**31))))
 
@@ -177,7 +177,7 @@ def _with_prior(model: Model, prior: Any, arrays: dict) -> Model:
     return Model(*with_prior(model.network, model.weights, prior, arrays), model.constants)
 
 
-def lower_bound(model: Model, x: np.ndarray, n_draws: int) -> tuple[float, np.ndarray]:
+def lower_bound(model: Model, x: Cells, n_draws: int) -> tuple[float, np.ndarray]:
     """The ELBO in nats per row, and the nats that each latent dimension carries, (latent_dim,).
 
     Where the KL has no closed form, the second is its total, (1,).
@@ -350,7 +350,9 @@ def _by_draw(log_w: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(log_w[:, : len(rows)].T, dtype=np.float64)
 
 
-def _with_noise(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _with_noise(
+    model: Model, x: Cells | np.ndarray, n_draws: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Blocks of rows: their places, the rows filled up to one height, and noise that depends on each row alone."""
     points = _sobol(n_draws, model.network.latent_dim)[:, None]
     for start, (n, (block,)) in zip(

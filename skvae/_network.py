@@ -13,7 +13,7 @@ from skvae._component import expect
 from skvae._layers import Inference
 from skvae._math import in_parts
 from skvae._memory import aligned
-from skvae._sparse import SparseRows, without_holes
+from skvae.table import Cells, Dense
 
 SHOWN = 1024  # rows that a prior sees before training
 
@@ -69,7 +69,7 @@ class Network:
     def _fields(self) -> dict:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def init(self, rng: np.random.Generator, x: np.ndarray | SparseRows, constants: dict) -> dict:
+    def init(self, rng: np.random.Generator, x: Cells, constants: dict) -> dict:
         """Random weights to start training from: NumPy arrays by part."""
         weights = {
             "encoder": self.encoder.init(rng),
@@ -81,9 +81,9 @@ class Network:
         features = ops.convert_to_numpy(self.features(_merged(weights, constants), some))
         return {**weights, "prior": self.prior.init(self.latent_dim, rng, features)}
 
-    def constants(self, x: np.ndarray | SparseRows, columns: list, varies: np.ndarray) -> dict:
+    def constants(self, x: Cells, columns: list, varies: np.ndarray) -> dict:
         """What is learned once from the encoded rows: NumPy arrays by part."""
-        complete = without_holes(x)
+        complete = x.filled()
         cells = {"varies": varies.astype(np.float32), "filler": complete[:1][0]}
         return {"likelihood": self.likelihood.constants(complete, columns), "cells": cells}
 
@@ -189,7 +189,7 @@ def unpack(vector: Any, like: dict) -> dict:
 @lru_cache(maxsize=32)
 def _shapes(network: Network) -> tuple[dict, dict]:
     """Arrays without memory of their own, of the shapes of the weights and of the constants."""
-    x = np.zeros((1, network.n_cells), np.float32)
+    x = Dense(np.zeros((1, network.n_cells), np.float32))
     with np.errstate(all="ignore"):  # zeros may lie outside of the support; only shapes matter
         constants = network.constants(x, network.likelihood.some_columns(), np.ones(network.n_cells))
         weights = network.init(np.random.default_rng(0), x, constants)

@@ -15,7 +15,7 @@ from skvae._layers import Inference
 from skvae._memory import aligned, tensor
 from skvae._network import Network, arrays_of, n_weights, reader, with_states
 from skvae._optimizer import Steps, adam
-from skvae._sparse import Parts, SparseRows
+from skvae.table import Cells, Parts
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
@@ -330,8 +330,8 @@ class Data(NamedTuple):
     """What training reads."""
 
     constants: np.ndarray  # what was learned from the table once
-    rows: np.ndarray | SparseRows
-    validation: np.ndarray | SparseRows | None
+    rows: Cells
+    validation: Cells | None
 
 
 def train(
@@ -361,13 +361,13 @@ def train(
     """
     n_steps = -(-len(data.rows) // batch_size)
     length = _chunk_length(network, n_steps, batch_size, n_draws)
-    sparse = isinstance(data.rows, SparseRows)
+    sparse = data.rows.sparse
     xla = _xla_pays(network, len(betas) * n_steps)
     program = compiled(network, optimizer, n_draws, dropout > 0, hide > 0, xla, sparse)
     state = State(weights, program.steps.start(weights) if slots is None else slots)
     validate = _validator(network, data, rng, betas[-1])
     n_rows = len(data.rows)
-    rows = Parts(*map(tensor, data.rows.parts())) if sparse else tensor(data.rows)
+    rows = Parts(*map(tensor, data.rows.arrays())) if sparse else tensor(data.rows.arrays())
     data = data._replace(rows=rows)
     pace = Pace(len(betas))
     watch = Watch(n_iter_no_change, tol, first_epoch=int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)))

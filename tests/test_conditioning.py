@@ -8,6 +8,7 @@ import pytest
 from skvae import VAETransformer, _conditioning, _inference
 from skvae._inference import learned
 from skvae.likelihoods import Gaussian
+from skvae.table import conditions
 
 N = 600
 
@@ -84,9 +85,9 @@ def test_arrays_and_polars_frames_take_conditions_too():
 
 
 def test_a_thousand_rows_rest_on_nearly_as_many_latent_points(vae):
-    condition = vae._table.condition({"job": "judge", "income": 22})
-    x = vae._table.encode(vae._rows(condition[0])).x
-    x = np.where(condition[1][:, vae._table.order], x, np.float32(np.nan))
+    condition = conditions(vae._codec, {"job": "judge", "income": 22})
+    x = vae._codec.encode(vae._rows(condition[0])).x[:]
+    x = np.where(condition[1][:, vae._codec.order], x, np.float32(np.nan))
     z, size, _ = _conditioning.latents_given(vae._model, x, 1000, np.random.default_rng(0))
     assert len(np.unique(z, axis=0)) >= 900
     assert size >= 1000

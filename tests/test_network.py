@@ -13,10 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from skvae import VAETransformer, likelihoods, objectives, posteriors, priors
 from skvae._layers import Inference, dense
 from skvae._network import Network, pack, reader, unpack
-from skvae._table import checked
 from skvae.likelihoods import Gaussian
 from skvae.likelihoods._base import Size
 from skvae.likelihoods._mixed import Mixed
+from skvae.table import Dense, checked
 
 PARTS = {"prior": priors.Normal(), "posterior": posteriors.Gaussian(), "objective": objectives.ELBO()}
 TABLES = {"iris": load_iris().data, "wine": load_wine().data, "cancer": load_breast_cancer().data}
@@ -81,11 +81,11 @@ def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
     X = TABLES["iris"]
     vae = linear(0, Gaussian(scale="shared"), X)
     w = reader(vae._model.network)(vae._model.weights, vae._model.constants)
-    x, offset = vae._table.encode(checked(vae, X, reset=False))
+    x, offset = vae._codec.encode(checked(vae, X, reset=False))
     (kernel, bias), own = w["decoder"][0], w["likelihood"]["0"]
     scale = np.exp(10 * np.tanh(own["log_scale"].astype(float) / 10)) + 1e-3
     covariance = kernel.T @ kernel + scale**2 * np.eye(X.shape[1])
-    exact = stats.multivariate_normal(bias, covariance).logpdf(x) + offset
+    exact = stats.multivariate_normal(bias, covariance).logpdf(x[:]) + offset
     for n_draws in (1, 8, 128, 1000):
         excess = vae.score_samples(X, n_draws) - exact
         error = excess.std() / len(X) ** 0.5
@@ -100,12 +100,12 @@ def network(**parts):
 
 
 def w_of(net, x, varies=(1, 1, 1, 1, 1)):
-    constants = net.constants(x, net.likelihood.some_columns(), np.array(varies))
-    return reader(net)(pack(net.init(np.random.default_rng(0), x, constants)), pack(constants))
+    constants = net.constants(Dense(x), net.likelihood.some_columns(), np.array(varies))
+    return reader(net)(pack(net.init(np.random.default_rng(0), Dense(x), constants)), pack(constants))
 
 
 def test_packed_weights_come_back_in_their_shapes():
-    net, x = network(), np.zeros((1, 5), np.float32)
+    net, x = network(), Dense(np.zeros((1, 5), np.float32))
     constants = net.constants(x, net.likelihood.some_columns(), np.ones(5))
     w = net.init(np.random.default_rng(0), x, constants)
     back = unpack(pack(w), w)

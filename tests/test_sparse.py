@@ -10,8 +10,9 @@ import pytest
 from scipy.sparse import csc_array, csr_array, csr_matrix, vstack
 
 from skvae import VAEOutlierDetector, VAETransformer, _inference
-from skvae._sparse import SparseRows, differing, parted, with_holes, without_holes
-from skvae.likelihoods import ZeroInflated, _mixed
+from skvae.likelihoods import ZeroInflated
+from skvae.table import Dense, Sparse, _cells
+from skvae.table._cells import differing
 
 RNG = np.random.default_rng(0)
 GROUP = RNG.integers(0, 3, 400)
@@ -58,7 +59,7 @@ LIKELIHOODS = ["poisson", "negative_binomial", ZeroInflated("lognormal"), "histo
 @pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
 def test_what_a_likelihood_learns_of_a_wide_table_comes_from_all_its_rows(likelihood, monkeypatch):
     dense = small(likelihood=likelihood, max_iter=1).fit(COUNTS)
-    monkeypatch.setattr(_mixed, "NUMBERS", 2 * len(COUNTS))  # two columns at a time
+    monkeypatch.setattr(_cells, "NUMBERS", 2 * len(COUNTS))  # two columns at a time
     sparse = small(likelihood=likelihood, max_iter=1).fit(csr_array(COUNTS))
     np.testing.assert_allclose(sparse._model.constants, dense._model.constants, rtol=1e-6)
 
@@ -101,7 +102,7 @@ def test_levels_of_zero_take_no_room():
     X = -(RNG.random((300, 20)) < 0.02).astype(int)
     X[0] = -1
     rows = small(likelihood="categorical", max_iter=1).fit(csr_array(X))
-    encoded = rows._table.encode(rows._rows(csr_array(X))).x
+    encoded = rows._codec.encode(rows._rows(csr_array(X))).x
     assert encoded.differing.nnz == (X != 0).sum()
 
 
@@ -154,28 +155,28 @@ def test_sparse_rows_are_as_the_dense_ones():
     base = np.array([0.5, 0, 1], np.float32)
     dense = np.where(RNG.random((20, 3)) < 0.5, base, RNG.normal(size=(20, 3)).astype("f4"))
     dense[3, 1] = np.nan
-    rows = SparseRows(vstack([differing(dense[:9], base), differing(dense[9:], base)], format="csr"), base)
+    rows = Sparse(vstack([differing(dense[:9], base), differing(dense[9:], base)], format="csr"), base)
     assert (len(rows), rows.shape) == (20, (20, 3))
     np.testing.assert_array_equal(rows[:], dense)
     np.testing.assert_array_equal(rows[np.array([4, 3, 4])], dense[[4, 3, 4]])
     np.testing.assert_array_equal(list(rows.T), dense.T)
-    np.testing.assert_array_equal(rows.columns(1, 3)[:], dense[:, 1:])
-    np.testing.assert_array_equal(without_holes(rows)[:], without_holes(dense))
-    assert np.flatnonzero(with_holes(rows, np.ones(3, bool))).tolist() == [3]
-    assert not with_holes(rows, np.array([True, False, True])).any()
+    np.testing.assert_array_equal(rows.span(1, 3)[:], dense[:, 1:])
+    np.testing.assert_array_equal(rows.filled()[:], Dense(dense).filled()[:])
+    assert np.flatnonzero(rows.rows_with_holes(np.ones(3, bool))).tolist() == [3]
+    assert not rows.rows_with_holes(np.array([True, False, True])).any()
 
 
 @pytest.mark.parametrize("places", [[0, 1], [8, 9], [9, 2, 7], [5]])
 def test_rows_are_parted_without_a_copy_and_dense_and_sparse_ones_alike(places):
     dense, places = np.arange(30, dtype=np.float32).reshape(10, 3), np.array(places)
-    rows = SparseRows(differing(dense, np.zeros(3)), np.zeros(3, np.float32))
+    rows = Sparse(differing(dense, np.zeros(3)), np.zeros(3, np.float32))
     expected = dense.copy()
-    others, there = parted(dense, places)
-    assert np.shares_memory(others, dense)
-    np.testing.assert_array_equal(there, expected[places])
-    np.testing.assert_array_equal(np.sort(others[:, 0]), np.delete(expected, places, axis=0)[:, 0])
-    for sparse, same in zip(parted(rows, places), (others, there), strict=True):
-        np.testing.assert_array_equal(sparse[:], same)
+    others, there = Dense(dense).parted(places)
+    assert np.shares_memory(others[:], dense)
+    np.testing.assert_array_equal(there[:], expected[places])
+    np.testing.assert_array_equal(np.sort(others[:][:, 0]), np.delete(expected, places, axis=0)[:, 0])
+    for sparse, same in zip(rows.parted(places), (others, there), strict=True):
+        np.testing.assert_array_equal(sparse[:], same[:])
 
 
 GROWTH = """

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from skvae import VAETransformer
+from skvae.table import _codec
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -233,9 +234,7 @@ def test_tables_of_another_schema_are_refused():
 
 
 def test_tables_with_very_many_values_of_labels_get_a_warning(monkeypatch):
-    from skvae import _table
-
-    monkeypatch.setattr(_table, "MANY", 50)
+    monkeypatch.setattr(_codec, "MANY", 50)
     frame = pd.DataFrame({"id": np.arange(60).astype(str), "x": RNG.normal(size=60)})
     with pytest.warns(UserWarning, match="60 different values and bins in all .60 in column 'id'.*Drop identifiers"):
         short().fit(frame)

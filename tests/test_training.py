@@ -12,10 +12,10 @@ from skvae import VAETransformer, _inference, _training, likelihoods, objectives
 from skvae._layers import dense
 from skvae._network import Network, pack
 from skvae._optimizer import adam
-from skvae._table import checked
 from skvae._training import Pace, Rates, State, Watch
 from skvae.likelihoods._base import Size
 from skvae.likelihoods._mixed import Mixed
+from skvae.table import Dense, checked
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(300, 5))
@@ -92,8 +92,8 @@ print((resident() - before) / 2**20)
 def stepped(xla, dropout, seed=(1, 2)):
     """Weights and slots after five steps."""
     network, rows, rng = network_of(5, 16), X.astype(np.float32), np.random.default_rng(0)
-    constants = network.constants(rows, network.likelihood.some_columns(), np.ones(5))
-    weights, constants = pack(network.init(rng, rows, constants)), pack(constants)
+    constants = network.constants(Dense(rows), network.likelihood.some_columns(), np.ones(5))
+    weights, constants = pack(network.init(rng, Dense(rows), constants)), pack(constants)
     order = rng.integers(0, 300, (2, 3, 32)).astype(np.int32)
     program = _training.compiled(network, adam, 2, True, True, xla)
     state = State(weights, program.steps.start(weights))
@@ -190,7 +190,7 @@ def test_early_stopping_restores_the_best_weights():
     losses = vae.history_["validation_loss"]
     assert len(losses) == vae.n_iter_ < 200
     held_out = noise[np.random.default_rng(0).permutation(150)[:15]]
-    x, offset = vae._table.encode(checked(vae, held_out, reset=False))
+    x, offset = vae._codec.encode(checked(vae, held_out, reset=False))
     bound, kl = _inference.lower_bound(vae._model, x, n_draws=128)
     restored = 0.1 * kl.sum() - (bound + kl.sum()) - offset.mean()
     assert losses[50:].min() + 1 < losses[-1]
@@ -257,12 +257,12 @@ def test_more_draws_of_z_still_learn():
 
 def test_warm_start_goes_on_where_the_last_fit_ended():
     vae = small(warm_start=True, early_stopping=False, max_iter=10).fit(X)
-    steps, table, bound = int(vae._slots[1][-1]), vae._table, vae.lower_bound_
+    steps, table, bound = int(vae._slots[1][-1]), vae._codec, vae.lower_bound_
     vae.fit(X * 1.1)
     assert vae.n_iter_ == 20
     assert len(vae.history_["loss"]) == 20
     assert int(vae._slots[1][-1]) == 2 * steps
-    assert vae._table is table  # the scaling of the first rows
+    assert vae._codec is table  # the scaling of the first rows
     assert (vae.history_["beta"][10:] == 1).all()
     assert vae.fit(X).lower_bound_ > bound
 

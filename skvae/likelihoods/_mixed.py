@@ -5,10 +5,7 @@ import numpy as np
 
 from skvae import _math as ops
 from skvae._component import Component, expect
-from skvae._sparse import SparseRows
 from skvae.likelihoods._base import Column, Likelihood, Size
-
-NUMBERS = 2**24  # most numbers of sparse rows that are dense at once: 64 MiB
 
 
 class Mixed(Component):
@@ -31,9 +28,10 @@ class Mixed(Component):
     def init(self) -> dict[str, dict]:
         return _numbered([part.init(size) for part, size in self._parts()])
 
-    def constants(self, x: np.ndarray | SparseRows, columns: list[Column]) -> dict[str, dict]:
-        split = _split_sparse if isinstance(x, SparseRows) else _split
-        blocks = zip(self.likelihoods, split(x, self._cells()), self._runs(columns), strict=True)
+    def constants(self, x: Any, columns: list[Column]) -> dict[str, dict]:
+        """What each learns of its cells; `x` has the methods of `Cells`."""
+        edges = pairwise(np.cumsum([0, *self._cells()]))
+        blocks = zip(self.likelihoods, (x.span(*edge) for edge in edges), self._runs(columns), strict=True)
         return _numbered([_learned(part, block, own) for part, block, own in blocks])
 
     def some_columns(self) -> list[Column]:
@@ -93,18 +91,12 @@ def _numbered(parts: list[dict]) -> dict[str, dict]:
     return {str(i): part for i, part in enumerate(parts)}
 
 
-def _learned(part: Likelihood, x: np.ndarray | SparseRows, columns: list[Column]) -> dict[str, np.ndarray]:
-    """The constants of a likelihood; those without slots see some of the columns of sparse rows at a time."""
-    if isinstance(x, np.ndarray) or part.has_slots:
+def _learned(part: Likelihood, x: Any, columns: list[Column]) -> dict[str, np.ndarray]:
+    """The constants of a likelihood; those without slots see as many columns at a time as may be dense at once."""
+    if part.has_slots:
         return part.constants(x, columns)
-    width = max(1, NUMBERS // len(x))
-    starts = range(0, len(columns), width)
-    found = [part.constants(x.columns(i, i + width)[:], columns[i : i + width]) for i in starts]
+    found = [part.constants(x.span(start, stop)[:], columns[start:stop]) for start, stop in x.spans()]
     return {name: np.concatenate([arrays[name] for arrays in found], axis=-1) for name in found[0]}
-
-
-def _split_sparse(x: SparseRows, sizes: list[int]) -> list[SparseRows]:
-    return [x.columns(start, stop) for start, stop in pairwise(np.cumsum([0, *sizes]))]
 
 
 def _split(array: Any, sizes: list[int]) -> list:

@@ -1,6 +1,6 @@
 """One column of the user's table: from its dtype to numbers and on to cells, and back.
 
-With _table the only room that knows pandas.
+With the rest of its room the only one that knows pandas.
 """
 
 from dataclasses import dataclass, replace

@@ -1,0 +1,211 @@
+"""Encoded cells wherever they are: what training and inference ask of them, and the two places they may be in."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+NUMBERS = 2**24  # most numbers of sparse rows that are dense at once: 64 MiB
+
+
+class Parts(NamedTuple):
+    """What a program needs to make sparse rows dense."""
+
+    starts: Any  # of each row in the two below, and the end of the last
+    columns: Any
+    cells: Any
+    base: Any
+
+
+class Cells(Protocol):
+    """Rows (n, cells) in float32, NaN in a hole; indexing gives dense ones."""
+
+    shape: tuple[int, int]
+    sparse: bool  # whether a program is given Parts
+
+    @abstractmethod
+    def __getitem__(self, rows: Any) -> np.ndarray: ...
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    @abstractmethod
+    def T(self) -> Iterator[np.ndarray]:  # noqa: N802
+        """Its columns, dense, one by one."""
+
+    @abstractmethod
+    def take(self, places: np.ndarray) -> Self:
+        """Some of the rows."""
+
+    @abstractmethod
+    def parted(self, places: np.ndarray) -> tuple[Self, Self]:
+        """The other rows, and those at some places. The others take its memory, with rows of its end in the gaps."""
+
+    @abstractmethod
+    def span(self, start: int, stop: int) -> Self:
+        """Some neighbouring columns."""
+
+    @abstractmethod
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Starts and stops of neighbouring columns that may be dense at once."""
+
+    @abstractmethod
+    def rows_with_holes(self, counts: np.ndarray) -> np.ndarray:
+        """Which rows have holes, in columns that count."""
+
+    @abstractmethod
+    def any_holes(self) -> bool:
+        """Whether there is a hole."""
+
+    @abstractmethod
+    def filled(self) -> Self:
+        """Holes filled by the column's own values in turn, which leaves its distribution; by 0 if it has none."""
+
+    @abstractmethod
+    def arrays(self) -> Any:
+        """The array that it is, or the Parts that it is made of."""
+
+    def where(self, mask: np.ndarray) -> Self:
+        """The rows that a mask says."""
+        return self if mask.all() else self.take(np.flatnonzero(mask))
+
+
+class Dense(Cells):
+    """Rows in an array."""
+
+    sparse = False
+
+    def __init__(self, x: np.ndarray):
+        self.x = x
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.x.shape
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return self.x[rows]
+
+    @property
+    def T(self) -> Iterator[np.ndarray]:  # noqa: N802
+        return iter(self.x.T)
+
+    def take(self, places: np.ndarray) -> "Dense":
+        return Dense(self.x[places])
+
+    def parted(self, places: np.ndarray) -> tuple["Dense", "Dense"]:
+        others, there = parted(self.x, places)
+        return Dense(others), Dense(there)
+
+    def span(self, start: int, stop: int) -> "Dense":
+        return Dense(self.x[:, start:stop])
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        yield 0, self.shape[1]
+
+    def rows_with_holes(self, counts: np.ndarray) -> np.ndarray:
+        return (np.isnan(self.x) & counts).any(axis=1)
+
+    def any_holes(self) -> bool:
+        return bool(np.isnan(np.min(self.x, initial=0.0)))
+
+    def filled(self) -> "Dense":
+        if not self.any_holes():
+            return self
+        x = self.x.copy()
+        for column in x.T:
+            _fill(column, column)
+        return Dense(x)
+
+    def arrays(self) -> np.ndarray:
+        return self.x
+
+
+class Sparse(Cells):
+    """Rows of which most cells are those of a row of zeros: they are made dense some at a time."""
+
+    sparse = True
+
+    def __init__(self, differing: csr_array, base: np.ndarray):
+        self.differing, self.base = differing, base  # the cells unlike those of a row of zeros, and these
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.differing.shape
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        some = self.differing[rows]
+        dense = np.tile(self.base, (some.shape[0], 1))
+        dense[_places(some)] = some.data
+        return dense
+
+    @property
+    def T(self) -> Iterator[np.ndarray]:  # noqa: N802
+        cells = self.differing.tocsc()
+        for value, start, stop in zip(self.base, cells.indptr[:-1], cells.indptr[1:], strict=True):
+            column = np.full(len(self), value)
+            column[cells.indices[start:stop]] = cells.data[start:stop]
+            yield column
+
+    def take(self, places: np.ndarray) -> "Sparse":
+        return Sparse(self.differing[places], self.base)
+
+    def parted(self, places: np.ndarray) -> tuple["Sparse", "Sparse"]:
+        others, _ = parted(np.arange(len(self)), places)
+        return self.take(others), self.take(places)
+
+    def span(self, start: int, stop: int) -> "Sparse":
+        return Sparse(self.differing[:, start:stop], self.base[start:stop])
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        width = max(1, NUMBERS // len(self))
+        for start in range(0, self.shape[1], width):
+            yield start, min(start + width, self.shape[1])
+
+    def rows_with_holes(self, counts: np.ndarray) -> np.ndarray:
+        rows, columns = _places(self.differing)
+        holes = np.isnan(self.differing.data) & counts[columns]
+        return np.bincount(rows[holes], minlength=len(self)) > 0
+
+    def any_holes(self) -> bool:
+        return bool(np.isnan(np.min(self.differing.data, initial=0.0)))
+
+    def filled(self) -> "Sparse":
+        if not self.any_holes():
+            return self
+        cells = self.differing.tocsc()
+        for column, start, stop in zip(self.T, cells.indptr[:-1], cells.indptr[1:], strict=True):
+            _fill(cells.data[start:stop], column)
+        return Sparse(cells.tocsr(), self.base)
+
+    def arrays(self) -> Parts:
+        rows = self.differing
+        return Parts(rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data, self.base)
+
+
+def differing(block: np.ndarray, base: np.ndarray) -> csr_array:
+    """The cells of dense rows that are not those of a row of zeros."""
+    rows, columns = np.nonzero(block != base)  # a hole differs from all
+    starts = np.concatenate([[0], np.bincount(rows, minlength=len(block)).cumsum()])
+    return csr_array((block[rows, columns], columns, starts), shape=block.shape)
+
+
+def parted(x: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The other rows, and those at some places. The others take the memory of x, with rows of its end in the gaps."""
+    n = len(x) - len(places)
+    there = x[places]
+    x[places[places < n]] = x[np.setdiff1d(np.arange(n, len(x)), places)]
+    return x[:n], there
+
+
+def _fill(cells: np.ndarray, column: np.ndarray) -> None:
+    holes = np.isnan(cells)
+    if holes.any():
+        observed = column[~np.isnan(column)]
+        cells[holes] = np.resize(observed, holes.sum()) if len(observed) else 0.0
+
+
+def _places(cells: csr_array) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat(np.arange(cells.shape[0]), np.diff(cells.indptr)), cells.indices
