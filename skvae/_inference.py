@@ -1,7 +1,8 @@
 """After fit: encode, decode and log-likelihood, in blocks of one fixed height.
 
-Products of different heights differ in their last bits, so every block is padded to the
-same height: what a row gives then never depends on its neighbours. A call takes many blocks.
+Products of different heights differ in their last bits, and so do the rows that are left over
+where a processor takes many at a time. So every block is padded to the same height, with none
+left over: what a row gives then never depends on its neighbours. A call takes many blocks.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,13 +22,14 @@ from skvae._network import Network, reader, with_prior
 from skvae.table import Cells
 
 HEIGHT = 192  # rows in a block: few, so that one row alone does not wait for many
+UNIT = 48  # rows, or numbers, that processors take at a time are 4, 6, 8, 16 or 24: none of this is left over
 AT_ONCE = 8  # blocks that cores share
 GROUP = 2**15  # most rows in a call
 DRAWS = 8192  # rows x draws in a block, where there are draws
 JOINT = 4096  # draws in a block, where there is one row
 NUMBERS = 2**23  # most numbers that the decoder gives, or the prior holds, for a block
 DENSE = 2**23  # most numbers of rows with holes at once
-REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 64
+REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
 WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
@@ -311,12 +313,17 @@ def _run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0)
 def _height(model: Model, n_draws: int) -> int:
     """Rows in a block with that many draws of each."""
     draws = min(DRAWS, NUMBERS // model.network.numbers_per_draw)
-    return max(1, min(draws // n_draws, NUMBERS // model.network.encoder.widest))
+    return _even(min(draws // n_draws, NUMBERS // model.network.encoder.widest))
 
 
 def _encoding_height(model: Model) -> int:
     """Rows in a block that is encoded."""
-    return max(1, min(HEIGHT, NUMBERS // model.network.encoder.widest))
+    return _even(min(HEIGHT, NUMBERS // model.network.encoder.widest))
+
+
+def _even(height: int) -> int:
+    """The next lower height that leaves no row over; or else one row, which is always in the same place."""
+    return max(1, height // UNIT * UNIT)
 
 
 def _by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray) -> list[np.ndarray]:

@@ -28,6 +28,15 @@ def test_a_row_gives_the_same_bits_alone_shuffled_or_among_thousands(fitted, met
     np.testing.assert_array_equal(many[len(X) : 2 * len(X)], together)
 
 
+@pytest.mark.parametrize("n_draws", [1, 5, 48, 100, 997])
+def test_scores_of_any_number_of_draws_are_the_same_bits_in_any_order_of_rows(fitted, n_draws):
+    vae, X = fitted
+    holed = np.where(np.random.default_rng(1).random(X.shape) < 0.01, np.nan, X)
+    order = np.random.default_rng(0).permutation(len(X))
+    for rows in (X, holed):
+        np.testing.assert_array_equal(vae.score_samples(rows[order], n_draws), vae.score_samples(rows, n_draws)[order])
+
+
 def test_a_row_gives_the_same_bits_in_any_memory_order_and_beside_rows_with_holes(fitted):
     vae, X = fitted
     holed = np.vstack([X[:50], np.full_like(X[:1], np.nan)])
