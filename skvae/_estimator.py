@@ -1,9 +1,9 @@
 """The estimator: parameters, order of checks, learned attributes. It delegates everything else."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,8 +17,9 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
+from skvae._sklearn import warn
 from skvae.likelihoods._auto import automatic
-from skvae.table import FLOATS, Cells, Codec, Rows, checked, conditions, overlaid, parted
+from skvae.table import FLOATS, Cells, Codec, Frame, Rows, checked, conditions, overlaid, parted
 
 COLLAPSED = 0.05, 300  # nats in all, and steps after which a model with less does not use its latent points
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
@@ -132,6 +133,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     random_state : int, RandomState or None, default=None
         Randomness of `fit`. The same int gives the same bits for the same number of threads;
         None is different each time. Global random generators are neither read nor moved.
+    min_count : int, default=1
+        Rows that a value of X needs to be kept in the model. Labels of fewer rows count as
+        missing; whole numbers of fewer rows share a bin; bins hold as many rows, and the range
+        that integers and datetimes come back in ends where as many rows lie at or beyond. With
+        1 the model holds the smallest and the largest value of such columns and all labels,
+        which may be those of a single row: set it to 5 or more before a model is published.
     verbose : int, default=0
         Print one line per so many epochs; 0 prints nothing.
 
@@ -216,6 +223,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
+        "min_count": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
     }
 
@@ -246,6 +254,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tol=1e-4,
         warm_start=False,
         random_state=None,
+        min_count=1,
         verbose=0,
     ):
         self.latent_dim = latent_dim
@@ -272,6 +281,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.tol = tol
         self.warm_start = warm_start
         self.random_state = random_state
+        self.min_count = min_count
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -339,7 +349,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
         from skvae import _inference
 
-        cells = _inference.cells(self._model, points.astype(np.float32), self._model.network.likelihood.point)
+        with np.errstate(over="ignore"):  # told by the decoder
+            points = points.astype(np.float32)
+        cells = _inference.cells(self._model, points, self._model.network.likelihood.point)
         return self._codec.decode(cells, len(points), points=True, like=Z)
 
     def sample(self, n_samples=1, random_state=None, *, given=None):
@@ -458,11 +470,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         rng, n_draws = _generator(random_state), _count(n_draws, "n_draws")
         X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
-        self._codec.warn_of_unseen(rows)
-        x = self._codec.encode(rows).x
+        x = self._codec.encode(rows, warns=True).x
         cells = drawn_cells(self._model, x, n_draws, rng) if draw else expected_cells(self._model, x, n_draws)
-        filled = self._codec.decode([cells], len(cells), points=not draw, like=X)
-        return overlaid(self._codec, filled, rows, self._codec.observed(x[:]))
+        filled = self._codec.restore([cells], len(x), points=not draw)
+        columns = overlaid(self._codec, filled, rows, self._codec.observed(x[:]), len(x))
+        return self._codec.table(columns, len(x), X)
 
     def score_samples(self, X, n_draws=128):
         """Importance-weighted lower bound of log p of the observed cells of each row.
@@ -582,9 +594,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         rng = _generator(self.random_state)
         choose, parts, hidden = self._chooser(), self._parts(), _hidden_layers(self.hidden_layer_sizes)
         self._betas(0, 1)  # a wrong schedule is told before anything takes time
-        rows = checked(self, X, reset=not continues)
+        rows = checked(self, X, reset=not continues, like=self._codec.frame if continues else None)
         _check_names(self.likelihood, rows.names)
-        codec = Codec.learn(rows, choose)
+        codec = Codec.learn(rows, Frame.of(X) if rows.frame else Frame("numpy", rows.names), choose, self.min_count)
         _check_backend()
 
         from skvae._inference import trainable
@@ -596,7 +608,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         before = trainable(self._model) if continues else None
         same = continues and codec.has_schema_of(self._codec)
         codec = self._codec if same else codec
-        x, held_out, offsets = self._divided(*codec.encode(rows, supported=True), rng)
+        x, held_out, offsets = self._divided(*codec.encode(rows, supported=True, warns=continues), rng)
         holes = before.network.holes if continues else bool(self.hide or any(c.any_holes() for c in (x, held_out) if c))
         network = Network.of(
             likelihood=codec.likelihood, holes=holes, **self._stacks(hidden, before and before.network), **parts
@@ -606,8 +618,6 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 "warm_start continues the model of the last fit, but its architecture or the table's columns (names, "
                 "kinds, likelihoods, constant ones) differ; set warm_start=False."
             )
-        if continues:
-            codec.warn_of_unseen(rows)
         model, history = self._start(network, codec, x, rng) if not continues else (before, self.history_)
         self._train(codec, model, history, optimizer, x, held_out, offsets, rng)
 
@@ -735,20 +745,22 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
-        return checked(self, X, reset=False)
+        return checked(self, X, reset=False, like=self._codec.frame)
 
     def _encoded(self, X: Any) -> tuple[Cells, np.dtype]:
         """Checked rows as cells, and the dtype that results should have; says which levels are new."""
         rows = self._rows(X)
-        self._codec.warn_of_unseen(rows)
-        return self._codec.encode(rows).x, rows.dtype
+        return self._codec.encode(rows, warns=True).x, rows.dtype
 
     def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
+        return self._codec.decode(self._drawn(z, rng), len(z), like=like)
+
+    def _drawn(self, z: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """A row of cells for each latent point, block by block."""
         from skvae import _inference
 
         sample = self._model.network.likelihood.sample
-        drawn = _inference.cells(self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng))
-        return self._codec.decode(drawn, len(z), like=like)
+        return _inference.cells(self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng))
 
     def _like(self, X: Any, values: np.ndarray) -> Any:
         """One value per row, with the index of X where the output is set to pandas."""
@@ -767,20 +779,18 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """n rows for each condition."""
         from skvae._conditioning import latents_given
 
-        condition, kept = conditions(self._codec, given)
-        rows = self._rows(condition)
-        x = np.where(kept[:, self._codec.order], self._codec.encode(rows).x[:], np.float32(np.nan))
-        found = [latents_given(self._model, x[i : i + 1], n, rng) for i in range(len(x))]
+        met = conditions(self._codec, given)
+        found = [latents_given(self._model, met.x[i : i + 1], n, rng) for i in range(len(met.x))]
         size, n_drawn = min((size, n_drawn) for _, size, n_drawn in found)
         if size < n:
-            warnings.warn(
+            warn(
                 f"The condition is far from what the model knows: {n} rows rest on {size:.0f} effective draws of "
-                f"{n_drawn}, and some share a latent point. Ask for less, or for fewer rows.",
-                stacklevel=3,
+                f"{n_drawn}, and some share a latent point. Ask for less, or for fewer rows."
             )
         z = np.stack([z for z, _, _ in found], axis=1)
-        drawn = self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=given)
-        return overlaid(self._codec, drawn, rows, kept)
+        z = z.reshape(-1, z.shape[-1])
+        columns = overlaid(self._codec, self._codec.restore(self._drawn(z, rng), len(z)), met, met.kept, len(z))
+        return self._codec.table(columns, len(z), given)
 
     def _draw_posterior(self, x: Cells, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
         from skvae import _inference
@@ -810,12 +820,11 @@ def _all_or_nothing(estimator: VAETransformer) -> Iterator[None]:
 def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
     nats, enough = COLLAPSED
     if latent_kl.sum() < nats and n_steps >= enough:
-        warnings.warn(
+        warn(
             f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model does not use them. "
             "Where columns do depend on each other, lower beta, use objective='free_bits' or beta=LinearWarmup(...) "
             "with more epochs, or let training start from init='pca'.",
             ConvergenceWarning,
-            stacklevel=6,
         )
 
 
@@ -867,7 +876,7 @@ def _per_column(codec: Codec) -> Any:
 def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:
     """The function from a column's kind to the likelihood that a parameter asks for."""
     if isinstance(spec, str) and spec == "auto":
-        return automatic
+        return lru_cache(automatic)  # columns share one object: comparing many takes long
     fixed = resolve(spec, likelihoods.Likelihood, likelihoods)
     return lambda kind: fixed
 

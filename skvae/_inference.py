@@ -68,8 +68,23 @@ def posterior_sample(model: Model, x: Cells, noise: np.ndarray) -> np.ndarray:
 
 def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
     """The decoder's raw numbers at each latent point, block by block, (n, n_raw)."""
+    start = 0
     for (raw,) in _by_group(_decode, model, min(HEIGHT, _height(model, 1)), z):
+        _check_decoded(raw, z[start:], start)
+        start += len(raw)
         yield raw
+
+
+def _check_decoded(raw: np.ndarray, z: np.ndarray, first: int) -> None:
+    if np.isfinite(raw.sum(dtype=np.float64)):
+        return
+    wrong = ~np.isfinite(raw).all(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"The latent point {z[row].tolist()} (row {first + row}) is too far out for the decoder, which gives no "
+            "finite numbers there; points near those of transform are expected."
+        )
 
 
 def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:

@@ -1,7 +1,6 @@
 """Training: one compiled call per epoch, early stopping; returns weights and curves, keeps no state."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -15,6 +14,7 @@ from skvae._layers import Inference
 from skvae._memory import aligned, tensor
 from skvae._network import Network, arrays_of, n_weights, reader, with_states
 from skvae._optimizer import Steps, adam
+from skvae._sklearn import warn
 from skvae.table import Cells, Parts
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
@@ -379,9 +379,7 @@ def train(
             state, means = _run_epoch(program, state, data, n_rows, rng, batch_size, length, rates)
             losses = validate(state, means)
         except KeyboardInterrupt:
-            warnings.warn(
-                f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before.", stacklevel=6
-            )
+            warn(f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before.")
             break
         curves = np.vstack([curves, [*means, betas[epoch], losses.mean()]])
         _check_finite(curves, learning_rate)

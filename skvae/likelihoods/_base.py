@@ -51,8 +51,8 @@ class Likelihood(Component):
         """The cells of a column are (X - location) / scale, counted in every score; from its observed values."""
         return 0.0, 1.0
 
-    def grid(self, X: np.ndarray) -> Grid:
-        """The slots of a column of numbers, from its observed values; asked for where there are any."""
+    def grid(self, X: np.ndarray, min_count: int = 1) -> Grid:
+        """The slots of a column of numbers, from its observed values, of which each needs so many; asked for if any."""
         raise NotImplementedError
 
     def n_features(self, size: Size) -> int:

@@ -25,13 +25,18 @@ class Grid:
     whole: bool  # whether the values are whole numbers
 
     @classmethod
-    def learn(cls, X: np.ndarray, n_bins: int, min_share: float) -> "Grid":
-        """The grid of a column: bins between quantiles, and atoms of at least `min_share`."""
+    def learn(cls, X: np.ndarray, n_bins: int, min_share: float, min_count: int = 1) -> "Grid":
+        """The grid of a column: bins between quantiles, and atoms of at least `min_share`.
+
+        Edges have `min_count` values beyond or between them, and atoms as many.
+        """
+        n_bins, X = max(1, min(n_bins, len(X) // min_count)), _without_ends(X, min_count)
         values, counts = np.unique(X, return_counts=True)
         whole = bool((np.floor(values) == values).all())
         is_atom = counts >= max(min_share * len(X), REPEATS)
         if (whole and len(values) <= 2 * n_bins) or (~is_atom).sum() < 2:
-            is_atom[:] = True
+            is_atom = counts >= min(min_count, counts.max())
+            values, counts, is_atom = values[is_atom], counts[is_atom], is_atom[is_atom]
         edges = _quantiles(np.repeat(values[~is_atom], counts[~is_atom]), n_bins)
         atoms = values[is_atom]
         if whole and len(edges):  # bins of whole numbers, those of one number among them
@@ -90,6 +95,12 @@ class Grid:
         scale = (ends[-1] - ends[0]) or 1.0
         beyond = np.maximum(ends[0] - X, X - ends[-1]) / scale
         return np.where(beyond > 0, np.log(self.beside) - np.log(scale) - beyond, log_slope)
+
+
+def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
+    """Values without those that fewer than `min_count` lie at or beyond."""
+    beyond = min(min_count - 1, (len(X) - 1) // 2)
+    return np.sort(X)[beyond : len(X) - beyond] if beyond else X
 
 
 def _quantiles(X: np.ndarray, n_bins: int) -> np.ndarray:

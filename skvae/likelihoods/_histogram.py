@@ -37,7 +37,7 @@ class Histogram(Likelihood):
     measure: ClassVar[str] = "mixed"
     support: ClassVar[str] = "real numbers"
     has_slots: ClassVar[bool] = True
-    auto_for: ClassVar[tuple[str, ...]] = ("integer", "datetime")
+    auto_for: ClassVar[tuple[str, ...]] = ("integer", "datetime", "duration")
 
     _parameter_constraints: dict = {
         "n_bins": [Interval(Integral, 1, 800, closed="both")],
@@ -54,8 +54,8 @@ class Histogram(Likelihood):
     def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
         return mean_and_deviation(X)
 
-    def grid(self, X: np.ndarray) -> Grid:
-        return Grid.learn(X, self.n_bins, self.min_share)
+    def grid(self, X: np.ndarray, min_count: int = 1) -> Grid:
+        return Grid.learn(X, self.n_bins, self.min_share, min_count)
 
     def n_features(self, size: Size) -> int:
         return size.slots + size.cells

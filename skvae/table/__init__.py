@@ -3,6 +3,7 @@
 from skvae.table._cells import Cells, Dense, Parts, Sparse, parted
 from skvae.table._codec import Codec, Encoded
 from skvae.table._conditions import conditions, overlaid
+from skvae.table._frames import Frame
 from skvae.table._input import FLOATS, Rows, checked
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Codec",
     "Dense",
     "Encoded",
+    "Frame",
     "Parts",
     "Rows",
     "Sparse",

@@ -1,21 +1,21 @@
 """The user's table and the encoded cells, in both directions."""
 
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import narwhals.stable.v2 as nw
 import numpy as np
-import pandas as pd
 from scipy.sparse import vstack
 
 from skvae._memory import aligned
+from skvae._sklearn import warn
 from skvae.likelihoods._base import Column, Likelihood, Size
 from skvae.likelihoods._mixed import Mixed
 from skvae.likelihoods._slots import padded
 from skvae.table._cells import Cells, Dense, Sparse, differing
-from skvae.table._columns import Feature, Levels, format_of, kind_of
+from skvae.table._columns import Feature, Numbers, Times, format_of
+from skvae.table._dtypes import Dtype, Values
+from skvae.table._frames import Frame
 from skvae.table._input import IN_CACHE, NUMBERS, Rows, parts
 
 MANY = 20_000  # slots beyond which each training step is slow
@@ -36,65 +36,65 @@ class Scaling(NamedTuple):
     scale: np.ndarray
     slope: np.ndarray  # log |dx / dX|
     varies: np.ndarray
+    constant: np.ndarray  # the number of a column of one value, NaN elsewhere
+    log_new: np.ndarray  # log-probability of another value there
     zero_is_atom: np.ndarray  # where a 0 counts with its probability
     slots: tuple  # columns whose features place them
+    read: tuple  # columns of arrays that are no numbers as they stand
 
     @classmethod
     def of(cls, features: tuple) -> "Scaling":
-        center, scale, varies = (
-            np.array([getattr(f, name) for f in features]) for name in ("center", "scale", "varies")
-        )
+        names = ("center", "scale", "varies", "log_new")
+        center, scale, varies, log_new = (np.array([getattr(f, name) for f in features]) for name in names)
+        constant = np.array([np.nan if f.constant is None else f.constant for f in features])
         atoms = varies & np.array([feature.likelihood.zero_is_atom for feature in features])
         slots = tuple(j for j, feature in enumerate(features) if feature.has_slots)
-        return cls(center, scale, np.where(varies, -np.log(scale), 0.0), varies, atoms, slots)
+        read = tuple(j for j, feature in enumerate(features) if not isinstance(feature.format, Numbers))
+        return cls(center, scale, np.where(varies, -np.log(scale), 0.0), varies, constant, log_new, atoms, slots, read)
 
 
 @dataclass(frozen=True)
 class Codec:
-    """What fit saw of the table: everything needed to encode rows and to restore them."""
+    """What fit saw of the table, as plain data: everything needed to encode rows and to restore them."""
 
-    names: tuple
-    template: Any  # the frame without its rows, or the dtype of an array
+    frame: Frame
     features: tuple[Feature, ...]  # in the user's order
     likelihood: Mixed
     order: np.ndarray  # columns sorted into runs of equal likelihoods
     scaling: Scaling
 
     @classmethod
-    def learn(cls, rows: Rows, choose: Callable) -> "Codec":
+    def learn(cls, rows: Rows, frame: Frame, choose: Callable, min_count: int = 1) -> "Codec":
         """Read the schema of the rows, and the places, scales, grids and levels of their columns."""
         features, wrong = [], []
-        for name, column in rows.columns():
-            kind = kind_of(column)
-            likelihood = choose(name, kind)
-            _check_labels(name, column, kind, likelihood)
-            format_ = format_of(kind, likelihood)
-            if not likelihood.over_levels:
-                numbers = format_.read(column)
-                _check_range(name, numbers)
-                bad = _unsupported(numbers[:, None], likelihood)
-                if bad:
-                    wrong += [(name, likelihood, *bad[0][1:])]
-                    continue
-            learned = format_.learn(column)
-            numbers = learned.read(column) if likelihood.over_levels else numbers
-            features.append(Feature.learn(column, numbers, learned, likelihood))
+        for name, column in zip(rows.names, rows.columns(), strict=True):
+            likelihood = choose(name, column.dtype.meaning)
+            _check_labels(name, column, likelihood)
+            learned = format_of(column, likelihood).learn(name, column, likelihood, min_count)
+            numbers = learned.read(column)
+            bad = [] if likelihood.over_levels else _checked(name, learned, numbers, likelihood)
+            wrong += [(name, likelihood, *cell[1:]) for cell in bad[:1]]
+            if not bad:
+                features.append(Feature.learn(name, column, learned, numbers, likelihood, min_count))
         _check_supported(wrong)
         likelihoods = [feature.likelihood for feature in features]
-        kinds = [likelihood for i, likelihood in enumerate(likelihoods) if likelihood not in likelihoods[:i]]
-        block = np.array([kinds.index(likelihood) for likelihood in likelihoods])
+        kinds, block = _kinds(likelihoods)
         slots = [feature.column().n_slots for feature in features]
         _warn_of_many(slots, rows.names)
         slots = np.bincount(block, slots)
         room = [padded(int(n)) if kind.has_slots else 0 for kind, n in zip(kinds, slots, strict=True)]
         return cls(
-            names=rows.names,
-            template=rows.given.dtype if rows.frame is None else rows.frame.head(0).to_native(),
+            frame=frame,
             features=tuple(features),
             likelihood=Mixed(tuple(kinds), tuple(map(Size, np.bincount(block).tolist(), room))),
             order=np.argsort(block, kind="stable"),
             scaling=Scaling.of(features),
         )
+
+    @property
+    def names(self) -> tuple:
+        """Of the columns; their numbers in an array."""
+        return self.frame.names
 
     @property
     def varies(self) -> np.ndarray:
@@ -119,20 +119,19 @@ class Codec:
         same = self.names == other.names and self.likelihoods() == other.likelihoods() and formats[0] == formats[1]
         return same and not (self.varies & ~other.varies).any()
 
-    def encode(self, rows: Rows, *, supported: bool = False) -> Encoded:
-        """Cells of the rows; a ValueError where a value cannot have come from its column's likelihood.
+    def encode(self, rows: Rows, *, supported: bool = False, warns: bool = False) -> Encoded:
+        """Cells of the rows; a ValueError where a value cannot have come from its column.
 
-        `supported` tells that this has been checked.
+        `supported` tells that likelihoods need not be asked. `warns` says which levels are new.
         """
-        formats = [feature.format for feature in self.features]
         if rows.sparse:
             zeros = np.zeros((1, len(self.names)), rows.given.dtype)
             with np.errstate(all="ignore"):  # zeros may lie outside of the support, where there are none
-                base = self._placed(_numbers(Rows(rows.names, None, zeros, zeros), formats))[0][0].astype(np.float32)
-        x, offset = [] if rows.sparse else aligned((rows.n, len(self.names))), np.empty(rows.n)
+                base = self._placed(self._numbers(Rows(rows.names, 1, None, zeros, zeros), {}))[0][0].astype(np.float32)
+        x, offset, new = [] if rows.sparse else aligned((rows.n, len(self.names))), np.empty(rows.n), {}
         cheap = rows.frame is None and not rows.sparse and not self.scaling.slots
         for part in parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS):
-            numbers = _numbers(rows.part(part), formats)
+            numbers = self._numbers(rows.part(part), new)
             if not supported:
                 self._check_support(numbers, part.start)
             cells, offset[part] = self._placed(numbers)
@@ -140,11 +139,32 @@ class Codec:
                 x.append(differing(cells.astype(np.float32), base))
             else:
                 x[part] = cells
+        if warns and new:
+            found = ", ".join(f"{level} in column {self.names[j]!r}" for j, level in sorted(new.items()))
+            warn(f"Levels that were not seen in fit are treated as missing: {found}.")
         return Encoded(Sparse(vstack(x, format="csr"), base) if rows.sparse else Dense(x), offset)
+
+    def encode_numbers(self, numbers: np.ndarray) -> np.ndarray:
+        """Dense cells of numbers in the user's order of columns."""
+        self._check_support(numbers, 0)
+        return self._placed(numbers)[0].astype(np.float32)
+
+    def _numbers(self, rows: Rows, new: dict) -> np.ndarray:
+        """The numbers of all columns, (rows, columns): NaN in a hole, -1 for an unseen level, which is noted."""
+        if rows.frame is None:
+            numbers, columns = rows.values.astype(np.float64, order="C"), self.scaling.read
+        else:
+            numbers, columns = np.empty((rows.n, len(self.names))), range(len(self.names))
+        for j in columns:
+            feature, column = self.features[j], rows.column(j)
+            numbers[:, j] = feature.read(column)
+            if feature.varies and feature.likelihood.over_levels and j not in new and (numbers[:, j] < 0).any():
+                new[j] = column.first(numbers[:, j] < 0)
+        return numbers
 
     def _placed(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cells of numbers in the user's order of columns, and log |dx / dX| of each row."""
-        center, scale, slope, varies, zero_is_atom, slots = self.scaling
+        center, scale, slope, varies, constant, log_new, zero_is_atom, slots, _ = self.scaling
         with np.errstate(over="ignore"):  # clipped
             cells = (numbers - center) / scale
         np.clip(cells, -LARGEST, LARGEST, out=cells)
@@ -157,6 +177,9 @@ class Codec:
             log_slope = log_slope.sum(axis=1)
         else:
             log_slope = np.full(len(cells), slope.sum())
+        if not varies.all():
+            differs = numbers[:, ~varies] != constant[~varies]
+            log_slope += (differs & ~np.isnan(numbers[:, ~varies])) @ log_new[~varies]
         order = slice(None) if len(self.likelihood.likelihoods) == 1 else self.order
         return cells[:, order], log_slope
 
@@ -172,37 +195,38 @@ class Codec:
         wrong.sort(key=lambda cell: cell[0])
         _check_supported([(self.names[j], *cell) for j, *cell in wrong])
 
-    def warn_of_unseen(self, rows: Rows) -> None:
-        """Say, once for all columns, which levels are not known and therefore treated as missing."""
-        places = [j for j in self.scaling.slots if self.features[j].likelihood.over_levels]
-        rows, found = rows.by_column() if places else rows, []
-        for j in places:
-            column = rows.series(j)
-            new = self.features[j].format.read(column) < 0
-            found += [f"{column[int(np.argmax(new))]!r} in column {self.names[j]!r}"] if new.any() else []
-        if found:
-            warnings.warn(f"Levels that were not seen in fit are treated as missing: {', '.join(found)}.", stacklevel=4)
-
     def decode(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None) -> Any:
         """Blocks of cells of n rows, or of the points of likelihoods, as a table like that of fit.
 
         A pandas index is that of `like`, repeated as needed.
         """
-        if isinstance(self.template, np.dtype) and all(feature.is_scaled(points) for feature in self.features):
+        if self.frame.library == "numpy" and all(feature.is_scaled(points) for feature in self.features):
             return self._scaled(blocks, n)
+        columns = self.restore(blocks, n, points=points)
+        return self.table([(f.dtype, *column) for f, column in zip(self.features, columns, strict=True)], n, like)
+
+    def restore(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False) -> list[tuple]:
+        """The same as columns in NumPy, each with its holes, or None for none."""
         cells = np.empty((n, len(self.names)))
         cells[:, self.order] = np.concatenate(list(blocks))
-        columns = [feature.restore(cells[:, j], points=points) for j, feature in enumerate(self.features)]
-        return self.assembled(columns, n, like)
+        return [feature.restore(cells[:, j], points=points) for j, feature in enumerate(self.features)]
+
+    def table(self, columns: list[tuple[Dtype, np.ndarray, np.ndarray | None]], n: int, like: Any) -> Any:
+        """Columns in NumPy as a table like that of fit."""
+        return self.frame.table([dtype.series(cells, holes) for dtype, cells, holes in columns], n, like)
 
     def _scaled(self, blocks: Iterable[np.ndarray], n: int) -> np.ndarray:
         """An array with no more in memory than it takes and a block."""
-        restored, start = np.empty((n, len(self.names)), self.template), 0
+        restored, start = np.empty((n, len(self.names)), self.features[0].dtype.name), 0
         for block in blocks:
             cells = np.empty(block.shape)
             cells[:, self.order] = block
-            restored[start : start + len(block)] = self.scaling.center + self.scaling.scale * cells
+            with np.errstate(over="ignore"):  # brought back into the range of the dtype
+                restored[start : start + len(block)] = self.scaling.center + self.scaling.scale * cells
             start += len(block)
+        if not np.isfinite(restored.sum(dtype=np.float64)):
+            largest = np.finfo(restored.dtype).max
+            np.clip(restored, -largest, largest, out=restored)
         return restored
 
     def observed(self, x: np.ndarray) -> np.ndarray:
@@ -211,59 +235,43 @@ class Codec:
         observed[:, self.order] = ~np.isnan(x)
         return observed
 
-    def assembled(self, columns: list, n: int, like: Any) -> Any:
-        """Native columns as a table like that of fit."""
-        if isinstance(self.template, np.dtype):
-            return np.column_stack([np.asarray(column) for column in columns]).astype(self.template)
-        if not hasattr(self.template, "iloc"):
-            return nw.from_dict(dict(zip(self.names, columns, strict=True)), backend=_backend(columns[0])).to_native()
-        frame = pd.concat([pd.Series(column).reset_index(drop=True) for column in columns], axis=1)
-        frame.columns = self.template.columns
-        if hasattr(like, "iloc"):
-            frame.index = like.index.take(np.arange(n) % len(like))
-        return frame
+
+def _kinds(likelihoods: list[Likelihood]) -> tuple[list[Likelihood], np.ndarray]:
+    """Likelihoods that differ, in the order in which they come, and the place of each column's among them."""
+    objects = {id(likelihood): likelihood for likelihood in likelihoods}  # comparing them takes long
+    places = {}
+    for likelihood in objects.values():
+        places.setdefault(likelihood, len(places))
+    by_object = {key: places[likelihood] for key, likelihood in objects.items()}
+    return list(places), np.array([by_object[id(likelihood)] for likelihood in likelihoods])
 
 
 def _warn_of_many(slots: list[int], names: tuple) -> None:
     if sum(slots) > MANY:
         widest = int(np.argmax(slots))
-        warnings.warn(
+        warn(
             f"Labels and whole numbers take {sum(slots)} different values and bins in all ({slots[widest]} in column "
             f"{names[widest]!r}): the model will be large and slow. Drop identifiers; for whole numbers that measure "
-            "something, set likelihood='gaussian' or give floats.",
-            stacklevel=6,
+            "something, set likelihood='gaussian' or give floats."
         )
 
 
-def _check_labels(name: Any, column: nw.Series, kind: str, likelihood: Likelihood) -> None:
-    textual = kind in ("category", "ordered") and not column.is_null().all()
-    if textual and not likelihood.over_levels:
+def _check_labels(name: Any, column: Values, likelihood: Likelihood) -> None:
+    if column.textual and not likelihood.over_levels:
         raise ValueError(
-            f"Column {name!r} holds labels (dtype {column.dtype}), but {type(likelihood).__name__} needs "
+            f"Column {name!r} holds labels (dtype {column.dtype.name}), but {type(likelihood).__name__} needs "
             f"{likelihood.support}; leave it to likelihood='auto', or give {{{name!r}: 'categorical'}}."
         )
 
 
-def _numbers(rows: Rows, formats: list) -> np.ndarray:
-    """The numbers of all columns, (rows, columns): NaN in a hole, -1 for an unseen level."""
-    numbers = (
-        np.full((rows.n, len(formats)), np.nan) if rows.frame is not None else rows.values.astype(np.float64, order="C")
-    )
-    for j, format_ in enumerate(formats):
-        if rows.frame is not None or isinstance(format_, Levels):
-            numbers[:, j] = format_.read(rows.series(j))
-    return numbers
+def _checked(name: Any, learned: Numbers | Times, numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
+    """Those numbers of a column that a likelihood cannot give."""
+    _check_range(name, float(learned.low), float(learned.high))
+    return _unsupported(numbers[:, None], likelihood)
 
 
-def _backend(column: Any) -> Any:
-    return nw.from_native(column, series_only=True).implementation
-
-
-def _check_range(name: Any, numbers: np.ndarray) -> None:
-    low, high = np.nanmin(numbers, initial=np.inf), np.nanmax(numbers, initial=-np.inf)
-    with np.errstate(over="ignore"):
-        wide = high > low and not np.isfinite(high - low)
-    if wide:
+def _check_range(name: Any, low: float, high: float) -> None:
+    if high > low and not np.isfinite(high - low):
         raise ValueError(
             f"Column {name!r} ranges from {low:.3g} to {high:.3g}, which float64 cannot subtract; divide it."
         )

@@ -1,64 +1,69 @@
-"""One column of the user's table: from its dtype to numbers and on to cells, and back.
+"""One column of the user's table: what fit learned of it, from its cells to numbers, and back.
 
-With the rest of its room the only one that knows pandas.
+Knows NumPy alone; `_dtypes` knows the libraries.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
 from skvae.likelihoods._base import Column, Likelihood
 from skvae.likelihoods._grid import Grid
+from skvae.table._dtypes import EXACT, Dtype, Values, short
 
-DAY = 86_400e6  # microseconds: datetimes count in days
-STEPS = DAY, 3_600e6, 60e6, 1e6, 1.0
-
-
-def kind_of(series: nw.Series) -> str | None:
-    """What a column holds by its dtype, in a word; None for what no table has. Nothing but holes may be anything."""
-    if series.dtype.is_integer():
-        return "integer"
-    if series.dtype.is_numeric():
-        return "float"
-    kinds = {nw.Boolean: "boolean", nw.Datetime: "datetime", nw.Date: "datetime", nw.Enum: "ordered"}
-    names = {nw.String: "category", nw.Categorical: "category", nw.Object: "category"}
-    kind = next((kind for known, kind in (kinds | names).items() if series.dtype == known), None)
-    if kind is None and isinstance(getattr(series.to_native(), "dtype", None), pd.DatetimeTZDtype):
-        return "datetime"  # in a zone whose name narwhals cannot read
-    return "category" if kind is None and series.is_null().all() else kind
+DAY = 86_400e6  # microseconds: datetimes and durations count in days
+UNITS = {"D": 86_400 * 10**9, "h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+MOST_DECIMALS = 6  # more are no decimals that people gave
+WORDS = {"float": "finite numbers", "integer": "whole numbers", "boolean": "booleans", "datetime": "datetimes"}
+WORDS |= {"duration": "durations", "category": "labels", "nothing": "nothing"}
 
 
 @dataclass(frozen=True)
 class Feature:
     """What fit learned of a column."""
 
+    name: Any
+    dtype: Dtype
     format: Any  # Numbers, Times or Levels
     likelihood: Likelihood
-    cell: nw.Series  # one observed cell in the column's own dtype; a hole where there is none
     n_observed: int
     varies: bool  # a column of one value has no part in the model
+    constant: float | None = None  # the number of that one value; None where there is none
     center: float = 0.0  # X = center + scale * x where there is no grid
     scale: float = 1.0
     grid: Grid | None = None
 
     @classmethod
-    def learn(cls, series: nw.Series, numbers: np.ndarray, format_: Any, likelihood: Likelihood) -> "Feature":
+    def learn(
+        cls, name: Any, column: Values, format_: Any, numbers: np.ndarray, likelihood: Likelihood, min_count: int
+    ) -> "Feature":
         """What to know of a column that reads as these numbers in a format that has learned from it."""
-        holes = np.isnan(numbers)
-        observed, first = numbers[~holes] if holes.any() else numbers, [int(np.argmin(holes))]
-        feature = cls(format_, likelihood, series[first], len(observed), len(observed) > 0 and np.ptp(observed) > 0)
-        if not feature.varies or likelihood.over_levels:
+        observed = numbers[~column.holes] if column.holes.any() else numbers
+        n, observed = len(observed), observed[observed >= 0] if likelihood.over_levels else observed
+        varies = len(observed) > 0 and observed.min() < observed.max()
+        constant = float(observed[0]) if len(observed) and not varies else None
+        feature = cls(name, column.dtype, format_, likelihood, n, bool(varies), constant)
+        if not varies or likelihood.over_levels:
             return feature
         center, scale = likelihood.location_and_scale(observed)
-        grid = likelihood.grid(observed) if likelihood.has_slots else None
+        grid = likelihood.grid(observed, min_count) if likelihood.has_slots else None
         return replace(feature, center=center, scale=scale, grid=grid)
+
+    def __getstate__(self) -> dict:
+        """Without categories that no row used: they may tell of rows that the model has never seen."""
+        used = [level for level in self.dtype.get("levels") or () if level in self.format.levels]
+        return vars(self) | {"dtype": self.dtype.with_levels(used)}
 
     @property
     def has_slots(self) -> bool:
         return self.varies and self.likelihood.has_slots
+
+    @property
+    def log_new(self) -> float:
+        """Log-probability of a level or a constant that was never seen: as if one row more than fit saw had it."""
+        return -np.log(self.n_observed + 1.0)
 
     def column(self) -> Column:
         """What the likelihood is told of it; a column of one value has one slot."""
@@ -67,24 +72,18 @@ class Feature:
         if not self.varies:
             return Column(1, np.zeros(1))
         if self.likelihood.over_levels:
-            return Column(len(self.format.index))
+            return Column(len(self.format.levels))
         return Column(self.grid.n_slots, (self.grid.means() - self.center) / self.scale)
 
-    def levels(self) -> list | None:
-        """The levels that fit saw; None for numbers."""
-        return self.format.index.tolist() if self.likelihood.over_levels else None
-
-    def condition(self, values: list) -> Any:
-        """A native series of the column's own dtype with given values, and one that fit saw where None is given."""
-        cells = self.cell[np.zeros(len(values), np.intp)]
-        places = [i for i, value in enumerate(values) if not pd.isna(value)]
-        if not places:
-            return cells.to_native()
-        given = nw.new_series(self.cell.name, [values[i] for i in places], backend=self.cell.implementation)
-        if self.cell.implementation.is_pandas():
-            given = nw.from_native(given.to_native().astype(self.cell.to_native().dtype), series_only=True)
-            return cells.scatter(places, given).to_native()
-        return cells.scatter(places, given.cast(self.cell.dtype)).to_native()
+    def read(self, column: Values) -> np.ndarray:
+        """Its numbers, NaN in a hole and -1 for an unseen level; a ValueError where it holds something else."""
+        misfits = self.format.misfits(column)
+        if misfits is not None:
+            raise ValueError(
+                f"Column {self.name!r} held {self.format.words} in fit, but now has {column.first(misfits)} (row "
+                f"{np.argmax(misfits)}, dtype {column.dtype.name}); {self.format.advice}."
+            )
+        return self.format.read(column)
 
     def place(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cells of a column with slots, and log |dx / dX|: the share of a level that fit has seen or not."""
@@ -93,29 +92,31 @@ class Feature:
         if self.grid is not None:
             cells[seen], log_slope[seen] = self.grid.encode(numbers[seen])
             return cells, log_slope
-        new = 1 / (self.n_observed + 1)  # as if one row more than fit saw had another level
-        known = seen & (numbers >= 0)
+        known, new = seen & (numbers >= 0), 1 / (self.n_observed + 1)
         cells[known], log_slope[known], log_slope[seen & ~known] = numbers[known], np.log1p(-new), np.log(new)
         return cells, log_slope
 
     def is_scaled(self, points: bool) -> bool:
         """Whether restoring does no more than scale the cells."""
-        return self.varies and self.format.kind == "float" and (points or self.grid is None)
+        return self.varies and self.format.kind == "float" and (points or self.grid is None) and not self.has_slots
 
-    def restore(self, cells: np.ndarray, *, points: bool) -> Any:
-        """A native series of the column's own dtype; points are scaled numbers even where there is a grid."""
+    def restore(self, cells: np.ndarray, *, points: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """Cells as a column of fit held them, in NumPy, and where there are none; points are scaled numbers."""
+        if not self.varies and self.constant is None:
+            return np.full(len(cells), None, object), np.ones(len(cells), bool)
         if not self.varies:
-            return self.cell[np.zeros(len(cells), np.intp)].to_native()
-        if self.grid is not None and not points:
-            return self.format.restore(self.grid.decode(cells), self.cell)
-        return self.format.restore(self.center + self.scale * cells, self.cell)
+            return self.format.restore(np.full(len(cells), self.constant), self.dtype), None
+        with np.errstate(over="ignore"):
+            scaled = self.grid is None or points
+            numbers = self.center + self.scale * cells if scaled else self.grid.decode(cells)
+        return self.format.restore(numbers, self.dtype), None
 
 
-def format_of(kind: str, likelihood: Likelihood) -> type:
-    """The class below that reads a column of some kind for its likelihood."""
+def format_of(column: Values, likelihood: Likelihood) -> type:
+    """The class below that reads a column for its likelihood."""
     if likelihood.over_levels:
         return Levels
-    return Times if kind == "datetime" else Numbers
+    return Times if column.dtype.meaning in ("datetime", "duration") else Numbers
 
 
 @dataclass(frozen=True)
@@ -123,145 +124,277 @@ class Numbers:
     """Floats, integers and booleans: themselves, and back within the range seen where they are not floats."""
 
     kind: str
-    low: Any  # smallest and largest value, in the column's own dtype
+    low: Any  # smallest and largest value
     high: Any
+    decimals: int | None = None  # of floats that all have so few, where draws are values that were seen or between
+
+    advice: ClassVar[str] = "turn it into numbers"
+
+    @property
+    def words(self) -> str:
+        return "numbers"
 
     @classmethod
-    def learn(cls, series: nw.Series) -> "Numbers":
-        kind = kind_of(series)
-        if kind == "float":  # faster than by pandas
-            values = series.to_numpy()
-            return cls(kind, np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf))
-        return cls(kind, series.min(), series.max())
+    def learn(cls, name: Any, column: Values, likelihood: Likelihood, min_count: int) -> "Numbers":
+        kind = column.dtype.meaning if column.meaning != "nothing" else "float"
+        observed = column.cells[~column.holes] if column.holes.any() else column.cells
+        if kind in ("category", "ordered"):
+            kind, observed = "float", np.empty(0)
+        if kind == "integer":
+            _check_exact(name, observed)
+        low, high = _ends(observed, min_count)
+        places = column.dtype.get("scale")
+        if kind == "float" and places is None and likelihood.has_slots:
+            places = _decimals(observed)
+        return cls(kind, low, high, places)
 
-    @staticmethod
-    def read(series: nw.Series) -> np.ndarray:
-        kind = kind_of(series)
-        if kind == "category":  # a column of nothing but holes, or of numbers kept as objects
-            return _parsed(series)
-        floats = series if kind == "float" else series.cast(nw.Float64)
-        return np.asarray(floats.to_numpy(), np.float64)
+    def misfits(self, column: Values) -> np.ndarray | None:
+        """Which cells are no numbers; None where all are."""
+        if column.meaning in ("float", "integer", "boolean", "nothing"):
+            return None
+        if column.levels is None:
+            return ~column.holes
+        wrong = np.array([isinstance(level, str) or not _is_finite(level) for level in column.levels], bool)
+        return np.append(wrong, False)[column.cells] if wrong.any() else None
 
-    def restore(self, values: np.ndarray, like: nw.Series) -> Any:
+    def read(self, column: Values) -> np.ndarray:
+        if column.levels is not None:
+            return np.append(column.levels, np.nan).astype(np.float64)[column.cells]
+        numbers = column.cells.astype(np.float64)
+        if column.cells.dtype.kind != "f" and column.holes.any():
+            numbers[column.holes] = np.nan
+        return numbers
+
+    def restore(self, numbers: np.ndarray, dtype: Dtype) -> np.ndarray:
         if self.kind == "boolean":
-            return _native(values >= 0.5, like)
-        if self.kind == "float":
-            return _native(values, like)
-        low, high = int(self.low), int(self.high)
-        whole = np.rint(values).clip(float(low), float(high))
-        with np.errstate(invalid="ignore"):  # float(high) may lie just beyond the dtype; replaced below
-            restored = whole.astype(np.uint64 if high > np.iinfo(np.int64).max else np.int64)
-        restored[whole <= float(low)] = low
-        restored[whole >= float(high)] = high
-        return _native(restored, like)
-
-
-def _parsed(series: nw.Series) -> np.ndarray:
-    cells = pd.Series(series.to_numpy())
-    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    text = np.isnan(numbers) & ~pd.isna(cells)
-    if text.any():
-        raise ValueError(
-            f"Column {series.name!r} held numbers in fit, but now has {cells[int(np.argmax(text))]!r}; "
-            "turn it into numbers."
-        )
-    return numbers
+            return numbers >= 0.5
+        if self.kind == "integer":
+            return _whole(np.rint(numbers), self.low, self.high).astype(dtype.numpy)
+        numbers = numbers if self.decimals is None else _rounded(numbers, self.decimals)
+        if dtype.numpy == "object":
+            return numbers.astype(object)
+        largest = np.finfo(dtype.numpy).max
+        return numbers.clip(-largest, largest).astype(dtype.numpy)
 
 
 @dataclass(frozen=True)
 class Times:
-    """Datetimes and dates: days since 1970 on the clock of their zone, and back within the range seen, as round."""
+    """Datetimes, dates and durations: days, of datetimes since 1970 on the clock of their zone, and back.
 
-    low: float
-    high: float
-    step: float  # the longest of a day, an hour, a minute, a second and a microsecond that they are whole numbers of
+    They come back within the range seen, and as round as they were.
+    """
 
-    kind: ClassVar[str] = "datetime"
+    kind: str  # "datetime" or "duration"
+    unit: str  # of the whole numbers below
+    low: int
+    high: int
+    step: int  # the longest of a day, an hour, ..., a nanosecond that they are whole numbers of
+    origin: int = 0  # in microseconds: 0 but where they differ by less than one
+    zone: str | None = None
+
+    @property
+    def words(self) -> str:
+        zone = f" in the zone {self.zone}" if self.zone else " without a zone"
+        return WORDS[self.kind] + (zone if self.kind == "datetime" else "")
+
+    @property
+    def advice(self) -> str:
+        if self.zone:
+            return "give datetimes with a zone, as with .dt.tz_localize(...)"
+        return f"turn it into {self.words}"
 
     @classmethod
-    def learn(cls, series: nw.Series) -> "Times":
-        days = cls.read(series)
-        days = days[~np.isnan(days)]
-        whole = [step for step in STEPS if (np.rint(days * DAY) % step == 0).all()]
-        return cls(days.min(initial=np.inf), days.max(initial=-np.inf), whole[0])
+    def learn(cls, name: Any, column: Values, likelihood: Likelihood, min_count: int) -> "Times":
+        unit, zone = np.datetime_data(column.cells.dtype)[0], column.dtype.get("zone")
+        ticks = _clock(column.cells[~column.holes], zone).astype(np.int64)
+        low, high = _ends(ticks, min_count)
+        steps = [UNITS[step] // UNITS[unit] for step in UNITS if UNITS[step] >= UNITS[unit]]
+        step = next((step for step in steps if (ticks % step == 0).all()), 1)
+        finer = len(ticks) and step * UNITS[unit] < UNITS["us"]
+        origin = int(low) // 1000 if finer else 0
+        low, high = (int(low), int(high)) if len(ticks) else (0, 0)
+        return cls(column.dtype.meaning, unit, low, high, step, origin, zone)
 
-    @staticmethod
-    def read(series: nw.Series) -> np.ndarray:
-        kind = kind_of(series)
-        if kind not in ("datetime", "category"):
-            raise ValueError(f"Column {series.name!r} held datetimes in fit, but now holds {series.dtype}.")
-        clock = _clock(series) if kind == "datetime" else pd.to_datetime(pd.Series(series.to_numpy()))
-        times = np.asarray(clock, "datetime64[us]")
-        return np.where(np.isnat(times), np.nan, times.astype(np.int64) / DAY)
+    def misfits(self, column: Values) -> np.ndarray | None:
+        """Which cells are no times of this kind; None where all are."""
+        if column.meaning == "nothing":
+            return None
+        zoned = column.dtype.get("zone") is not None
+        fits = column.meaning == self.kind and zoned == (self.zone is not None)
+        return None if fits else ~column.holes
 
-    def restore(self, values: np.ndarray, like: nw.Series) -> Any:
-        steps = np.rint(values.clip(self.low, self.high) * (DAY / self.step))
-        return _native((steps * self.step).astype(np.int64).view("datetime64[us]"), like)
+    def read(self, column: Values) -> np.ndarray:
+        if column.cells.dtype.kind not in "mM":
+            return np.full(len(column.cells), np.nan)
+        unit = np.datetime_data(column.cells.dtype)[0]
+        ticks = _clock(column.cells, self.zone).astype(np.int64)
+        if unit == "ns":
+            whole, rest = np.divmod(ticks, 1000)
+            days = (whole - self.origin) / DAY + rest / (1000 * DAY)
+        else:
+            days = ticks / (DAY * 1000 / UNITS[unit]) - self.origin / DAY
+        return np.where(column.holes, np.nan, days)
 
-
-def _clock(series: nw.Series) -> np.ndarray:
-    """Datetimes as the clock of their zone shows them, without the zone."""
-    if series.implementation.is_pandas():
-        return series.to_native().dt.tz_localize(None).to_numpy()
-    if series.dtype == nw.Date:
-        return series.to_numpy()
-    return series.dt.replace_time_zone(None).to_numpy()
+    def restore(self, numbers: np.ndarray, dtype: Dtype) -> np.ndarray:
+        per_step = UNITS["D"] / (self.step * UNITS[self.unit])
+        origin = self.origin * 1000 // UNITS[self.unit] if self.origin else 0
+        steps = np.rint(numbers * per_step)
+        low, high = (self.low - origin) // self.step, (self.high - origin) // self.step
+        ticks = _whole(steps, low, high) * self.step + origin
+        ticks = np.where(steps <= low, self.low, np.where(steps >= high, self.high, ticks))
+        letter = "m" if self.kind == "duration" else "M"
+        times = ticks.astype(np.int64).view(f"{letter}8[{self.unit}]")
+        return _utc(times, self.zone).astype(dtype.numpy)
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Labels of any dtype: codes 0, 1, ... of those seen; -1 for any other."""
+    """Labels: codes 0, 1, ... of those seen; -1 for any other."""
 
-    seen: nw.Series  # one cell for each level, in the column's own dtype
-    index: pd.Index
+    levels: tuple  # in Python's own types; whole numbers of their unit for times
+    numpy: str  # dtype of the column's cells
+    zone: str | None = None
 
     kind: ClassVar[str] = "levels"
 
+    @property
+    def words(self) -> str:
+        if self.numpy != "object":
+            return WORDS[Dtype("numpy", "", self.numpy).meaning]
+        return "text" if all(isinstance(level, str) for level in self.levels) else "labels"
+
+    @property
+    def advice(self) -> str:
+        return f"turn it into {self.words}"
+
     @classmethod
-    def learn(cls, series: nw.Series) -> "Levels":
-        values = series.to_numpy()
-        codes, levels = pd.factorize(values)
-        first = np.unique(codes[codes >= 0], return_index=True)[1]
-        rows = np.flatnonzero(codes >= 0)[first]
-        order = _order(series, levels)
-        return cls(series[rows[order].tolist()], pd.Index(np.asarray(levels)[order]))
+    def learn(cls, name: Any, column: Values, likelihood: Likelihood, min_count: int) -> "Levels":
+        codes, levels = column.codes()
+        counts = np.bincount(codes[codes >= 0], minlength=len(levels))
+        order = [i for i in _order(column, levels) if counts[i] >= min_count]
+        return cls(tuple(levels[i] for i in order), column.dtype.numpy, column.dtype.get("zone"))
 
-    def read(self, series: nw.Series) -> np.ndarray:
-        values = series.to_numpy()
-        codes = self.index.get_indexer(values).astype(np.float64)
-        codes[pd.isna(values)] = np.nan
-        return codes
+    def misfits(self, column: Values) -> np.ndarray | None:
+        """Which cells mean something else than labels of this kind; None where none does."""
+        if column.meaning == "nothing" or not self.levels:
+            return None
+        if column.cells.dtype.kind in "mM" or np.dtype(self.numpy).kind in "mM":
+            same = np.dtype(self.numpy).kind == column.cells.dtype.kind and self.zone == column.dtype.get("zone")
+            return None if same and column.levels is None else ~column.holes
+        textual = {isinstance(level, str) for level in self.levels}
+        if len(textual) > 1:
+            return None
+        if column.levels is None:
+            return ~column.holes if textual == {True} else None
+        wrong = np.array([isinstance(level, str) not in textual for level in column.levels], bool)
+        return np.append(wrong, False)[column.cells] if wrong.any() else None
 
-    def restore(self, values: np.ndarray, like: nw.Series) -> Any:
-        return self.seen[values.astype(np.intp)].to_native()
+    def read(self, column: Values) -> np.ndarray:
+        known = {level: code for code, level in enumerate(self.levels)}
+        codes, levels = self._in_own_unit(column).codes()
+        places = np.array([*(known.get(level, -1) for level in levels), np.nan])
+        return places[codes]
+
+    def _in_own_unit(self, column: Values) -> Values:
+        if column.cells.dtype.kind not in "mM" or str(column.cells.dtype) == self.numpy:
+            return column
+        there = column.cells.astype(self.numpy)
+        same = (there == column.cells) & (there.astype(column.cells.dtype) == column.cells)
+        return column._replace(cells=np.where(same, there, np.array("NaT", self.numpy)))
+
+    def restore(self, numbers: np.ndarray, dtype: Dtype) -> np.ndarray:
+        levels = np.empty(len(self.levels), object)
+        levels[:] = self.levels
+        if self.numpy != "object":
+            there = np.dtype(self.numpy)
+            levels = levels.astype(np.int64).view(there) if there.kind in "mM" else levels.astype(there)
+        return levels[numbers.astype(np.intp)]
 
 
-def _order(series: nw.Series, levels: np.ndarray) -> np.ndarray:
-    """Levels as their categories are ordered, or else sorted, or else as they came."""
-    if series.dtype == nw.Enum:
-        return pd.Index(series.cat.get_categories().to_list()).get_indexer(levels).argsort()
+def _order(column: Values, levels: list) -> np.ndarray:
+    """Places of levels as their categories are ordered, or else sorted, or else as they came."""
+    if column.dtype.get("ordered"):
+        place = {level: i for i, level in enumerate(column.dtype.get("levels"))}
+        return np.argsort([place[level] for level in levels])
     try:
-        return np.argsort(levels, kind="stable")
+        return np.argsort(np.array(levels, object), kind="stable")
     except TypeError:  # text among numbers
         return np.arange(len(levels))
 
 
-def _native(values: np.ndarray, like: nw.Series) -> Any:
-    """A series of the dtype and library of another."""
-    if like.implementation.is_pandas():
-        series, dtype = pd.Series(values), like.to_native().dtype
-        if isinstance(dtype, pd.DatetimeTZDtype):  # an hour that summer time skips or repeats is taken as the later one
-            series = series.dt.tz_localize(dtype.tz, ambiguous=np.zeros(len(series), bool), nonexistent="shift_forward")
-        return series.astype(dtype)
-    series = nw.new_series(like.name, values, backend=like.implementation)
-    zone = getattr(like.dtype, "time_zone", None)
-    if zone is not None:
-        series = nw.from_native(_in_zone(series.to_native(), zone), series_only=True)
-    return series.cast(like.dtype).to_native()
+def _ends(observed: np.ndarray, min_count: int) -> tuple[Any, Any]:
+    """The smallest and the largest value that so many lie at or beyond, in Python's own types."""
+    if not len(observed):
+        return np.inf, -np.inf
+    if min_count == 1:
+        return observed.min().item(), observed.max().item()
+    if len(observed) < 2 * min_count:
+        middle = observed.mean(dtype=np.float64)
+        middle = middle if observed.dtype.kind == "f" else round(middle)
+        return middle, middle
+    low, high = min_count - 1, len(observed) - min_count
+    ordered = np.partition(observed, [low, high])
+    return ordered[low].item(), ordered[high].item()
 
 
-def _in_zone(series: Any, zone: str) -> Any:
-    """A polars series of clock times in a zone; an hour that summer time skips or repeats is taken as the later one."""
-    both = (series, series.dt.offset_by("1h"))
-    there, after = (clock.dt.replace_time_zone(zone, ambiguous="latest", non_existent="null") for clock in both)
-    return there.zip_with(there.is_not_null(), after)
+def _check_exact(name: Any, observed: np.ndarray) -> None:
+    beyond = (observed >= EXACT) | (observed <= -EXACT if observed.dtype.kind == "i" else False)
+    if beyond.any():
+        raise ValueError(
+            f"Column {name!r} has {short(observed[np.argmax(beyond)])}, but whole numbers from 2**53 on have too many "
+            "digits to be told apart; subtract an offset from them, or turn them into text if they are identifiers."
+        )
+
+
+def _is_finite(number: Any) -> bool:
+    try:
+        return bool(np.isfinite(float(number)))
+    except OverflowError:
+        return False
+
+
+def _decimals(observed: np.ndarray) -> int | None:
+    """The fewest decimals that all numbers have; None where they have many."""
+    if not len(observed):
+        return None
+    for places in range(MOST_DECIMALS + 1):
+        if _has_decimals(observed[:100], places) and _has_decimals(observed, places):
+            return places
+    return None
+
+
+def _has_decimals(observed: np.ndarray, places: int) -> bool:
+    return bool((_rounded(observed.astype(np.float64), places).astype(observed.dtype) == observed).all())
+
+
+def _rounded(numbers: np.ndarray, places: int) -> np.ndarray:
+    """Numbers with so many decimals; those too large for any as they are."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = np.round(numbers, places)
+    return np.where(np.isfinite(rounded), rounded, numbers)
+
+
+def _whole(numbers: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Whole numbers, exact at the ends of their range, which float64 may miss."""
+    wide = np.uint64 if high > np.iinfo(np.int64).max else np.int64
+    with np.errstate(invalid="ignore"):  # float(high) may lie just beyond the dtype; replaced below
+        whole = numbers.clip(float(low), float(high)).astype(wide)
+    whole[numbers <= float(low)] = low
+    whole[numbers >= float(high)] = high
+    return whole
+
+
+def _clock(times: np.ndarray, zone: str | None) -> np.ndarray:
+    """Datetimes of UTC as the clock of a zone shows them."""
+    if zone is None:
+        return times
+    return pd.Series(times).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
+
+
+def _utc(times: np.ndarray, zone: str | None) -> np.ndarray:
+    """Datetimes of a clock in UTC; an hour that summer time skips or repeats is taken as the later one."""
+    if zone is None:
+        return times
+    ambiguous = np.zeros(len(times), bool)
+    there = pd.Series(times).dt.tz_localize(zone, ambiguous=ambiguous, nonexistent="shift_forward")
+    return there.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()

@@ -1,144 +1,223 @@
 """Given cells: conditions as rows, and what was given laid over what was drawn."""
 
-import warnings
 from collections.abc import Mapping
-from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
-import narwhals.stable.v2 as nw
 import numpy as np
-import pandas as pd
 from scipy.sparse import issparse
 
+from skvae._sklearn import warn
 from skvae.table._codec import Codec
-from skvae.table._columns import Feature
-from skvae.table._input import Rows, frame_of, plain
+from skvae.table._columns import WORDS, Feature, Levels, Numbers
+from skvae.table._dtypes import Dtype, Values, of_array, of_scalars, read, short
+from skvae.table._frames import columns_of, frame_of, names_of
+from skvae.table._input import listed
 
-HOLDS = {  # what a condition on a column of each kind has to be
-    "float": ("finite numbers", lambda value: isinstance(value, (Real, np.bool_)) and np.isfinite(value)),
-    "integer": (
-        "whole numbers",
-        lambda value: isinstance(value, (Real, np.bool_)) and np.isfinite(value) and value == int(value),
-    ),
-    "boolean": ("booleans", lambda value: isinstance(value, (bool, np.bool_)) or value in (0, 1)),
-    "datetime": ("datetimes", lambda value: not isinstance(value, Real)),
-}
+SEVERAL = (list, tuple, set, frozenset, Mapping, np.ndarray)
 
 
-def overlaid(codec: Codec, drawn: Any, rows: Rows, kept: np.ndarray) -> Any:
-    """Drawn rows with the kept cells of other rows, in turn, bit for bit."""
-    if rows.frame is None:
-        turns = np.arange(len(drawn)) % len(kept)
-        return _merged(drawn, rows.given[turns], kept[turns])
-    columns = nw.from_native(drawn, eager_only=True).iter_columns()
-    merged = [_overlaid(column, rows.series(j), kept[:, j]) for j, column in enumerate(columns)]
-    return codec.assembled(merged, len(drawn), drawn)
+class Conditions(NamedTuple):
+    """Given cells of some rows."""
+
+    columns: list  # Values of each column of fit, or None where nothing is given
+    kept: np.ndarray  # (rows, columns), which cells are given
+    x: np.ndarray  # the rows encoded, NaN elsewhere
+
+    def column(self, j: int) -> Values:
+        """The given cells of a column."""
+        return self.columns[j]
 
 
-def conditions(codec: Codec, given: Any) -> tuple[Any, np.ndarray]:
-    """Conditions as a table like that of fit, and which of its cells are given, (rows, columns)."""
-    cells = _cells(given)
+def conditions(codec: Codec, given: Any) -> Conditions:
+    """What `given` says, checked against what fit saw."""
+    cells, n = _given(codec, given)
     unknown = [name for name in cells if name not in codec.names]
     if unknown:
         raise ValueError(
-            f"given names column {unknown[0]!r}, but fit saw no such column; it saw {_listed(codec.names)}."
+            f"given names column {unknown[0]!r}, but fit saw no such column; it saw {listed(codec.names)}."
         )
-    n = len(next(iter(cells.values()), [None]))
-    values = [cells.get(name, [None] * n) for name in codec.names]
-    for name, feature, column in zip(codec.names, codec.features, values, strict=True):
-        _check_given(name, feature, column)
-    _warn_of_far(codec.names, codec.features, values)
-    columns = [feature.condition(column) for feature, column in zip(codec.features, values, strict=True)]
-    return codec.assembled(columns, n, given), ~np.array([pd.isna(np.array(v, object)) for v in values]).T
+    columns, numbers = [cells.get(name) for name in codec.names], np.full((n, len(codec.names)), np.nan)
+    for j, (feature, column) in enumerate(zip(codec.features, columns, strict=True)):
+        if column is not None and column.meaning != "nothing":
+            numbers[:, j] = _numbers(feature, column)
+    _warn_of_far(codec.features, columns, numbers)
+    return Conditions(columns, ~np.isnan(numbers), codec.encode_numbers(numbers))
 
 
-def _warn_of_far(names: tuple, features: tuple, values: list) -> None:
-    """Say which given numbers lie outside of what fit saw."""
-    far = []
-    for name, feature, column in zip(names, features, values, strict=True):
-        if feature.format.kind in ("integer", "float"):
-            low, high = float(feature.format.low), float(feature.format.high)
-            out = [value for value in column if not pd.isna(value) and not low <= value <= high]
-            far += [f"{out[0]!r} in column {name!r}, which held {low:g} to {high:g}"] if out else []
-    if far:
-        warnings.warn(
-            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw.", stacklevel=5
-        )
+def overlaid(codec: Codec, drawn: list[tuple], given: Any, kept: np.ndarray, n: int) -> list[tuple]:
+    """Drawn columns of n rows with the kept cells of other rows, in turn, bit for bit.
+
+    A column keeps the dtype of fit unless that would change a kept cell.
+    """
+    turns = np.arange(n) % len(kept)
+    columns = []
+    for j, (feature, (cells, holes)) in enumerate(zip(codec.features, drawn, strict=True)):
+        places = np.flatnonzero(kept[turns, j])
+        if len(places):
+            column = given.column(j)
+            own = column.take(turns[places])
+            columns.append(_laid_over(feature, cells, holes, places, own))
+        else:
+            columns.append((feature.dtype, cells, holes))
+    return columns
 
 
-def _merged(drawn: np.ndarray, given: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Given cells where they are kept, drawn ones elsewhere; in the dtype drawn unless that changes a kept cell."""
-    with np.errstate(invalid="ignore"):
-        same = given.astype(drawn.dtype)
-    fits = (same == given)[kept].all()
-    return np.where(kept, same if fits else given, drawn)
+def _laid_over(feature: Feature, cells: np.ndarray, holes: Any, places: np.ndarray, own: Values) -> tuple:
+    values = _as_fit_has_them(feature, own.plain())
+    dtype, cells = _room(feature.dtype, own.dtype, cells, values)
+    cells[places] = values
+    if holes is not None:
+        holes = holes.copy()
+        holes[places] = False
+    return dtype, cells, holes
 
 
-def _overlaid(drawn: nw.Series, given: nw.Series, kept: np.ndarray) -> Any:
-    """A drawn column with the observed cells of another, in turn; in the other's dtype where its values need that."""
-    if not kept.any():
-        return drawn.to_native()
-    turns = np.arange(len(drawn)) % len(given)
-    places = np.flatnonzero(kept[turns])
-    cells = given[turns[places]]
-    if cells.implementation != drawn.implementation:
-        cells = nw.new_series(cells.name, cells.to_list(), backend=drawn.implementation)
-    if cells.dtype != drawn.dtype and not cells.dtype.is_numeric():
-        cells = cells.cast(drawn.dtype)
-    if cells.dtype != drawn.dtype and not _fits(cells.to_numpy(), drawn):
-        drawn = drawn.cast(cells.dtype)
-    return drawn.scatter(places, cells.cast(drawn.dtype)).to_native()
+def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
+    """Labels as the equal ones of fit, 1 for True; numbers that came as objects, or among decimals, as numbers."""
+    if feature.dtype.numpy == "object":
+        known = {level: level for level in getattr(feature.format, "levels", ())}
+        labels = np.empty(len(values), object)
+        labels[:] = [known.get(value, value) for value in values.tolist()]
+        return labels
+    if values.dtype.kind == "O":
+        return np.array(values.tolist())
+    return values.astype(np.float64) if feature.dtype.get("scale") is not None else values
 
 
-def _fits(values: np.ndarray, like: nw.Series) -> bool:
-    """Whether numbers are the same in the dtype of another column."""
-    if not like.dtype.is_integer():
+def _room(dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray) -> tuple[Dtype, np.ndarray]:
+    """A dtype that holds both a drawn column and kept values as they are, and the column in it."""
+    both = dtype.get("levels") is not None and other.get("levels") is not None
+    if both and dtype.library == other.library and other.holds(cells) and other.holds(values):
+        return other, cells.copy()  # categories that nobody has, and their order, are those of the table at hand
+    if dtype.holds(values):
+        return dtype, cells.astype(values.dtype if cells.dtype == values.dtype else cells.dtype)
+    if dtype.get("levels") is not None:
+        return dtype.with_levels(dict.fromkeys([*dtype.get("levels"), *values.tolist()])), cells.astype(object)
+    if other.library == dtype.library and other.numpy == str(values.dtype) and _fits(cells, values.dtype):
+        return other, cells.astype(values.dtype)
+    wide = np.result_type(cells.dtype, values.dtype)
+    return dtype.of_numpy(wide), cells.astype(wide)
+
+
+def _fits(cells: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether drawn cells are at least nearly themselves in another dtype."""
+    if "O" in (cells.dtype.kind, dtype.kind):
+        return cells.dtype.kind == dtype.kind
+    if dtype.kind in "mM" or dtype.kind == "f":
         return True
-    dtype = np.dtype(str(like.dtype).lower())
-    with np.errstate(invalid="ignore"):
-        return bool((values.astype(dtype) == values).all())
+    with np.errstate(all="ignore"):
+        return bool((cells.astype(dtype) == cells).all())
 
 
-def _cells(given: Any) -> dict:
-    """Lists of given values by column name."""
+def _given(codec: Codec, given: Any) -> tuple[dict, int]:
+    """Given columns by name, and how many rows there are."""
     if isinstance(given, Mapping):
-        return {name: [value] for name, value in given.items()}
-    frame = frame_of(given)
-    if frame is not None:
-        return {name: column.to_list() for name, column in zip(plain(given.columns), frame.iter_columns(), strict=True)}
+        several = [
+            name
+            for name, value in given.items()
+            if isinstance(value, SEVERAL) or (hasattr(value, "shape") and value.shape)
+        ]
+        if several:
+            raise ValueError(
+                f"given has {short(given[several[0]])} in column {several[0]!r}; for several conditions give a "
+                "DataFrame."
+            )
+        return {name: of_scalars(name, [value]) for name, value in given.items()}, 1
     if issparse(given):
         raise ValueError(
             "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of {column: value}, or "
             "a dense table with holes."
         )
-    if np.ndim(given) == 2:
-        return {j: column.tolist() for j, column in enumerate(np.asarray(given).T)}
+    frame = frame_of(given) if hasattr(given, "columns") or hasattr(given, "column_names") else None
+    if frame is not None:
+        names = names_of(frame)
+        return {name: read(name, column) for name, column in zip(names, columns_of(frame), strict=True)}, len(frame)
+    if isinstance(given, (list, tuple, np.ndarray)) and np.ndim(given) == 2:
+        return _of_array(codec, given)
     raise ValueError(
         f"given has type {type(given).__name__}, but a dict of {{column: value}} or a table with holes is expected."
     )
 
 
-def _check_given(name: Any, feature: Feature, values: list) -> None:
-    several = [value for value in values if np.ndim(value)]
-    if several:
-        raise ValueError(f"given has {several[0]!r} in column {name!r}; for several conditions give a DataFrame.")
-    known, values = feature.levels(), [value for value in values if not pd.isna(value)]
-    kind = feature.format.kind
-    if known is not None:
-        new = [value for value in values if value not in known]
-        if new:
-            raise ValueError(f"given has {new[0]!r} in column {name!r}, but fit saw only {_listed(known)} there.")
-    for value in values if kind in HOLDS else ():
-        words, fits = HOLDS[kind]
-        if not fits(value):
-            raise ValueError(f"given has {value!r} in column {name!r}, but that column holds {words}.")
-    other = [value for value in values if not feature.varies and value != feature.cell.to_list()[0]]
-    if other:
-        raise ValueError(
-            f"given has {other[0]!r} in column {name!r}, but fit saw only {feature.cell.to_list()[0]!r} there."
+def _of_array(codec: Codec, given: Any) -> tuple[dict, int]:
+    mask, cells = np.ma.getmaskarray(given), np.ma.getdata(given) if np.ma.isMaskedArray(given) else np.asarray(given)
+    cells = cells if cells.dtype.kind in "biuf" else np.array(given, object)
+    names = codec.names if cells.shape[1] == len(codec.names) else range(cells.shape[1])
+    columns = {}
+    for j, name in enumerate(names):
+        column = (
+            of_array(name, cells[:, j], "numpy") if cells.dtype != object else of_scalars(name, cells[:, j].tolist())
         )
+        columns[name] = column._replace(holes=column.holes | mask[:, j])
+    return columns, len(cells)
 
 
-def _listed(values: Any) -> str:
-    values = list(values)
-    return ", ".join(map(repr, values[:10])) + (", ..." if len(values) > 10 else "")
+def _numbers(feature: Feature, column: Values) -> np.ndarray:
+    """The numbers of given cells, or a ValueError where one cannot be met exactly."""
+    misfits = feature.format.misfits(column)
+    if misfits is not None:
+        raise _unmet(feature, column, misfits, f"that column holds {_words(feature)}")
+    numbers = feature.format.read(column)
+    seen = ~np.isnan(numbers)
+    if feature.constant is None and not feature.varies:
+        raise _unmet(feature, column, ~column.holes, "fit saw no value there")
+    if feature.likelihood.over_levels and (numbers[seen] < 0).any():
+        raise _unmet(feature, column, numbers < 0, f"fit saw only {listed(_seen(feature))} there")
+    wrong = seen & ~_allowed(feature, numbers)
+    if wrong.any():
+        raise _unmet(feature, column, wrong, f"that column holds {_words(feature)}")
+    other = seen & (numbers != feature.constant)
+    if not feature.varies and other.any():
+        raise _unmet(feature, column, other, f"fit saw only {listed(_seen(feature))} there")
+    _check_room(feature, column, seen)
+    return numbers
+
+
+def _unmet(feature: Feature, column: Values, rows: np.ndarray, why: str) -> ValueError:
+    return ValueError(f"given has {column.first(rows)} in column {feature.name!r}, but {why}.")
+
+
+def _words(feature: Feature) -> str:
+    """What a condition on a column has to be."""
+    return WORDS[feature.format.kind] if isinstance(feature.format, Numbers) else feature.format.words
+
+
+def _seen(feature: Feature) -> list:
+    """What fit saw of a column of labels, or of one value."""
+    if isinstance(feature.format, Levels) and np.dtype(feature.format.numpy).kind not in "mM":
+        return list(feature.format.levels)
+    codes = np.arange(len(feature.format.levels)) if isinstance(feature.format, Levels) else [feature.constant]
+    return feature.format.restore(np.asarray(codes, float), feature.dtype).tolist()
+
+
+def _allowed(feature: Feature, numbers: np.ndarray) -> np.ndarray:
+    """Which numbers a column of that kind may hold."""
+    with np.errstate(invalid="ignore"):
+        kinds = {"integer": numbers == np.floor(numbers), "boolean": (numbers == 0) | (numbers == 1)}
+    return np.isfinite(numbers) & kinds.get(feature.format.kind, True)
+
+
+def _check_room(feature: Feature, column: Values, seen: np.ndarray) -> None:
+    """Refuse cells that the dtype of fit cannot hold; floats may have more digits than it has."""
+    cells = column.plain()[seen]
+    if feature.format.kind == "levels" or feature.format.kind == "float":
+        return
+    numbers = np.array(cells.tolist()) if cells.dtype == object else cells
+    held = [feature.dtype.holds(numbers[i : i + 1]) for i in range(len(numbers))]
+    if not all(held):
+        wrong = np.flatnonzero(seen)[held.index(False)]
+        raise _unmet(feature, column, np.arange(len(seen)) == wrong, f"its dtype {feature.dtype.name} cannot hold that")
+
+
+def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
+    """Say which given numbers lie outside of what fit saw."""
+    far = []
+    for j, (feature, column) in enumerate(zip(features, columns, strict=True)):
+        if feature.format.kind in ("integer", "float") and feature.varies:
+            low, high = float(feature.format.low), float(feature.format.high)
+            out = (numbers[:, j] < low) | (numbers[:, j] > high)
+            far += (
+                [f"{column.first(out)} in column {feature.name!r}, which held {low:g} to {high:g}"] if out.any() else []
+            )
+    if far:
+        warn(f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw.")

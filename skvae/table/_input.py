@@ -1,6 +1,7 @@
 """X to checked rows: every refusal of input."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from os import PathLike
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -9,24 +10,23 @@ import pandas as pd
 from scipy.sparse import csc_array, csr_array, issparse
 from sklearn.utils.validation import validate_data
 
-from skvae.table._columns import kind_of
+from skvae.table._dtypes import Values, of_array, read
+from skvae.table._frames import Frame, columns_of, cut, frame_of, names_of
 
 FLOATS = (np.float64, np.float32)
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
 IN_CACHE = 2**16  # the same where parts cost nothing: what a core keeps near while it works on them
+SINGLE = {"float32", "Float32", "float[pyarrow]", "float"}  # what libraries call it
 
 
 class Rows(NamedTuple):
-    """A table that has been checked: a frame, or an array of floats and the array that it was made from."""
+    """A table that has been checked: columns of a frame, or an array of floats and the array that it was made from."""
 
     names: tuple  # of the columns; their numbers in an array
-    frame: nw.DataFrame | None
-    values: np.ndarray | csr_array | None
+    n: int
+    frame: list | None  # native columns
+    values: np.ndarray | csr_array | None  # NaN in holes
     given: np.ndarray | csr_array | csc_array | None
-
-    @property
-    def n(self) -> int:
-        return self.values.shape[0] if self.frame is None else len(self.frame)
 
     @property
     def sparse(self) -> bool:
@@ -37,86 +37,157 @@ class Rows(NamedTuple):
         """float32 where every column is, else float64."""
         if self.frame is None:
             return self.values.dtype
-        return np.dtype(np.float32 if set(self.frame.schema.values()) == {nw.Float32} else np.float64)
+        single = all(str(getattr(column, "dtype", None) or column.type) in SINGLE for column in self.frame)
+        return np.dtype(np.float32 if single else np.float64)
 
-    def series(self, j: int) -> nw.Series:
-        """A column in its own dtype."""
+    def column(self, j: int) -> Values:
+        """A column in NumPy."""
         if self.frame is not None:
-            return self.frame[:, j]
-        return self._as_series(self.given[:, [j]].toarray()[:, 0] if issparse(self.given) else self.given[:, j])
+            return read(self.names[j], self.frame[j])
+        cells = self.given[:, [j]].toarray()[:, 0] if issparse(self.given) else self.given[:, j]
+        return self._values(j, cells)
 
     def by_column(self) -> "Rows":
         """The same, quick to read column by column."""
         return self._replace(given=self.given.tocsc()) if issparse(self.given) else self
 
-    def columns(self) -> Iterator[tuple[Any, nw.Series]]:
-        """Each column's name and the column; an array is turned over a few columns at a time."""
+    def columns(self) -> Iterator[Values]:
+        """Each column; an array is turned over a few columns at a time."""
         if self.frame is not None:
-            yield from zip(self.names, map(self.series, range(len(self.names))), strict=True)
+            yield from map(self.column, range(len(self.names)))
             return
         width, given = max(1, NUMBERS // max(1, self.n)), self.by_column().given
         for start in range(0, len(self.names), width):
             block = given[:, start : start + width]
             block = _turned(block.toarray() if self.sparse else block)
-            yield from zip(self.names[start : start + width], map(self._as_series, block), strict=True)
+            for j, cells in enumerate(block, start):
+                yield self._values(j, cells)
 
-    def _as_series(self, column: np.ndarray) -> nw.Series:
-        dtype = self.values.dtype if self.given.dtype.kind == "f" else self.given.dtype  # pandas has no float16
-        return nw.from_native(pd.Series(column.astype(dtype, copy=False)), series_only=True)
+    def _values(self, j: int, cells: np.ndarray) -> Values:
+        column = of_array(self.names[j], cells, "numpy")
+        if cells.dtype.kind == "f" or self.sparse:
+            return column
+        return column._replace(holes=np.isnan(self.values[:, j]))  # those of a masked array
 
     def part(self, rows: slice) -> "Rows":
         """Some of the rows, dense."""
+        rows = slice(rows.start, min(rows.stop, self.n))
+        n = rows.stop - rows.start
+        if self.frame is not None:
+            return self._replace(n=n, frame=[cut(column, rows) for column in self.frame])
         if self.sparse:
-            return Rows(self.names, None, self.values[rows].toarray(), self.given[rows].tocsc())
-        return Rows(self.names, *(None if table is None else table[rows] for table in self[1:]))
+            return Rows(self.names, n, None, self.values[rows].toarray(), self.given[rows].tocsc())
+        return Rows(self.names, n, None, self.values[rows], self.given[rows])
 
 
-def checked(estimator: Any, X: Any, *, reset: bool) -> Rows:
-    """X as scikit-learn checks it; holes are welcome, infinities are not."""
-    frame, user = frame_of(X), type(estimator).__name__
+def checked(estimator: Any, X: Any, *, reset: bool, like: Frame | None = None) -> Rows:
+    """X as scikit-learn checks it; holes are welcome, infinities are not. `like` is what fit saw, after fit."""
+    _check_kind(X)
+    frame = frame_of(X)
+    if frame is None and like is not None and like.library != "numpy" and _holds_objects(X):
+        cells = np.array(X, dtype=object)
+        validate_data(estimator, np.zeros(cells.shape), reset=False)
+        frame = pd.DataFrame(cells).infer_objects()
+        return _of_frame(estimator, frame, like.names)
     if frame is None:
-        X = _canonical(X) if issparse(X) else X
-        values = _checked_array(estimator, X, reset)
-        given = X if issparse(X) else np.asarray(X)
-        return Rows(tuple(range(values.shape[1])), None, values, given if given.dtype.kind in "biuf" else values)
-    _check_frame(frame, user, plain(X.columns))
+        rows = _of_array(estimator, X, reset)
+        return rows if like is None else rows._replace(names=like.names)
+    rows = _of_frame(estimator, frame, names_of(frame))
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    return Rows(plain(X.columns), frame, None, None)
+    if like is None:
+        return rows
+    _check_names(rows.names, like)
+    return rows._replace(names=like.names)
 
 
-def _turned(block: np.ndarray) -> np.ndarray:
-    """The transpose in memory of its own, made in tiles that fit into the cache: five times faster than at once."""
-    turned = np.empty(block.shape[::-1], block.dtype)
-    for rows in parts(*block.shape, IN_CACHE):
-        turned[:, rows] = block[rows].T
-    return turned
+def _check_kind(X: Any) -> None:
+    """Refuse what is no table, and say what to do first."""
+    kind, advice = type(X).__name__, None
+    if isinstance(X, (str, PathLike)):
+        kind, advice = "path", "read it first, as with pd.read_csv(path) or pd.read_parquet(path)"
+    elif isinstance(X, Mapping):
+        advice = "make a table of it first, as with pd.DataFrame(X)"
+    elif isinstance(X, (Iterator, set, frozenset)):
+        advice = "make a list of it first, with list(X)"
+    elif not isinstance(X, (np.ndarray, pd.DataFrame)):
+        frame = nw.from_native(X, pass_through=True)
+        if isinstance(frame, nw.LazyFrame):
+            advice = f"call .{_eager(frame)}() on it first"
+    if advice:
+        raise ValueError(f"X is a {kind}, but a table of rows and columns is expected; {advice}.")
 
 
-def _canonical(X: Any) -> csr_array:
-    """A sparse table with one entry a cell: several are added up before anything is read."""
-    X = csr_array(X)
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
+def _eager(frame: nw.LazyFrame) -> str:
+    """The method that reads a lazy frame."""
+    known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
+    return known.get(frame.implementation.name, "collect")
 
 
-def frame_of(X: Any) -> nw.DataFrame | None:
-    """X as a narwhals frame, or None for anything that is not a DataFrame."""
-    if isinstance(X, np.ndarray):
-        return None
-    columns = list(getattr(X, "columns", ()))
-    if len(set(columns)) < len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise ValueError(f"X has several columns named {twice!r}, but names must differ; rename them.")
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    return frame if isinstance(frame, nw.DataFrame) else None
+def _holds_objects(X: Any) -> bool:
+    """Whether an array, or a list of rows, holds text or objects."""
+    return np.asarray(X, None if hasattr(X, "dtype") else object).dtype.kind in "OUS" and np.ndim(X) == 2
 
 
-def _checked_array(estimator: Any, X: Any, reset: bool) -> np.ndarray:
+def _of_frame(estimator: Any, frame: Any, names: tuple) -> Rows:
+    n, columns = len(frame), columns_of(frame)
+    for found, what in ((n, "sample"), (len(columns), "feature")):
+        if not found:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={n, len(columns)}) while a minimum of 1 is required by "
+                f"{type(estimator).__name__}."
+            )
+    for name, column in zip(names, columns, strict=True):
+        if _is_float(column):
+            _check_finite(read(name, column).cells, name)
+    return Rows(names, n, columns, None, None)
+
+
+def _is_float(column: Any) -> bool:
+    kind = str(getattr(column, "dtype", None) or column.type).lower()
+    return kind.startswith(("float", "double", "half"))
+
+
+def _check_names(names: tuple, like: Frame) -> None:
+    """Refuse another order or other names than those of fit, whatever they are."""
+    numbered = like.library == "numpy" and set(names) != set(like.names)  # an array's columns have no names but numbers
+    if names != like.names and not numbered:
+        raise ValueError(
+            "The feature names should match those that were passed during fit.\n"
+            f"X has the columns {listed(names)}, but fit saw {listed(like.names)}: rename them, or put them in that "
+            "order."
+        )
+
+
+def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
+    mask = np.ma.getmaskarray(X) if np.ma.isMaskedArray(X) else None
+    X = _canonical(X) if issparse(X) else X if mask is None else np.ma.getdata(X)
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if kind in "mM" and kind:
+        raise ValueError(
+            f"X is an array of dtype {X.dtype}, but arrays need numbers; give a DataFrame, whose columns may hold "
+            "datetimes and durations."
+        )
+    values = _validated(estimator, X, reset)
+    given = X if issparse(X) else np.asarray(X)
+    given = given if given.dtype.kind in "biuf" else values
+    if mask is not None and mask.any():
+        values, given = _with_holes(values, mask), _with_holes(given, mask)
+    return Rows(tuple(range(values.shape[1])), values.shape[0], None, values, given)
+
+
+def _with_holes(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return np.where(mask, np.array(np.nan, values.dtype), values) if values.dtype.kind == "f" else values
+
+
+def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
     try:
         values = validate_data(estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False, accept_sparse="csr")
     except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(
+                "X has rows of different lengths, or cells that are lists, but a table with a single value in each "
+                "cell is expected; fill up the rows, or leave cells empty with None."
+            ) from None
         if "could not convert string to float" not in str(error):
             raise
         raise ValueError(
@@ -140,31 +211,6 @@ def _check_finite_cells(values: csr_array) -> None:
         raise _infinite(int(values.indices[place]), np.searchsorted(values.indptr, place, side="right") - 1)
 
 
-def plain(columns: Any) -> tuple:
-    """Column names as Python has them: 2020, not np.int64(2020)."""
-    return tuple(columns.tolist() if hasattr(columns, "tolist") else columns)
-
-
-def _check_frame(frame: nw.DataFrame, user: str, names: tuple) -> None:
-    n, d = frame.shape
-    for found, what in ((n, "sample"), (d, "feature")):
-        if not found:
-            raise ValueError(
-                f"Found array with 0 {what}(s) (shape={frame.shape}) while a minimum of 1 is required by {user}."
-            )
-    for name, column in zip(names, frame.iter_columns(), strict=True):
-        kind = kind_of(column)
-        if kind is None:
-            native = getattr(column.to_native(), "dtype", column.dtype)
-            raise ValueError(
-                f"Column {name!r} has dtype {native}, but numbers, booleans, text, categories or datetimes are "
-                "expected; turn it into one of them, or drop it."
-                + (" For sparse columns give X.sparse.to_coo()." if isinstance(native, pd.SparseDtype) else "")
-            )
-        if kind == "float":
-            _check_finite(column.cast(nw.Float64).to_numpy(), name)
-
-
 def _check_finite(values: np.ndarray, name: Any) -> None:
     if np.isinf(values).any():
         raise _infinite(name, np.argmax(np.isinf(values)))
@@ -177,6 +223,30 @@ def _infinite(name: Any, row: Any) -> ValueError:
     )
 
 
+def _canonical(X: Any) -> csr_array:
+    """A sparse table with one entry a cell: several are added up before anything is read."""
+    X = csr_array(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def _turned(block: np.ndarray) -> np.ndarray:
+    """The transpose in memory of its own, made in tiles that fit into the cache: five times faster than at once."""
+    turned = np.empty(block.shape[::-1], block.dtype)
+    for rows in parts(*block.shape, IN_CACHE):
+        turned[:, rows] = block[rows].T
+    return turned
+
+
+def listed(values: Any) -> str:
+    """The first of some values, as a message shows them."""
+    values = list(values)
+    return ", ".join(map(repr, values[:10])) + (", ..." if len(values) > 10 else "")
+
+
 def parts(n: int, width: int, numbers: int) -> Iterator[slice]:
+    """Slices of n rows, of so many numbers at most."""
     rows = max(1, min(ROWS, numbers // max(1, width)))
     return (slice(start, start + rows) for start in range(0, n, rows))

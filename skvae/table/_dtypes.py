@@ -1,0 +1,484 @@
+"""Columns of any library as NumPy arrays, and back: a dtype and its library are kept as plain data.
+
+The one gate for foreign values: `read` turns a column into `Values` or refuses it by name, and
+`Dtype.series` turns cells into a column again.
+"""
+
+import reprlib
+from dataclasses import dataclass, replace
+from datetime import date, time
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+
+LABELS = (str, bool, int, float, np.bool_, np.integer, np.floating)  # types that a label may have
+EXACT = 2**53  # whole numbers below are themselves in float64
+MEANINGS = {  # what columns hold, by the letter of their NumPy dtype
+    "f": "float",
+    "i": "integer",
+    "u": "integer",
+    "b": "boolean",
+    "M": "datetime",
+    "m": "duration",
+    "O": "category",
+}
+ADVICE = {  # what to do where a column cannot be taken, by how the name of its dtype or its type begins
+    "sparse": "give X.sparse.to_coo() for a table of sparse columns",
+    "period": "turn it into datetimes, as with .dt.to_timestamp()",
+    "interval": "turn its intervals into text, as with .cat.rename_categories(str) or .astype(str)",
+    "time": "turn it into numbers, such as seconds since midnight",
+    "complex": "give its real and its imaginary part as two columns",
+    "int128": "cast it to Int64, or to text if it is an identifier",
+    "uint128": "cast it to UInt64, or to text if it is an identifier",
+    "date": "turn it into datetimes, as with pd.to_datetime(column)",
+    "decimal": "turn it into floats, as with .astype(float)",
+}
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
+
+
+@dataclass(frozen=True)
+class Dtype:
+    """A dtype and its library as plain data."""
+
+    library: str  # "numpy", "pandas", "polars" or "pyarrow"
+    name: str  # of the dtype there
+    numpy: str  # dtype of its cells in NumPy: "object" for labels, UTC for datetimes with a zone
+    details: tuple = ()  # what else the library wants to know, in pairs of a name and a value
+
+    @property
+    def meaning(self) -> str:
+        """What it holds, in a word."""
+        return "ordered" if self.details and self.get("ordered") else _meaning(self.numpy)
+
+    def get(self, name: str) -> Any:
+        """A detail, or None."""
+        return dict(self.details).get(name)
+
+    def with_levels(self, levels: Any) -> "Dtype":
+        """The same with other categories, where it has any."""
+        if self.get("levels") is None:
+            return self
+        return replace(self, details=tuple({**dict(self.details), "levels": tuple(levels)}.items()))
+
+    def of_numpy(self, kind: np.dtype) -> "Dtype":
+        """The usual dtype of its library for numbers and times of a dtype of NumPy."""
+        name, details = str(kind), ()
+        if self.library == "polars":
+            name = {"f": "Float", "i": "Int", "u": "UInt", "b": "Boolean"}.get(kind.kind, "")
+            name = name if kind.kind == "b" else f"{name}{8 * kind.itemsize}"
+        if self.library == "pyarrow":
+            name = {"float64": "double", "float32": "float", "float16": "halffloat"}.get(name, name)
+        if kind.kind in "mM":
+            unit = np.datetime_data(kind)[0]
+            details = ("unit", unit), ("zone", self.get("zone"))
+            names = {"polars": "Datetime" if kind.kind == "M" else "Duration"}
+            names["pyarrow"] = "timestamp" if kind.kind == "M" else f"duration[{unit}]"
+            name = names.get(self.library, name)
+        return Dtype(self.library, name, str(kind), details)
+
+    def holds(self, cells: np.ndarray) -> bool:
+        """Whether cells in NumPy come back from it as they are."""
+        levels = self.get("levels")
+        if levels is not None:
+            return set(cells.tolist()) <= set(levels)
+        if self.numpy == "object" or cells.dtype == object:
+            return self.numpy == "object"
+        there = np.dtype(self.numpy)
+        if (there.kind in "mM") != (cells.dtype.kind in "mM"):
+            return False
+        places = self.get("scale")
+        with np.errstate(all="ignore"):
+            back = np.round(cells, places) if places is not None else cells.astype(there)
+            return bool(((back == cells) & (back.astype(cells.dtype) == cells)).all())
+
+    def series(self, cells: np.ndarray, holes: np.ndarray | None = None) -> Any:
+        """A native column of cells in NumPy, empty at holes; an array where the library is NumPy."""
+        holes = holes if holes is not None and holes.any() else None
+        if self.library == "numpy":
+            return cells.astype(self.name)
+        if cells.dtype == object:
+            cells = cells if holes is None else np.where(holes, None, cells)
+        make = {"pandas": _pandas_series, "polars": _polars_series, "pyarrow": _arrow_array}[self.library]
+        return make(self, cells, holes)
+
+
+@lru_cache
+def _meaning(numpy: str) -> str:
+    return MEANINGS[np.dtype(numpy).kind]
+
+
+class Values(NamedTuple):
+    """A column in NumPy."""
+
+    dtype: Dtype
+    cells: np.ndarray  # numbers, times (UTC where there is a zone), durations; of labels their codes, -1 in a hole
+    holes: np.ndarray  # (rows,) booleans
+    levels: np.ndarray | None = None  # what the codes stand for
+
+    @property
+    def meaning(self) -> str:
+        """What it holds, in a word; "nothing" where all cells are holes."""
+        return "nothing" if self.holes.all() else self.dtype.meaning
+
+    @property
+    def textual(self) -> bool:
+        """Whether its dtype is one of labels."""
+        anything = self.dtype.name.lower() in ("object", "null") and self.holes.all()
+        return self.dtype.meaning in ("category", "ordered") and not anything
+
+    def plain(self) -> np.ndarray:
+        """Its cells, labels as themselves."""
+        if self.levels is None:
+            return self.cells
+        return np.append(self.levels, None)[self.cells]
+
+    def codes(self) -> tuple[np.ndarray, list]:
+        """Codes of its cells, -1 in a hole, and what they stand for in Python's own types."""
+        if self.levels is not None:
+            return self.cells, self.levels.tolist()
+        cells = self.cells.view(np.int64) if self.cells.dtype.kind in "mM" else self.cells
+        codes, levels = pd.factorize(cells)
+        return np.where(self.holes, -1, codes), levels.tolist()
+
+    def take(self, rows: Any) -> "Values":
+        """Some of the rows."""
+        return self._replace(cells=self.cells[rows], holes=self.holes[rows])
+
+    def first(self, rows: np.ndarray) -> str:
+        """The first cell of those rows, as a message shows it."""
+        return short(self.plain()[np.argmax(rows)])
+
+
+def short(value: Any) -> str:
+    """A value as a message shows it, in some 60 characters."""
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return str(value)
+    value = value.item() if isinstance(value, np.generic) else value
+    try:
+        return SHORT.repr(value)
+    except Exception:  # of objects whose repr raises, and of numbers with too many digits
+        return f"<{type(value).__name__}>"
+
+
+def is_hole(value: Any) -> bool:
+    """Whether a single value stands for a missing cell."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return bool(np.isnat(value))
+    return isinstance(value, (float, np.floating, Decimal)) and bool(value != value)
+
+
+def refused(name: Any, what: str, kind: str) -> ValueError:
+    """The error for a column that cannot be taken; `kind` is the name of its dtype, or of its cells' type."""
+    begins = kind.lower()
+    advice = next((advice for word, advice in ADVICE.items() if begins.startswith(word)), None)
+    return ValueError(
+        f"Column {name!r} {what}, but numbers, booleans, text, categories, datetimes or durations are expected; "
+        f"{advice or 'turn it into one of them, or drop it'}."
+    )
+
+
+# In: columns of a library --------------------------------------------------------------------
+
+
+def read(name: Any, column: Any) -> Values:
+    """A native column in NumPy, or a ValueError that names it."""
+    dtype = getattr(column, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        return of_array(name, column.to_numpy(), "pandas")
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _of_category(name, column)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return _of_zoned(name, column)
+    return _of_narwhals(name, nw.from_native(column, series_only=True))
+
+
+def of_array(name: Any, cells: np.ndarray, library: str) -> Values:
+    """An array of one dimension as a column."""
+    dtype, kind = _of_numpy(library, cells.dtype), cells.dtype.kind
+    if kind == "O":
+        return _of_objects(name, cells, dtype)
+    if kind not in MEANINGS:
+        raise refused(name, f"has dtype {cells.dtype}", str(cells.dtype))
+    if kind == "f":
+        return Values(dtype, cells, np.isnan(cells))
+    return Values(dtype, cells, np.isnat(cells) if kind in "mM" else np.zeros(len(cells), bool))
+
+
+@lru_cache
+def _of_numpy(library: str, dtype: np.dtype) -> Dtype:
+    return Dtype(library, str(dtype), str(dtype))
+
+
+def of_scalars(name: Any, values: list) -> Values:
+    """Single values as a column."""
+    column = pd.Series(index=range(len(values)), dtype=object)
+    for i, value in enumerate(values):
+        column.iat[i] = None if is_hole(value) else _usual(value)
+    return read(name, column.infer_objects())
+
+
+def _usual(value: Any) -> Any:
+    """A date as a datetime, and a decimal as the number that shows as it does."""
+    if type(value) is date:
+        return pd.Timestamp(value)
+    if isinstance(value, Decimal) and value.is_finite() and Decimal(str(float(value))) == value:
+        return float(value)
+    return value
+
+
+def _of_objects(name: Any, cells: np.ndarray, dtype: Dtype) -> Values:
+    """Python's own objects: labels."""
+    holes = pd.isna(cells)
+    for kind in set(map(type, cells[~holes])):
+        if not issubclass(kind, LABELS):
+            example = next(cell for cell in cells[~holes] if type(cell) is kind)
+            what = f"holds objects of type {kind.__name__}, such as {short(example)}"
+            word = "time" if kind is time else "date" if issubclass(kind, (date, np.datetime64)) else kind.__name__
+            raise refused(name, what, word)
+    return _labels(name, cells, holes, dtype)
+
+
+def _labels(name: Any, cells: Any, holes: np.ndarray, dtype: Dtype) -> Values:
+    try:
+        codes, levels = pd.factorize(cells)
+        levels = _plain_labels(name, levels)
+    except (TypeError, UnicodeError, RecursionError) as error:
+        raise refused(name, f"holds objects that cannot be told apart ({type(error).__name__})", "") from None
+    return Values(dtype, np.where(holes, -1, codes), holes, levels)
+
+
+def _plain_labels(name: Any, levels: Any) -> np.ndarray:
+    """Labels in Python's own types."""
+    plain = np.empty(len(levels), object)
+    plain[:] = [_plain_label(level) for level in levels]
+    for level in plain:
+        if isinstance(level, str) and not level.isascii():
+            _check_text(name, level)
+    return plain
+
+
+def _plain_label(label: Any) -> Any:
+    label = label.item() if isinstance(label, np.generic) else label
+    kind = next(kind for kind in (str, bool, int, float) if isinstance(label, kind))
+    return label if type(label) is kind else kind(label)
+
+
+def _check_text(name: Any, label: str) -> None:
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"Column {name!r} has {short(label)}, which is no valid text (half of a pair of surrogates): decode it "
+            "again, or replace it."
+        ) from None
+
+
+def _of_category(name: Any, column: Any) -> Values:
+    categories = column.cat.categories
+    if not isinstance(categories.dtype, (np.dtype, pd.StringDtype)) or categories.dtype.kind in "mMc":
+        raise refused(name, f"has categories of dtype {categories.dtype}", _first_word(categories.dtype))
+    levels = of_array(name, categories.to_numpy(object), "pandas").plain()
+    codes = column.cat.codes.to_numpy()
+    details = ("levels", tuple(levels)), ("ordered", bool(column.cat.ordered)), ("of", str(categories.dtype))
+    return Values(Dtype("pandas", "category", "object", details), codes.astype(np.intp), codes < 0, levels)
+
+
+def _of_zoned(name: Any, column: Any) -> Values:
+    cells = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    zone = _zone_name(column.dtype.tz)
+    if not _is_zone(zone):
+        raise ValueError(
+            f"Column {name!r} has the time zone {short(column.dtype.tz)}, which has no name that it could be kept "
+            "under; convert it to a zone with one, as with .dt.tz_convert('Europe/Vienna')."
+        )
+    dtype = Dtype("pandas", "datetime64", str(cells.dtype), (("zone", zone),))
+    return Values(dtype, cells, np.isnat(cells))
+
+
+def _zone_name(zone: Any) -> str:
+    return getattr(zone, "key", None) or getattr(zone, "zone", None) or str(zone)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        pd.DatetimeTZDtype("ns", name)
+    except Exception:  # of many kinds, by how the name is wrong
+        return False
+    return True
+
+
+def _of_narwhals(name: Any, series: nw.Series) -> Values:
+    """A column of polars or pyarrow, or one of pandas with a dtype of its own."""
+    dtype, holes = series.dtype, series.is_null().to_numpy().astype(bool)
+    described = _described(series)
+    if dtype.is_integer() and not str(dtype).endswith("128"):
+        cells = series.fill_null(0).to_numpy().astype(str(dtype).lower(), copy=False)
+    elif dtype.is_float():
+        cells = np.asarray(series.to_numpy(), str(dtype).lower())
+        holes = holes | np.isnan(cells)
+    elif dtype.is_decimal():
+        cells = _of_decimals(name, series, described.get("scale"))
+    elif dtype == nw.Boolean:
+        cells = series.fill_null(False).to_numpy().astype(bool)
+    elif dtype == nw.Datetime:
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if dtype.time_zone else series
+        cells = series.to_numpy().astype(f"datetime64[{dtype.time_unit}]")
+    elif dtype == nw.Date:
+        cells = series.cast(nw.Datetime("us")).to_numpy().astype("datetime64[D]")
+    elif dtype == nw.Duration:
+        cells = series.to_numpy().astype(f"timedelta64[{dtype.time_unit}]")
+    elif dtype in (nw.String, nw.Categorical, nw.Enum):
+        text = series if dtype == nw.String else series.cast(nw.String)
+        native = text.to_native()
+        return _labels(name, native if text.implementation.is_pandas() else text.to_numpy(), holes, described)
+    elif holes.all():
+        return Values(described, np.full(len(holes), -1), holes, np.empty(0, object))
+    else:
+        native = getattr(series.to_native(), "dtype", dtype)
+        raise refused(name, f"has dtype {native}", _first_word(native))
+    return Values(described, cells, holes)
+
+
+def _of_decimals(name: Any, series: nw.Series, scale: int) -> np.ndarray:
+    cells = np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
+    if (abs(cells) * 10.0**scale >= EXACT).any():
+        raise ValueError(
+            f"Column {name!r} has decimals of more digits than float64 holds (15); round them, or turn them into text."
+        )
+    return np.round(cells, scale)
+
+
+def _first_word(dtype: Any) -> str:
+    return str(dtype).lower().removeprefix("<").split("[")[0]
+
+
+def _described(series: nw.Series) -> Dtype:
+    """The dtype of a column that is none of NumPy's."""
+    native, kind = series.to_native(), series.dtype
+    cells = _in_numpy(kind)
+    if series.implementation.is_polars():
+        return Dtype("polars", type(native.dtype).__name__, cells, _polars_details(native.dtype))
+    if not series.implementation.is_pandas():
+        return Dtype("pyarrow", *_of_arrow_type(native.type, cells))
+    if isinstance(native.dtype, pd.ArrowDtype):
+        name, cells, details = _of_arrow_type(native.dtype.pyarrow_dtype, cells)
+        return Dtype("pandas", name, cells, (*details, ("arrow", True)))
+    if isinstance(native.dtype, pd.StringDtype):
+        missing = "NA" if native.dtype.na_value is pd.NA else "nan"
+        return Dtype("pandas", "string", "object", (("storage", native.dtype.storage), ("missing", missing)))
+    return Dtype("pandas", str(native.dtype), cells)
+
+
+def _in_numpy(kind: Any) -> str:
+    if kind.is_integer() or kind.is_float():
+        return str(kind).lower()
+    if kind.is_decimal():
+        return "float64"
+    if kind == nw.Datetime:
+        return f"datetime64[{kind.time_unit}]"
+    if kind == nw.Duration:
+        return f"timedelta64[{kind.time_unit}]"
+    return {nw.Boolean: "bool", nw.Date: "datetime64[D]"}.get(type(kind), "object")
+
+
+def _polars_details(dtype: Any) -> tuple:
+    names = {"time_unit": "unit", "time_zone": "zone", "precision": "precision", "scale": "scale"}
+    found = [(ours, getattr(dtype, theirs, None)) for theirs, ours in names.items()]
+    details = [(name, value) for name, value in found if value is not None]
+    if type(dtype).__name__ == "Enum":
+        details += [("levels", tuple(dtype.categories)), ("ordered", True)]
+    return tuple(details)
+
+
+def _of_arrow_type(kind: Any, cells: str) -> tuple[str, str, tuple]:
+    """Name, dtype in NumPy and details of a type of pyarrow."""
+    import pyarrow.types as types
+
+    if types.is_timestamp(kind):
+        return "timestamp", cells, (("unit", kind.unit), ("zone", kind.tz))
+    if types.is_decimal(kind):
+        return "decimal", cells, (("precision", kind.precision), ("scale", kind.scale), ("bits", kind.bit_width))
+    if types.is_dictionary(kind):
+        return "dictionary", cells, (("index", str(kind.index_type)), ("value", str(kind.value_type)))
+    return str(kind), cells, ()
+
+
+# Out: series of a library --------------------------------------------------------------------
+
+
+def _pandas_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
+    if dtype.get("arrow"):
+        return pd.Series(pd.arrays.ArrowExtensionArray(_arrow_array(dtype, cells, holes)))
+    if dtype.name == dtype.numpy != "object" and cells.dtype.kind != "O":
+        return cells.astype(dtype.name, copy=False)  # a frame takes it as it is
+    series = pd.Series(cells, dtype=object if cells.dtype == object else None)
+    if dtype.get("zone"):
+        series = series.astype(dtype.numpy).dt.tz_localize("UTC").dt.tz_convert(dtype.get("zone"))
+    else:
+        series = series.astype(_pandas_dtype(dtype))
+    return series if holes is None or cells.dtype == object else series.mask(holes)
+
+
+def _pandas_dtype(dtype: Dtype) -> Any:
+    if dtype.name == "string":
+        storage = dtype.get("storage")
+        own = dtype.get("missing") == "NA" or storage == "pyarrow_numpy"  # that of pandas 2.2
+        return pd.StringDtype(storage) if own else pd.StringDtype(storage, na_value=np.nan)
+    if dtype.name != "category":
+        return pd.api.types.pandas_dtype(dtype.name)
+    levels = dtype.get("levels")
+    categories = pd.Index(levels, dtype=dtype.get("of") if levels else object)
+    return pd.CategoricalDtype(categories, ordered=dtype.get("ordered"))
+
+
+def _polars_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
+    import polars as pl
+
+    if dtype.get("scale") is not None:
+        kind = pl.Decimal(dtype.get("precision"), dtype.get("scale"))
+        series = pl.Series(_decimals(dtype, cells), dtype=kind)
+    elif cells.dtype == object:
+        kinds = {type(cell) for cell in cells if cell is not None}
+        series = pl.Series(cells.tolist(), dtype=pl.String if kinds <= {str} else None)
+        kind = pl.Enum(dtype.get("levels")) if dtype.name == "Enum" else getattr(pl, dtype.name)
+        series = series.cast(kind) if kinds else pl.Series([None] * len(cells), dtype=kind)
+    else:
+        kind = {"Datetime": pl.Datetime, "Duration": pl.Duration}.get(dtype.name)
+        series = pl.Series(cells).cast(kind(dtype.get("unit")) if kind else getattr(pl, dtype.name))
+    if dtype.get("zone"):
+        series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.get("zone"))
+    return series if holes is None else pl.select(pl.when(pl.Series(~holes)).then(series)).to_series()
+
+
+def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
+    import pyarrow as pa
+
+    if dtype.name == "decimal":
+        make = pa.decimal256 if dtype.get("bits") == 256 else pa.decimal128
+        kind, cells = make(dtype.get("precision"), dtype.get("scale")), np.array(_decimals(dtype, cells), object)
+    elif dtype.name == "timestamp":
+        kind = pa.timestamp(dtype.get("unit"), dtype.get("zone"))
+        return pa.array(cells.astype(dtype.numpy), mask=holes).cast(pa.timestamp(dtype.get("unit"))).cast(kind)
+    elif dtype.name == "dictionary":
+        value = pa.type_for_alias(dtype.get("value"))
+        return (
+            pa.array(cells, value).dictionary_encode().cast(pa.dictionary(pa.type_for_alias(dtype.get("index")), value))
+        )
+    else:
+        kind = pa.type_for_alias(dtype.name)
+        cells = cells if cells.dtype == object else cells.astype(dtype.numpy)
+    return pa.array(cells, kind, mask=holes)
+
+
+def _decimals(dtype: Dtype, cells: np.ndarray) -> list[Decimal]:
+    """Numbers with the digits of a decimal dtype, the nearest where they do not fit."""
+    scale, precision = dtype.get("scale"), dtype.get("precision")
+    most = Decimal(10) ** (precision - scale) - Decimal(10) ** -scale
+    return [max(-most, min(most, Decimal(f"{cell:.{scale}f}"))) if cell == cell else None for cell in cells]

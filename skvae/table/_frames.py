@@ -1,0 +1,115 @@
+"""Whole tables of any library: their columns and names as plain data, and tables made of columns."""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+
+NAMES = (str, bool, int, float, date, type(None))  # types that the names of columns may have, or tuples of them
+
+
+class Frame(NamedTuple):
+    """What tables look like, as plain data."""
+
+    library: str  # "numpy" for arrays, "pandas", "polars" or "pyarrow"
+    names: tuple  # of the columns; their numbers in an array
+    axis: tuple = ()  # of pandas: the dtype of the names, and what they are called, level by level
+
+    @classmethod
+    def of(cls, X: Any) -> "Frame":
+        """That of a table, or a ValueError where the names of its columns cannot be kept."""
+        library, names, axis = _library(X), names_of(X), ()
+        if library == "pandas":
+            axis = str(X.columns.dtype), tuple(map(_plain, X.columns.names))
+        frame = cls(library, names, axis)
+        if library == "pandas" and not _same(frame, X.columns):
+            raise ValueError(
+                f"The columns of X are named by a {type(X.columns).__name__} of dtype {X.columns.dtype}, whose names "
+                "cannot be kept; name them by text or numbers."
+            )
+        return frame
+
+    def table(self, columns: list, n: int, like: Any) -> Any:
+        """Native columns of n rows as a table; a pandas index is that of `like`, repeated as needed."""
+        if self.library == "numpy":
+            return np.column_stack(columns)
+        if self.library == "polars":
+            import polars as pl
+
+            return pl.DataFrame(dict(zip(self.names, columns, strict=True)))
+        if self.library == "pyarrow":
+            import pyarrow as pa
+
+            return pa.table(columns, names=list(self.names))
+        frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(n))
+        frame.columns = self._index()
+        if hasattr(like, "iloc"):
+            frame.index = like.index.take(np.arange(n) % len(like))
+        return frame
+
+    def _index(self) -> pd.Index:
+        dtype, called = self.axis
+        if len(called) > 1:
+            return pd.MultiIndex.from_tuples(self.names, names=called)
+        if self.names == tuple(range(len(self.names))):
+            return pd.RangeIndex(len(self.names), name=called[0])
+        return pd.Index(list(self.names), dtype=dtype, name=called[0])
+
+
+def _same(frame: Frame, columns: pd.Index) -> bool:
+    try:
+        return frame._index().equals(columns)
+    except (TypeError, ValueError):
+        return False
+
+
+def frame_of(X: Any) -> Any:
+    """X if it is a DataFrame of pandas, polars or pyarrow, or one of pandas made of another's; else None."""
+    if not _library(X):
+        frame = nw.from_native(X, eager_only=True, pass_through=True)
+        return frame.to_pandas() if isinstance(frame, nw.DataFrame) else None
+    names = names_of(X)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"X has several columns named {twice!r}, but names must differ; rename them.")
+    return X
+
+
+def names_of(X: Any) -> tuple:
+    """The names of a frame's columns in Python's own types."""
+    names = X.column_names if hasattr(X, "column_names") else X.columns
+    return tuple(map(_plain, names))
+
+
+def columns_of(frame: Any) -> list:
+    """The native columns of a frame."""
+    library = _library(frame)
+    if library == "pandas":
+        return [column for _, column in frame.items()]
+    return frame.get_columns() if library == "polars" else frame.columns
+
+
+def cut(column: Any, rows: slice) -> Any:
+    """Some neighbouring cells of a native column."""
+    if hasattr(column, "iloc"):
+        return column.iloc[rows]
+    return column.slice(rows.start, rows.stop - rows.start)
+
+
+def _library(X: Any) -> str | None:
+    if nw.dependencies.is_pandas_dataframe(X):
+        return "pandas"
+    if nw.dependencies.is_polars_dataframe(X):
+        return "polars"
+    return "pyarrow" if nw.dependencies.is_pyarrow_table(X) else None
+
+
+def _plain(name: Any) -> Any:
+    """A name in Python's own types: 2020, not np.int64(2020)."""
+    if isinstance(name, tuple):
+        return tuple(map(_plain, name))
+    if isinstance(name, pd.Timestamp) and not name.nanosecond:
+        return name.to_pydatetime()
+    return name.item() if isinstance(name, np.generic) else name if isinstance(name, NAMES) else str(name)
