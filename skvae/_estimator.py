@@ -596,7 +596,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._betas(0, 1)  # a wrong schedule is told before anything takes time
         rows = checked(self, X, reset=not continues, like=self._codec.frame if continues else None)
         _check_names(self.likelihood, rows.names)
-        codec = Codec.learn(rows, Frame.of(X) if rows.frame else Frame("numpy", rows.names), choose, self.min_count)
+        codec = self._codec if continues else Codec.learn(rows, Frame.of(X), choose, self.min_count)
         _check_backend()
 
         from skvae._inference import trainable
@@ -606,17 +606,16 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         limit_threads()
         optimizer = _optimizer.resolve(self.optimizer)
         before = trainable(self._model) if continues else None
-        same = continues and codec.has_schema_of(self._codec)
-        codec = self._codec if same else codec
-        x, held_out, offsets = self._divided(*codec.encode(rows, supported=True, warns=continues), rng)
+        same = codec.has_likelihoods_of(choose)
+        x, held_out, offsets = self._divided(*codec.encode(rows, supported=not continues, continues=continues), rng)
         holes = before.network.holes if continues else bool(self.hide or any(c.any_holes() for c in (x, held_out) if c))
         network = Network.of(
             likelihood=codec.likelihood, holes=holes, **self._stacks(hidden, before and before.network), **parts
         )
         if continues and not (same and network == before.network):
             raise ValueError(
-                "warm_start continues the model of the last fit, but its architecture or the table's columns (names, "
-                "kinds, likelihoods, constant ones) differ; set warm_start=False."
+                "warm_start continues the model of the last fit, but its architecture or its likelihoods differ; set "
+                "warm_start=False."
             )
         model, history = self._start(network, codec, x, rng) if not continues else (before, self.history_)
         self._train(codec, model, history, optimizer, x, held_out, offsets, rng)

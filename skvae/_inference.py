@@ -8,6 +8,7 @@ left over: what a row gives then never depends on its neighbours. A call takes m
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from inspect import signature
+from math import gcd, lcm
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,8 @@ from skvae._network import Network, reader, with_prior
 from skvae.table import Cells
 
 HEIGHT = 192  # rows in a block: few, so that one row alone does not wait for many
-UNIT = 48  # rows, or numbers, that processors take at a time are 4, 6, 8, 16 or 24: none of this is left over
+UNITS = 192, 48  # rows of a product that processors take at a time are 4, 6, 8 or 24 and more: none is left over
+PACKED = 16  # most numbers that a processor takes at a time
 AT_ONCE = 8  # blocks that cores share
 GROUP = 2**15  # most rows in a call
 DRAWS = 8192  # rows x draws in a block, where there are draws
@@ -328,7 +330,7 @@ def _run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0)
 def _height(model: Model, n_draws: int) -> int:
     """Rows in a block with that many draws of each."""
     draws = min(DRAWS, NUMBERS // model.network.numbers_per_draw)
-    return _even(min(draws // n_draws, NUMBERS // model.network.encoder.widest))
+    return _even(min(draws // n_draws, NUMBERS // model.network.encoder.widest), n_draws)
 
 
 def _encoding_height(model: Model) -> int:
@@ -336,9 +338,10 @@ def _encoding_height(model: Model) -> int:
     return _even(min(HEIGHT, NUMBERS // model.network.encoder.widest))
 
 
-def _even(height: int) -> int:
+def _even(height: int, n_draws: int = 1) -> int:
     """The next lower height that leaves no row over; or else one row, which is always in the same place."""
-    return max(1, height // UNIT * UNIT)
+    steps = [lcm(PACKED, unit // gcd(unit, n_draws)) for unit in UNITS]
+    return next((height // step * step for step in steps if step <= height), 1)
 
 
 def _by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray) -> list[np.ndarray]:

@@ -84,7 +84,7 @@ class Network:
     def constants(self, x: Cells, columns: list, varies: np.ndarray) -> dict:
         """What is learned once from the encoded rows: NumPy arrays by part."""
         complete = x.filled()
-        cells = {"varies": varies.astype(np.float32), "filler": complete[:1][0]}
+        cells = {"varies": varies.astype(np.float32), "filler": complete.mean()}  # no row's own cells
         return {"likelihood": self.likelihood.constants(complete, columns), "cells": cells}
 
     @property

@@ -171,7 +171,7 @@ def test_values_that_repeat_come_back_exactly():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"amount": np.where(rng.random(2000) < 0.6, 0.1, rng.lognormal(3, 1, 2000)).round(6)})
     drawn = short(likelihood={"amount": "histogram"}).fit(frame).sample(2000, random_state=0)["amount"]
-    assert (drawn == 0.1).mean() == pytest.approx(0.6, abs=0.05)
+    assert (drawn == 0.1).mean() == pytest.approx(0.6, abs=0.1)
     assert drawn.between(frame["amount"].min(), frame["amount"].max()).all()
 
 

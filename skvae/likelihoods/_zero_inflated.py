@@ -80,7 +80,7 @@ class ZeroInflated(Likelihood):
         rest = _without_zeros(x, next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0))
         return {
             "base_logit": logit(zeros).astype(np.float32),
-            "filler": np.sort(rest, axis=0)[len(rest) // 2],
+            "filler": rest.mean(axis=0, dtype=np.float64).astype(np.float32),  # inside of the support, and no row's own
             **_prefixed(inner.constants(rest, columns)),
         }
 

@@ -65,6 +65,10 @@ class Cells(Protocol):
         """Holes filled by the column's own values in turn, which leaves its distribution; by 0 if it has none."""
 
     @abstractmethod
+    def mean(self) -> np.ndarray:
+        """The mean of each column without holes, (cells,)."""
+
+    @abstractmethod
     def arrays(self) -> Any:
         """The array that it is, or the Parts that it is made of."""
 
@@ -118,6 +122,9 @@ class Dense(Cells):
         for column in x.T:
             _fill(column, column)
         return Dense(x)
+
+    def mean(self) -> np.ndarray:
+        return self.x.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     def arrays(self) -> np.ndarray:
         return self.x
@@ -179,6 +186,11 @@ class Sparse(Cells):
         for column, start, stop in zip(self.T, cells.indptr[:-1], cells.indptr[1:], strict=True):
             _fill(cells.data[start:stop], column)
         return Sparse(cells.tocsr(), self.base)
+
+    def mean(self) -> np.ndarray:
+        columns = self.differing.indices
+        beyond = np.bincount(columns, self.differing.data - self.base[columns], minlength=self.shape[1])
+        return (self.base + beyond / len(self)).astype(np.float32)
 
     def arrays(self) -> Parts:
         rows = self.differing

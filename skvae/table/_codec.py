@@ -113,16 +113,15 @@ class Codec:
         """The likelihood of each column, in the user's order."""
         return [feature.likelihood for feature in self.features]
 
-    def has_schema_of(self, other: "Codec") -> bool:
-        """Whether columns have the names, kinds and likelihoods of another table's, and vary where they did not."""
-        formats = [[feature.format.kind for feature in table.features] for table in (self, other)]
-        same = self.names == other.names and self.likelihoods() == other.likelihoods() and formats[0] == formats[1]
-        return same and not (self.varies & ~other.varies).any()
+    def has_likelihoods_of(self, choose: Callable) -> bool:
+        """Whether the function from a column's name and meaning to its likelihood still gives the same."""
+        return self.likelihoods() == [choose(feature.name, feature.dtype.meaning) for feature in self.features]
 
-    def encode(self, rows: Rows, *, supported: bool = False, warns: bool = False) -> Encoded:
+    def encode(self, rows: Rows, *, supported: bool = False, warns: bool = False, continues: bool = False) -> Encoded:
         """Cells of the rows; a ValueError where a value cannot have come from its column.
 
-        `supported` tells that likelihoods need not be asked. `warns` says which levels are new.
+        `supported` tells that likelihoods need not be asked. `warns` says which levels are new, and so does
+        `continues`, which refuses other values in columns that were constant.
         """
         if rows.sparse:
             zeros = np.zeros((1, len(self.names)), rows.given.dtype)
@@ -134,12 +133,14 @@ class Codec:
             numbers = self._numbers(rows.part(part), new)
             if not supported:
                 self._check_support(numbers, part.start)
+            if continues:
+                self._check_constants(numbers, part.start)
             cells, offset[part] = self._placed(numbers)
             if rows.sparse:
                 x.append(differing(cells.astype(np.float32), base))
             else:
                 x[part] = cells
-        if warns and new:
+        if (warns or continues) and new:
             found = ", ".join(f"{level} in column {self.names[j]!r}" for j, level in sorted(new.items()))
             warn(f"Levels that were not seen in fit are treated as missing: {found}.")
         return Encoded(Sparse(vstack(x, format="csr"), base) if rows.sparse else Dense(x), offset)
@@ -194,6 +195,16 @@ class Codec:
                 ]
         wrong.sort(key=lambda cell: cell[0])
         _check_supported([(self.names[j], *cell) for j, *cell in wrong])
+
+    def _check_constants(self, numbers: np.ndarray, first: int) -> None:
+        """Raise a ValueError where a column of one value has another."""
+        differs = ~self.varies & ~np.isnan(numbers) & (numbers != self.scaling.constant)
+        for j in np.flatnonzero(differs.any(axis=0)):
+            row = int(np.argmax(differs[:, j]))
+            raise ValueError(
+                f"Column {self.names[j]!r} has more than the one value that the last fit saw (row {first + row}), but "
+                "warm_start continues that model, in which constant ones have no part; set warm_start=False."
+            )
 
     def decode(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None) -> Any:
         """Blocks of cells of n rows, or of the points of likelihoods, as a table like that of fit.

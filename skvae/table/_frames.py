@@ -20,6 +20,9 @@ class Frame(NamedTuple):
     @classmethod
     def of(cls, X: Any) -> "Frame":
         """That of a table, or a ValueError where the names of its columns cannot be kept."""
+        if frame_of(X) is None:
+            return cls("numpy", tuple(range(np.shape(X)[1])))
+        X = frame_of(X)
         library, names, axis = _library(X), names_of(X), ()
         if library == "pandas":
             axis = str(X.columns.dtype), tuple(map(_plain, X.columns.names))
