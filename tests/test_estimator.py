@@ -137,12 +137,12 @@ print(json.dumps([search.best_params_, search.cv_results_["mean_test_score"].tol
 """
 
 
-def test_the_number_of_threads_changes_no_choice_and_no_score_by_more_than_a_hundredth_of_a_nat():
+def test_the_number_of_threads_changes_no_choice_and_scores_by_little_of_what_tells_candidates_apart():
     (best_of_one, one), (best_of_two, two) = (
         in_another_process(SEARCH, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS=n) for n in ("1", "2")
     )
     assert best_of_one == best_of_two
-    np.testing.assert_allclose(one, two, atol=0.01)
+    np.testing.assert_allclose(one, two, atol=0.01 * abs(one[0] - one[1]))  # last bits differ, and training adds to them
 
 
 THREADS = """
