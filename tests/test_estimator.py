@@ -142,7 +142,7 @@ def test_the_number_of_threads_changes_no_choice_and_scores_by_little_of_what_te
         in_another_process(SEARCH, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS=n) for n in ("1", "2")
     )
     assert best_of_one == best_of_two
-    np.testing.assert_allclose(one, two, atol=0.01 * abs(one[0] - one[1]))  # last bits differ, and training adds to them
+    np.testing.assert_allclose(one, two, atol=0.01 * abs(one[0] - one[1]))  # training adds to last bits that differ
 
 
 THREADS = """
