@@ -70,13 +70,13 @@ def test_chunks_of_wide_tables_stay_small():
 
 def test_memory_does_not_grow_with_the_number_of_fits():
     code = """
-import gc, numpy as np
+import gc, mmap, numpy as np
 from skvae import VAETransformer
 X = np.random.default_rng(0).normal(size=(200, 5))
 def resident():
     gc.collect()
     with open("/proc/self/statm") as f:
-        return int(f.read().split()[1]) * 4096
+        return int(f.read().split()[1]) * mmap.PAGESIZE
 for i in range(100):
     VAETransformer(max_iter=3, random_state=i).fit(X).score(X)
     if i == 19:
