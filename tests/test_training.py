@@ -193,8 +193,8 @@ def test_early_stopping_restores_the_best_weights():
     x, offset = vae._table.encode(checked(vae, held_out, reset=False))
     bound, kl = _inference.lower_bound(vae._model, x, n_draws=128)
     restored = 0.1 * kl.sum() - (bound + kl.sum()) - offset.mean()
-    assert losses[50:].min() + 1 < losses[-1]
-    assert restored == pytest.approx(losses[50:].min(), abs=0.2)
+    lowest = losses[49:].min()  # the KL term has come in
+    assert abs(restored - lowest) < 0.2 * (losses[-1] - lowest)
 
 
 def test_without_early_stopping_every_row_trains_for_every_epoch():
