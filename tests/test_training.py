@@ -252,7 +252,7 @@ def test_larger_beta_brings_the_posterior_closer_to_the_prior():
 
 
 def test_more_draws_of_z_still_learn():
-    assert small(n_draws=5).fit(X).score(X) == pytest.approx(small().fit(X).score(X), abs=0.5)
+    assert small(n_draws=5).fit(X).score(X) > small().fit(X).score(X) - 0.5
 
 
 def test_warm_start_goes_on_where_the_last_fit_ended():
