@@ -243,7 +243,7 @@ def trained(**settings):
 
 @pytest.mark.parametrize(("nats", "weight"), [(1.0, 10.0), (8.0, 10.0), (1.0, 100.0), (8.0, 100.0)])
 def test_capacity_brings_the_kl_to_it(nats, weight):
-    assert trained(objective=Capacity(nats, weight)).latent_kl_.sum() == pytest.approx(nats, rel=0.1)
+    assert trained(objective=Capacity(nats, weight)).latent_kl_.sum() == pytest.approx(nats, rel=0.2)
 
 
 def test_free_bits_keep_every_dimension_in_use():

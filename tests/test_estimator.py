@@ -168,7 +168,8 @@ print(json.dumps(tf.config.threading.get_intra_op_parallelism_threads()))
     ],
 )
 def test_tensorflow_takes_the_threads_that_it_may(runs, environment, threads, monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        monkeypatch.delenv(name, raising=False)
     assert in_another_process(THREADS.replace("{runs}", str(runs)), **environment) == threads
 
 

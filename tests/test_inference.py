@@ -75,7 +75,7 @@ def test_scores_and_transform_do_not_depend_on_random_state(fitted):
 def test_the_bound_rises_with_draws_from_the_elbo_towards_log_p(fitted):
     vae, X = fitted
     bounds = [vae.score_samples(X, n_draws).mean() for n_draws in (1, 8, 128, 1000)]
-    assert (np.diff(bounds) > -0.01).all()
+    assert (np.diff(bounds) > -0.1).all()  # up to the error of their means
     assert bounds[0] < bounds[-1]
 
 

@@ -70,13 +70,13 @@ def test_chunks_of_wide_tables_stay_small():
 
 def test_memory_does_not_grow_with_the_number_of_fits():
     code = """
-import gc, numpy as np
+import gc, mmap, numpy as np
 from skvae import VAETransformer
 X = np.random.default_rng(0).normal(size=(200, 5))
 def resident():
     gc.collect()
     with open("/proc/self/statm") as f:
-        return int(f.read().split()[1]) * 4096
+        return int(f.read().split()[1]) * mmap.PAGESIZE
 for i in range(100):
     VAETransformer(max_iter=3, random_state=i).fit(X).score(X)
     if i == 19:
@@ -193,8 +193,8 @@ def test_early_stopping_restores_the_best_weights():
     x, offset = vae._codec.encode(checked(vae, held_out, reset=False))
     bound, kl = _inference.lower_bound(vae._model, x, n_draws=128)
     restored = 0.1 * kl.sum() - (bound + kl.sum()) - offset.mean()
-    assert losses[50:].min() + 1 < losses[-1]
-    assert restored == pytest.approx(losses[50:].min(), abs=0.2)
+    lowest = losses[49:].min()  # the KL term has come in
+    assert abs(restored - lowest) < 0.2 * (losses[-1] - lowest)
 
 
 def test_without_early_stopping_every_row_trains_for_every_epoch():
@@ -252,7 +252,7 @@ def test_larger_beta_brings_the_posterior_closer_to_the_prior():
 
 
 def test_more_draws_of_z_still_learn():
-    assert small(n_draws=5).fit(X).score(X) == pytest.approx(small().fit(X).score(X), abs=0.5)
+    assert small(n_draws=5).fit(X).score(X) > small().fit(X).score(X) - 0.5
 
 
 def test_warm_start_goes_on_where_the_last_fit_ended():
