@@ -78,7 +78,9 @@ def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _check_decoded(raw: np.ndarray, z: np.ndarray, first: int) -> None:
-    if np.isfinite(raw.sum(dtype=np.float64)):
+    with np.errstate(invalid="ignore"):
+        total = raw.sum(dtype=np.float64)
+    if np.isfinite(total):
         return
     wrong = ~np.isfinite(raw).all(axis=1)
     if wrong.any():
@@ -92,7 +94,9 @@ def _check_decoded(raw: np.ndarray, z: np.ndarray, first: int) -> None:
 def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
     """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
     w = learned(model)["likelihood"]
-    return (read(w, raw) for raw in decode(model, z))
+    for raw in decode(model, z):
+        with np.errstate(over="ignore", invalid="ignore"):  # brought back into the range of its column
+            yield read(w, raw)
 
 
 def learned(model: Model) -> dict:

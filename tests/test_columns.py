@@ -205,3 +205,67 @@ def test_a_column_that_held_numbers_may_not_hold_text_later():
     vae = short().fit(pd.DataFrame({"x": [1.0, 2, 3], "y": [1, 2, 3]}))
     with pytest.raises(ValueError, match="Column 'x' held numbers in fit, but now has 'seven'"):
         vae.transform(pd.DataFrame({"x": ["seven", None], "y": [1, 2]}))
+
+
+WIDER = {  # dtype of fit, and cells of a wider one that it cannot hold
+    "float32": [0.1, 1e39, None],
+    "float16": [0.1, 1e6, None],
+    "bool": [0.5, None],
+    "int8": [300, None, -129],
+    "uint8": [-1, None, 2.5],
+    "Int8": [300, None],
+    "datetime64[s]": [pd.Timestamp("2020-01-01 00:00:00.5"), None],
+    "datetime64[us]": [pd.Timestamp("2020-01-01 00:00:00.000000001"), None],
+    "datetime64[ns]": [pd.Timestamp("9999-01-01"), None],
+    "timedelta64[s]": [pd.Timedelta(1, unit="ms"), None],
+    "float[pyarrow]": [0.1, None],
+    "uint8[pyarrow]": [300, None],
+    "date32[pyarrow]": [pd.Timestamp("2020-01-01 12:00:00"), None],
+}
+
+
+@pytest.mark.parametrize("dtype", WIDER)
+@pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
+def test_observed_cells_come_back_as_they_are_in_a_wider_dtype_where_need_be(dtype, convert):
+    if dtype == "float16" and convert is pl.from_pandas:
+        pytest.skip("polars reads no float16 of pandas")
+    fitted = pd.Series(np.arange(N) % 2).astype("int64")
+    if "date" in dtype or "time" in dtype:
+        fitted = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(fitted, unit="D"))
+        fitted = fitted - pd.Timestamp("2020-01-01") if "delta" in dtype else fitted
+    vae = short().fit(convert(pd.DataFrame({"x": fitted.astype(dtype), "z": np.arange(N) / 7})))
+    cells = pd.Series(WIDER[dtype])
+    filled = vae.impute(convert(pd.DataFrame({"x": cells, "z": np.arange(len(cells)) / 7})))["x"]
+    for cell, back in zip(cells.tolist(), pd.Series(filled.to_numpy()).tolist(), strict=True):
+        assert pd.notna(back) if pd.isna(cell) else back == cell
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_levels_come_back_in_the_categories_of_the_table_at_hand(ordered):
+    levels = pd.Series(pd.Categorical(["a", "b"] * (N // 2), ["b", "never", "a"], ordered=ordered))
+    frame = pd.DataFrame({"c": levels, "z": np.arange(N) / 7})
+    vae = short().fit(frame)
+    for cells in (["a", "b", None], pd.Categorical(["a", "b", None], ["a", "b", "z", "y"], ordered=ordered)):
+        table = pd.DataFrame({"c": cells, "z": [1.0, 2.0, 3.0]})
+        filled = vae.impute(table)["c"]
+        assert filled.tolist()[:2] == ["a", "b"]
+        assert filled.dtype == (cells.dtype if isinstance(cells, pd.Categorical) else levels.dtype)
+    other = pd.DataFrame({"c": pd.Categorical(["q", None, "a"]), "z": [1.0, 2.0, 3.0]})
+    with pytest.warns(UserWarning, match="not seen in fit are treated as missing: 'q' in column 'c'"):
+        filled = vae.impute(other)["c"]
+    assert set(filled) <= {"a", "b"}
+    assert filled[2] == "a"
+
+
+def test_another_value_in_a_constant_column_is_kept_and_costs_what_was_never_seen():
+    frame = pd.DataFrame({"k": 7, "t": "same", "w": pd.Timestamp("2020-01-01"), "z": np.arange(N) / 7})
+    vae = short().fit(frame)
+    scores = vae.score_samples(frame)
+    for name, value in (("k", 10**12), ("k", 7.5), ("t", "other"), ("w", pd.Timestamp("1999-01-01"))):
+        other = frame.assign(**{name: value})
+        np.testing.assert_allclose(vae.score_samples(other), scores - np.log(N + 1))
+        np.testing.assert_array_equal(vae.transform(other), vae.transform(frame))
+        assert (vae.impute(other.assign(z=np.nan))[name] == value).all()
+        assert (vae.posterior_predictive(other)[name] == frame[name]).all()
+    assert (vae.sample(5)["k"] == 7).all()
+    np.testing.assert_array_equal(vae.score_samples(frame.astype({"k": float})), scores)

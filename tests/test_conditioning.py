@@ -1,11 +1,17 @@
 """Draws given some cells: the condition is met exactly, and the rest follows it."""
 
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
+from sklearn.pipeline import make_pipeline
 
-from skvae import VAETransformer, _conditioning, _inference
+from skvae import VAEImputer, VAETransformer, _conditioning, _inference
 from skvae._inference import learned
 from skvae.likelihoods import Gaussian
 from skvae.table import conditions
@@ -183,3 +189,112 @@ def test_a_number_outside_of_the_range_of_fit_gets_a_warning(vae):
 def test_bad_conditions_get_one_clear_sentence(vae, given, message):
     with pytest.raises(ValueError, match=message):
         vae.sample(5, given=given)
+
+
+def short_fit(frame, **parameters):
+    return VAETransformer(max_iter=1, hidden_layer_sizes=4, random_state=0, **parameters).fit(frame)
+
+
+NARROW = pd.DataFrame({"z": np.random.default_rng(0).normal(size=60), "k": np.arange(60) % 9})
+TIMES = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(60), unit="D")
+FITTED = {
+    "int8": NARROW["k"].astype("int8"),
+    "uint8": NARROW["k"].astype("uint8"),
+    "int64": NARROW["k"],
+    "Int16": NARROW["k"].astype("Int16"),
+    "uint8[pyarrow]": NARROW["k"].astype("uint8[pyarrow]"),
+    "float32": NARROW["z"].astype("float32"),
+    "float64": NARROW["z"],
+    "bool": NARROW["k"] > 4,
+    "category of floats": pd.Series(NARROW["k"].astype(float)).astype("category"),
+    "datetime64[s]": pd.Series(TIMES).astype("datetime64[s]"),
+    "datetime64[ns]": pd.Series(TIMES).astype("datetime64[ns]"),
+    "date32[pyarrow]": pd.Series(TIMES).astype("date32[pyarrow]"),
+    "zoned": pd.Series(TIMES.tz_localize("Europe/Vienna")),
+    "timedelta64[s]": pd.Series(TIMES - TIMES[0]).astype("timedelta64[s]"),
+    "str": pd.Series(["a", "b"] * 30),
+}
+GIVEN = [0, 3, -1, 300, 2**53 + 1, 2**63, 2**64, 10**400, 2.5, 0.1, 1e39, np.inf, True, np.True_, 1j, Fraction(1, 2)]
+GIVEN += [Decimal("3"), Decimal("0.1"), "3", "2020-01-05", "a", b"a", np.int8(3), np.float32(0.1), np.float64(0.1)]
+GIVEN += [TIMES[4], TIMES[4].to_pydatetime(), TIMES[4].date(), np.datetime64("2020-01-05"), datetime(9999, 1, 1)]
+GIVEN += [TIMES[4] + pd.Timedelta(1, unit="ms"), TIMES[4].as_unit("ns") + pd.Timedelta(1, unit="ns")]
+GIVEN += [
+    TIMES[4].tz_localize("UTC"),
+    timedelta(3),
+    pd.Timedelta(1, unit="ms"),
+    np.timedelta64(1, "D"),
+    object(),
+    [1],
+    {},
+]
+
+
+def is_met(cell, value):
+    """Whether a cell that was drawn is the value given."""
+    if isinstance(cell, date) and not isinstance(cell, datetime):
+        cell = pd.Timestamp(cell)
+    if isinstance(value, np.datetime64) or (isinstance(value, date) and not isinstance(value, datetime)):
+        value = pd.Timestamp(value)
+    return bool(cell == value) and isinstance(value, (bool, np.bool_)) <= (cell in (0, 1))
+
+
+@pytest.mark.filterwarnings("ignore:given has .* never saw:UserWarning")
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("name", FITTED)
+def test_a_condition_is_met_exactly_or_refused(name, library, monkeypatch):
+    monkeypatch.setattr(
+        _conditioning, "latents_given", lambda model, x, n, rng: (rng.normal(size=(n, 2)).astype("f4"), 1e9, 1)
+    )
+    frame = pd.DataFrame({"x": FITTED[name], "z": NARROW["z"]})
+    vae, met = short_fit(pl.from_pandas(frame) if library == "polars" else frame), 0
+    for value in GIVEN:
+        if library == "polars" and getattr(value, "nanosecond", 0):
+            continue  # its lists have no nanoseconds to compare
+        try:
+            drawn = vae.sample(2, random_state=0, given={"x": value})
+        except ValueError as error:
+            told = str(error)
+            assert "olumn 'x'" in told
+            assert len(told) < 400
+        else:
+            met += 1
+            assert all(is_met(cell, value) for cell in drawn["x"].to_list()), value
+            float_column = "float" in name and name != "category of floats"
+            assert float_column or drawn["x"].dtype == vae.sample(1)["x"].dtype
+    assert met >= 1
+
+
+def test_a_frame_without_columns_is_as_many_rows_without_conditions(vae):
+    drawn = vae.sample(3, random_state=0, given=pd.DataFrame(index=[7, 8]))
+    assert list(drawn.index) == [7, 8] * 3
+
+
+def test_conditions_may_come_in_another_library_or_dtype(vae):
+    given = {"job": ["judge", None], "income": [None, 12], "rich": [None, True]}
+    for table in (pl.DataFrame(given), pd.DataFrame(given), pa.table(given), pd.DataFrame(given).astype("category")):
+        drawn = vae.sample(4, random_state=0, given=table)
+        assert dict(drawn.dtypes) == dict(people().dtypes)
+        assert (drawn["job"][::2] == "judge").all()
+        assert (drawn["income"][1::2] == 12).all()
+        assert drawn["rich"][1::2].all()
+
+
+def test_warnings_point_at_the_line_that_asked(vae):
+    frame = people(60)
+    pipeline = make_pipeline(VAETransformer(max_iter=1, hidden_layer_sizes=4), "passthrough").fit(frame)
+    unseen, imputer = frame.assign(job="astronaut"), VAEImputer(VAETransformer(max_iter=1)).fit(frame)
+    own = VAETransformer(max_iter=1, hidden_layer_sizes=4, warm_start=True).fit(frame)
+    calls = [
+        lambda: vae.sample(2, given={"income": 99}),
+        lambda: vae.transform(unseen),
+        lambda: vae.impute(unseen),
+        lambda: vae.posterior_predictive(unseen),
+        lambda: pipeline.transform(unseen),
+        lambda: imputer.transform(unseen),
+        lambda: own.fit(unseen),
+        lambda: own.set_output(transform="pandas").transform(unseen),
+    ]
+    for call in calls:
+        with pytest.warns(UserWarning, match=r"given has 99|not seen in fit") as told:
+            call()
+        assert {warning.filename for warning in told} == {__file__}

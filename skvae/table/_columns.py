@@ -388,13 +388,22 @@ def _clock(times: np.ndarray, zone: str | None) -> np.ndarray:
     """Datetimes of UTC as the clock of a zone shows them."""
     if zone is None:
         return times
-    return pd.Series(times).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
+    inside = _within_calendars(times)
+    there = pd.Series(inside).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
+    return times + (there - inside)
 
 
 def _utc(times: np.ndarray, zone: str | None) -> np.ndarray:
     """Datetimes of a clock in UTC; an hour that summer time skips or repeats is taken as the later one."""
     if zone is None:
         return times
-    ambiguous = np.zeros(len(times), bool)
-    there = pd.Series(times).dt.tz_localize(zone, ambiguous=ambiguous, nonexistent="shift_forward")
-    return there.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    inside, later = _within_calendars(times), np.zeros(len(times), bool)
+    there = pd.Series(inside).dt.tz_localize(zone, ambiguous=later, nonexistent="shift_forward")
+    return times + (there.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy() - inside)
+
+
+def _within_calendars(times: np.ndarray) -> np.ndarray:
+    """Datetimes brought into the years that time zones are known for."""
+    unit = np.datetime_data(times.dtype)[0]
+    first, last = ("1700", "2260") if unit == "ns" else ("0002", "9998")
+    return np.clip(times, np.datetime64(first, unit), np.datetime64(last, unit))

@@ -11,8 +11,9 @@ from skvae.table._codec import Codec
 from skvae.table._columns import WORDS, Feature, Levels, Numbers
 from skvae.table._dtypes import Dtype, Values, of_array, of_scalars, read, short
 from skvae.table._frames import columns_of, frame_of, names_of
-from skvae.table._input import listed
+from skvae.table._input import as_objects, listed
 
+WIDE = Dtype("numpy", "float64", "float64")
 SEVERAL = (list, tuple, set, frozenset, Mapping, np.ndarray)
 
 
@@ -63,13 +64,26 @@ def overlaid(codec: Codec, drawn: list[tuple], given: Any, kept: np.ndarray, n: 
 
 
 def _laid_over(feature: Feature, cells: np.ndarray, holes: Any, places: np.ndarray, own: Values) -> tuple:
+    if holes is not None:  # fit saw no cell there
+        return _of_own_alone(feature, holes, places, own)
     values = _as_fit_has_them(feature, own.plain())
     dtype, cells = _room(feature.dtype, own.dtype, cells, values)
+    if not dtype.holds(values):
+        wrong = [not dtype.holds(values[i : i + 1]) for i in range(len(values))]
+        raise ValueError(
+            f"Column {feature.name!r} has {own.first(np.array(wrong))}, which cannot be kept as it is in the dtype "
+            f"{feature.dtype.name} of fit, nor in {dtype.name}; round it, or leave that cell empty."
+        )
     cells[places] = values
-    if holes is not None:
-        holes = holes.copy()
-        holes[places] = False
     return dtype, cells, holes
+
+
+def _of_own_alone(feature: Feature, holes: np.ndarray, places: np.ndarray, own: Values) -> tuple:
+    """A column of nothing but kept cells."""
+    values = own.plain()
+    cells, holes = np.zeros(len(holes), values.dtype), holes.copy()
+    cells[places], holes[places] = values, False
+    return feature.dtype.alike(own.dtype), cells, holes
 
 
 def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
@@ -92,7 +106,8 @@ def _room(dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray) -> 
     if dtype.holds(values):
         return dtype, cells.astype(values.dtype if cells.dtype == values.dtype else cells.dtype)
     if dtype.get("levels") is not None:
-        return dtype.with_levels(dict.fromkeys([*dtype.get("levels"), *values.tolist()])), cells.astype(object)
+        levels = dict.fromkeys([*dtype.get("levels"), *values.tolist()])
+        return dtype.with_levels(levels), cells.astype(object)
     if other.library == dtype.library and other.numpy == str(values.dtype) and _fits(cells, values.dtype):
         return other, cells.astype(values.dtype)
     wide = np.result_type(cells.dtype, values.dtype)
@@ -122,7 +137,8 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
                 f"given has {short(given[several[0]])} in column {several[0]!r}; for several conditions give a "
                 "DataFrame."
             )
-        return {name: of_scalars(name, [value]) for name, value in given.items()}, 1
+        scales = {feature.name: feature.dtype.get("scale") for feature in codec.features}
+        return {name: of_scalars(name, [value], scales.get(name)) for name, value in given.items()}, 1
     if issparse(given):
         raise ValueError(
             "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of {column: value}, or "
@@ -132,7 +148,7 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
     if frame is not None:
         names = names_of(frame)
         return {name: read(name, column) for name, column in zip(names, columns_of(frame), strict=True)}, len(frame)
-    if isinstance(given, (list, tuple, np.ndarray)) and np.ndim(given) == 2:
+    if isinstance(given, (list, tuple, np.ndarray)) and as_objects(given, "given").ndim == 2:
         return _of_array(codec, given)
     raise ValueError(
         f"given has type {type(given).__name__}, but a dict of {{column: value}} or a table with holes is expected."
@@ -140,8 +156,12 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
 
 
 def _of_array(codec: Codec, given: Any) -> tuple[dict, int]:
-    mask, cells = np.ma.getmaskarray(given), np.ma.getdata(given) if np.ma.isMaskedArray(given) else np.asarray(given)
-    cells = cells if cells.dtype.kind in "biuf" else np.array(given, object)
+    masked = np.ma.isMaskedArray(given)
+    cells = (
+        np.ma.getdata(given) if masked else as_objects(given, "given") if isinstance(given, (list, tuple)) else given
+    )
+    mask = np.ma.getmaskarray(given) if masked else np.zeros(cells.shape, bool)
+    cells = cells if cells.dtype.kind in "biuf" else cells.astype(object)
     names = codec.names if cells.shape[1] == len(codec.names) else range(cells.shape[1])
     columns = {}
     for j, name in enumerate(names):
@@ -200,13 +220,14 @@ def _allowed(feature: Feature, numbers: np.ndarray) -> np.ndarray:
 def _check_room(feature: Feature, column: Values, seen: np.ndarray) -> None:
     """Refuse cells that the dtype of fit cannot hold; floats may have more digits than it has."""
     cells = column.plain()[seen]
-    if feature.format.kind == "levels" or feature.format.kind == "float":
+    if isinstance(feature.format, Levels):
         return
-    numbers = np.array(cells.tolist()) if cells.dtype == object else cells
-    held = [feature.dtype.holds(numbers[i : i + 1]) for i in range(len(numbers))]
+    dtype = WIDE if feature.format.kind == "float" and feature.dtype.get("scale") is None else feature.dtype
+    cells = np.array(cells.tolist()) if cells.dtype.kind == "O" else cells
+    held = [dtype.holds(cells[i : i + 1]) for i in range(len(cells))]
     if not all(held):
         wrong = np.flatnonzero(seen)[held.index(False)]
-        raise _unmet(feature, column, np.arange(len(seen)) == wrong, f"its dtype {feature.dtype.name} cannot hold that")
+        raise _unmet(feature, column, np.arange(len(seen)) == wrong, f"its dtype {dtype.name} cannot hold that")
 
 
 def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:

@@ -65,6 +65,14 @@ class Dtype:
             return self
         return replace(self, details=tuple({**dict(self.details), "levels": tuple(levels)}.items()))
 
+    def alike(self, other: "Dtype") -> "Dtype":
+        """Another dtype in the library of this one: itself, or its usual one."""
+        if other.library == self.library:
+            return other
+        if other.numpy != "object":
+            return self.of_numpy(np.dtype(other.numpy))
+        return Dtype(self.library, {"polars": "String", "pyarrow": "string"}.get(self.library, "object"), "object")
+
     def of_numpy(self, kind: np.dtype) -> "Dtype":
         """The usual dtype of its library for numbers and times of a dtype of NumPy."""
         name, details = str(kind), ()
@@ -100,7 +108,7 @@ class Dtype:
         """A native column of cells in NumPy, empty at holes; an array where the library is NumPy."""
         holes = holes if holes is not None and holes.any() else None
         if self.library == "numpy":
-            return cells.astype(self.name)
+            return cells.astype(self.name) if holes is None else np.where(holes, np.nan, cells).astype(np.float64)
         if cells.dtype == object:
             cells = cells if holes is None else np.where(holes, None, cells)
         make = {"pandas": _pandas_series, "polars": _polars_series, "pyarrow": _arrow_array}[self.library]
@@ -160,9 +168,10 @@ def short(value: Any) -> str:
         return str(value)
     value = value.item() if isinstance(value, np.generic) else value
     try:
-        return SHORT.repr(value)
+        shown = SHORT.repr(value)
     except Exception:  # of objects whose repr raises, and of numbers with too many digits
-        return f"<{type(value).__name__}>"
+        shown = ""
+    return f"<{type(value).__name__}>" if not shown or " at 0x" in shown else shown
 
 
 def is_hole(value: Any) -> bool:
@@ -216,21 +225,23 @@ def _of_numpy(library: str, dtype: np.dtype) -> Dtype:
     return Dtype(library, str(dtype), str(dtype))
 
 
-def of_scalars(name: Any, values: list) -> Values:
-    """Single values as a column."""
+def of_scalars(name: Any, values: list, scale: int | None = None) -> Values:
+    """Single values as a column, of decimals with so many digits behind the point if it is one."""
     column = pd.Series(index=range(len(values)), dtype=object)
     for i, value in enumerate(values):
-        column.iat[i] = None if is_hole(value) else _usual(value)
+        column.iat[i] = None if is_hole(value) else _usual(value, scale)
     return read(name, column.infer_objects())
 
 
-def _usual(value: Any) -> Any:
-    """A date as a datetime, and a decimal as the number that shows as it does."""
+def _usual(value: Any, scale: int | None) -> Any:
+    """A date as a datetime, and a decimal as the float that is the same, or shows the same in a column of decimals."""
     if type(value) is date:
         return pd.Timestamp(value)
-    if isinstance(value, Decimal) and value.is_finite() and Decimal(str(float(value))) == value:
-        return float(value)
-    return value
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return value
+    number = float(value)
+    same = number == value if scale is None else value == round(value, scale) == Decimal(f"{number:.{scale}f}")
+    return number if same else value
 
 
 def _of_objects(name: Any, cells: np.ndarray, dtype: Dtype) -> Values:
@@ -434,7 +445,8 @@ def _pandas_dtype(dtype: Dtype) -> Any:
     if dtype.name != "category":
         return pd.api.types.pandas_dtype(dtype.name)
     levels = dtype.get("levels")
-    categories = pd.Index(levels, dtype=dtype.get("of") if levels else object)
+    kinds = set(map(type, levels))
+    categories = pd.Index(levels, dtype=dtype.get("of") if len(kinds) == 1 else object)
     return pd.CategoricalDtype(categories, ordered=dtype.get("ordered"))
 
 
@@ -481,4 +493,6 @@ def _decimals(dtype: Dtype, cells: np.ndarray) -> list[Decimal]:
     """Numbers with the digits of a decimal dtype, the nearest where they do not fit."""
     scale, precision = dtype.get("scale"), dtype.get("precision")
     most = Decimal(10) ** (precision - scale) - Decimal(10) ** -scale
-    return [max(-most, min(most, Decimal(f"{cell:.{scale}f}"))) if cell == cell else None for cell in cells]
+    empty = pd.isna(cells)
+    shown = [None if hole else Decimal(f"{cell:.{scale}f}") for cell, hole in zip(cells, empty, strict=True)]
+    return [cell if cell is None else max(-most, min(most, cell)) for cell in shown]

@@ -58,7 +58,7 @@ class Frame(NamedTuple):
             return pd.MultiIndex.from_tuples(self.names, names=called)
         if self.names == tuple(range(len(self.names))):
             return pd.RangeIndex(len(self.names), name=called[0])
-        return pd.Index(list(self.names), dtype=dtype, name=called[0])
+        return pd.Index(list(self.names), dtype=dtype, name=called[0], tupleize_cols=False)
 
 
 def _same(frame: Frame, columns: pd.Index) -> bool:

@@ -125,7 +125,23 @@ def _eager(frame: nw.LazyFrame) -> str:
 
 def _holds_objects(X: Any) -> bool:
     """Whether an array, or a list of rows, holds text or objects."""
-    return np.asarray(X, None if hasattr(X, "dtype") else object).dtype.kind in "OUS" and np.ndim(X) == 2
+    cells = X if isinstance(X, np.ndarray) else as_objects(X, "X") if isinstance(X, (list, tuple)) else np.zeros(1)
+    return cells.dtype.kind in "OUS" and cells.ndim == 2
+
+
+def as_objects(X: Any, what: str) -> np.ndarray:
+    """A list of rows as an array of objects."""
+    try:
+        return X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
+    except ValueError:
+        raise _ragged(what) from None
+
+
+def _ragged(what: str) -> ValueError:
+    return ValueError(
+        f"{what} has rows of different lengths, or cells that are lists, but a table with a single value in each cell "
+        "is expected; fill up the rows, or leave cells empty with None."
+    )
 
 
 def _of_frame(estimator: Any, frame: Any, names: tuple) -> Rows:
@@ -180,19 +196,25 @@ def _with_holes(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
+    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
+        raise ValueError(
+            f"Complex data not supported: X has dtype {X.dtype}; give its real and its imaginary part as two columns."
+        )
     try:
         values = validate_data(estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False, accept_sparse="csr")
     except ValueError as error:
         if "inhomogeneous" in str(error):
-            raise ValueError(
-                "X has rows of different lengths, or cells that are lists, but a table with a single value in each "
-                "cell is expected; fill up the rows, or leave cells empty with None."
-            ) from None
+            raise _ragged("X") from None
         if "could not convert string to float" not in str(error):
             raise
         raise ValueError(
             f"X is an array that holds text ({str(error).partition(': ')[2]}), but arrays need numbers; give a "
             "DataFrame, whose columns may hold text."
+        ) from None
+    except (TypeError, OverflowError) as error:
+        raise ValueError(
+            f"X is an array of objects that are no numbers ({error}), but arrays need numbers; give a DataFrame, whose "
+            "columns may hold text, datetimes and other labels."
         ) from None
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask

@@ -1,0 +1,244 @@
+"""What a fitted model keeps of its table."""
+
+import datetime
+import io
+import json
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from skvae import VAEImputer, VAEOutlierDetector, VAETransformer
+
+N = 200
+RNG = np.random.default_rng(0)
+LIBRARIES = {"pandas", "polars", "pyarrow", "narwhals", "tensorflow", "keras", "datetime"}
+
+
+def short(**parameters):
+    return VAETransformer(max_iter=1, hidden_layer_sizes=4, random_state=0, **parameters)
+
+
+def secrets(n=N):
+    """Columns of every kind whose first row holds what no other does, between what others hold."""
+    days = pd.Timestamp("2020-01-01") + pd.to_timedelta(RNG.integers(0, 1000, n), unit="D")
+    frame = pd.DataFrame(
+        {
+            "float": RNG.normal(0, 1000, n),
+            "single": RNG.normal(0, 1000, n).astype(np.float32),
+            "whole": RNG.integers(0, 10**9, n),
+            "nullable": pd.array(RNG.integers(0, 10**9, n), dtype="Int64"),
+            "when": days,
+            "zoned": days.tz_localize("Europe/Vienna"),
+            "span": pd.to_timedelta(RNG.integers(0, 10**9, n), unit="s"),
+        }
+    )
+    frame.loc[0, ["float", "single"]] = 123.4375, 321.40625
+    frame.loc[0, ["whole", "nullable"]] = 123_456_789, 345_678_912
+    frame.loc[0, "when"], frame.loc[0, "span"] = (
+        pd.Timestamp("2021-02-03 04:05:06"),
+        pd.Timedelta(234_567_891, unit="s"),
+    )
+    frame.loc[0, "zoned"] = pd.Timestamp("2021-03-04 05:06:07", tz="Europe/Vienna")
+    text = pd.Series(RNG.choice(["clerk", "smith"], n))
+    for name, ordered in (("unordered", False), ("ordered", True)):
+        frame[name] = pd.Categorical(text, ["clerk", "unused-secret", "smith"], ordered=ordered)
+    return frame.assign(likely=RNG.lognormal(0, 1, n), positive=RNG.lognormal(0, 1, n) * (RNG.random(n) < 0.5))
+
+
+def forms(value):
+    """The bytes in which a value may lie in a pickle."""
+    if isinstance(value, (pd.Timestamp, pd.Timedelta)):
+        since = value - pd.Timestamp(0, tz=value.tz) if isinstance(value, pd.Timestamp) else value
+        ticks = [since // pd.Timedelta(1, unit=unit) for unit in ("s", "us")]
+        return [tick.to_bytes(8, "little", signed=True) for tick in ticks] + [str(value).encode()]
+    if isinstance(value, (int, np.integer)):
+        return [int(value).to_bytes(8, "little"), int(value).to_bytes(4, "little"), np.float64(value).tobytes()]
+    return [np.float64(value).tobytes(), np.float64(value).tobytes()[::-1], np.float32(value).tobytes()]
+
+
+LIKELIHOODS = {"likely": "lognormal", "positive": "zero_inflated"}
+
+
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize(
+    "parts", [{}, {"likelihood": {"float": "histogram", "single": "student_t", "likely": "laplace"}}]
+)
+def test_no_row_of_the_table_is_in_the_pickle(holes, parts):
+    frame = secrets().drop(columns="positive")
+    if holes:
+        frame.loc[5:20, ["float", "when"]] = None
+    data = pickle.dumps(short(**parts).fit(frame))
+    for name in ("float", "single", "whole", "nullable", "when", "zoned", "span"):
+        for form in forms(frame[name].iloc[0]):
+            assert form not in data, name
+    assert b"clerk" in data
+    assert b"unused-secret" not in data
+
+
+def test_no_row_of_the_table_is_in_the_pickle_as_a_cell():
+    """Encoded cells are no rows either: what fills holes, and what stands for zeros, is a mean."""
+    frame = secrets()[["float", "likely", "positive"]]
+    from skvae.likelihoods import ZeroInflated
+
+    vae = short(likelihood={"likely": "lognormal", "positive": ZeroInflated("lognormal")}).fit(frame)
+    numbers = {np.float32(number) for number in vae._model.constants}
+    x = vae._codec.encode(vae._rows(frame)).x[:]
+    assert not numbers & ({np.float32(cell) for cell in x.ravel()} - {np.float32(0), np.float32(1)})
+
+
+def stored(state):
+    """Every object in a state, however deep."""
+    yield state
+    if isinstance(state, dict):
+        parts = [*state.keys(), *state.values()]
+    elif isinstance(state, (list, tuple, set)):
+        parts = list(state)
+    elif isinstance(state, np.ndarray):
+        parts = state.tolist() if state.dtype == object else []
+    else:
+        parts = list(vars(state).values()) if hasattr(state, "__dict__") and not isinstance(state, type) else []
+    for part in parts:
+        yield from stored(part)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "array"])
+@pytest.mark.parametrize("wrap", [lambda vae: vae, VAEImputer, VAEOutlierDetector])
+def test_a_fitted_model_holds_no_object_of_a_library_of_tables(library, wrap):
+    frame = secrets()
+    X = {"pandas": frame, "polars": pl.from_pandas(frame), "array": frame[["float", "likely"]].to_numpy()}[library]
+    model = wrap(short()).fit(X)
+    for part in stored(vars(model)):
+        assert type(part).__module__.partition(".")[0] not in LIBRARIES, type(part)
+    used = set()
+
+    class Reader(pickle.Unpickler):
+        def find_class(self, module, name):
+            used.add(module.partition(".")[0])
+            return super().find_class(module, name)
+
+    Reader(io.BytesIO(pickle.dumps(model))).load()
+    assert used <= {"skvae", "numpy", "builtins", "copyreg"}
+
+
+def test_the_description_of_a_table_is_plain_data():
+    for feature in short().fit(secrets())._codec.features:
+        json.dumps([feature.dtype.library, feature.dtype.name, feature.dtype.numpy, feature.dtype.details])
+        json.dumps(getattr(feature.format, "levels", ()))
+
+
+@pytest.mark.parametrize("width", [3, 300])
+def test_a_pickle_takes_little_more_than_weights_and_what_was_learned_of_columns(width):
+    vae = short().fit(RNG.normal(size=(50, width)))
+    parts = vae._model.weights.nbytes + len(pickle.dumps(vae._codec))
+    assert len(pickle.dumps(vae)) <= 1.2 * parts + 10_000
+
+
+def test_categories_that_no_row_uses_come_back_from_a_model_but_not_from_its_pickle():
+    frame = secrets()[["unordered", "ordered", "float"]]
+    vae = short().fit(frame)
+    assert dict(vae.sample(3).dtypes) == dict(frame.dtypes)
+    again = pickle.loads(pickle.dumps(vae))
+    assert again.sample(3)["ordered"].dtype == pd.CategoricalDtype(["clerk", "smith"], ordered=True)
+    pd.testing.assert_frame_equal(again.impute(frame), frame)  # as the table at hand has them
+    np.testing.assert_array_equal(again.transform(frame), vae.transform(frame))
+
+
+def test_values_of_few_rows_are_kept_only_if_they_may():
+    levels = pd.Series(np.repeat(["often", "seldom", "once"], [150, 6, 1]))
+    frame = pd.DataFrame({"level": levels, "whole": [10**6, *RNG.integers(0, 500, 155), -(10**6)]})
+    frame["float"] = [1e6, *RNG.normal(size=155).round(3), -1e6]
+    frame["when"] = pd.Timestamp("2020-01-01") + pd.to_timedelta([9_999, *RNG.integers(0, 99, 155), -9_999], unit="D")
+    vae = short(min_count=5, likelihood={"float": "histogram"}).fit(frame)
+    drawn = vae.sample(500, random_state=0)
+    assert set(drawn["level"]) <= {"often", "seldom"}
+    for name in ("whole", "float", "when"):
+        ordered = frame[name].sort_values().to_numpy()
+        assert drawn[name].between(ordered[4], ordered[-5]).all()
+    data = pickle.dumps(vae)
+    assert b"once" not in data
+    for value in (10**6, frame["when"].max(), 1e6):
+        assert not any(form in data for form in forms(value))
+    assert np.isfinite(vae.score(frame))
+    with pytest.warns(UserWarning, match="not seen in fit are treated as missing: 'once' in column 'level'"):
+        assert set(vae.impute(frame)["level"]) <= {"often", "seldom"}
+
+
+def test_bins_hold_as_many_rows_as_they_have_to():
+    x = RNG.normal(size=300)
+    grid = short(min_count=20, likelihood="histogram").fit(x[:, None])._codec.features[0].grid
+    inside = np.histogram(x, grid.edges)[0]
+    assert inside.min() >= 10  # quantiles of what is left of the ends
+    assert grid.n_bins <= 300 // 20
+
+
+def test_times_are_kept_to_the_nanosecond_where_they_differ_by_less_than_a_microsecond():
+    start = pd.Timestamp("2020-01-01 12:00:00.000000123").as_unit("ns")
+    frame = pd.DataFrame({"t": start + pd.to_timedelta(RNG.integers(0, 700, N), unit="ns"), "z": RNG.normal(size=N)})
+    vae = short().fit(frame)
+    drawn = vae.sample(300, random_state=0)["t"]
+    assert drawn.nunique() > 50
+    assert drawn.between(frame["t"].min(), frame["t"].max()).all()
+    assert vae._codec.features[0].varies
+    pd.testing.assert_frame_equal(vae.impute(frame), frame)
+
+
+@pytest.mark.parametrize(
+    "sentinel", [pd.Timestamp.max, pd.Timestamp.min.ceil("us"), pd.Timestamp("9999-12-31"), datetime.datetime(1, 1, 1)]
+)
+def test_sentinels_at_the_ends_of_time_come_back_exactly(sentinel):
+    times = pd.Series([sentinel] * 20 + [pd.Timestamp("2020-01-01")] * 80)
+    drawn = short().fit(pd.DataFrame({"t": times, "z": RNG.normal(size=100)})).sample(300, random_state=0)["t"]
+    assert set(drawn) == set(times)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_durations_come_back_as_round_as_they_were_within_their_range(unit):
+    spans = pd.Series(pd.to_timedelta(RNG.integers(-500, 5000, N), unit="min")).astype(f"timedelta64[{unit}]")
+    drawn = short().fit(pd.DataFrame({"d": spans, "z": RNG.normal(size=N)})).sample(300, random_state=0)["d"]
+    assert drawn.dtype == spans.dtype
+    assert (drawn == drawn.dt.floor("min")).all()
+    assert drawn.between(spans.min(), spans.max()).all()
+
+
+@pytest.mark.parametrize("places", [0, 1, 2, 4])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "Float64"])
+def test_floats_of_few_decimals_come_back_with_as_many_under_a_histogram(places, dtype):
+    prices = pd.Series(RNG.lognormal(3, 1, 300).round(places)).astype(dtype)
+    frame = pd.DataFrame({"price": prices, "z": RNG.normal(size=300)})
+    vae = short(likelihood={"price": "histogram"}).fit(frame)
+    holed = frame.head(20).assign(price=np.nan).astype(frame.dtypes)
+    for back in (
+        vae.sample(50, random_state=0),
+        vae.inverse_transform(RNG.normal(size=(50, 2))),
+        vae.impute(holed),
+        vae.impute(holed, draw=True, random_state=0),
+    ):
+        cells = back["price"].astype("float64")
+        assert back["price"].dtype == dtype
+        assert (cells.round(places).astype(dtype) == back["price"]).all()
+    array = (
+        short(likelihood="histogram").fit(prices.to_numpy(float)[:, None]).inverse_transform(RNG.normal(size=(9, 2)))
+    )
+    assert dtype != "float64" or (array == array.round(places)).all()
+
+
+FAR = [[1e39, 0.0], [3.4e38, -3.4e38], [1e300, 1.0], [1e30, -1e30], [1e5, 1e5], [-80.0, 80.0]]
+
+
+@pytest.mark.parametrize("likelihood", ["auto", "lognormal", "poisson", "histogram", "student_t", "beta"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8"])
+def test_finite_latent_points_give_finite_cells_or_a_sentence(likelihood, dtype):
+    X = RNG.integers(1, 100, (50, 2)).astype(dtype)
+    if likelihood == "beta":
+        X = (X.astype(float) / 101).astype("float32")
+    vae = short(likelihood=likelihood).fit(pd.DataFrame(X))
+    for points in FAR:
+        try:
+            back = vae.inverse_transform([points])
+        except ValueError as error:
+            assert "too far out for the decoder" in str(error)  # noqa: PT017
+        else:
+            assert np.isfinite(back.to_numpy()).all()
