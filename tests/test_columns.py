@@ -94,6 +94,7 @@ def test_a_frame_of_every_dtype_comes_back_as_it_was(columns):
     assert {name for name in frame if filled[name].isna().any()} <= empty
 
 
+@pytest.mark.smoke
 def test_a_polars_frame_of_every_dtype_comes_back_as_it_was():
     rng = np.random.default_rng(0)
     hours = pl.Series(rng.integers(0, 10_000, N))
@@ -119,6 +120,7 @@ def test_a_polars_frame_of_every_dtype_comes_back_as_it_was():
             assert (filled[name] == X[name]).drop_nulls().all()
 
 
+@pytest.mark.smoke
 def test_datetimes_come_back_as_round_as_they_were():
     days = pd.Series(pd.Timestamp("2020-02-29") + pd.to_timedelta(np.arange(300), unit="D"))
     frame = pd.DataFrame({"day": days, "minute": days + pd.to_timedelta(np.arange(300), unit="min")})

@@ -34,6 +34,7 @@ def small(**parameters):
     return VAETransformer(**{**settings, **parameters})
 
 
+@pytest.mark.smoke
 def test_it_works_as_a_step_of_a_pipeline():
     model = make_pipeline(small(latent_dim=3), LogisticRegression())
     assert cross_val_score(model, WINE, CULTIVAR, cv=3).mean() > 0.85
@@ -44,7 +45,7 @@ def test_it_works_behind_another_scaler():
     assert np.isfinite(model.fit(CANCER).score(CANCER))
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [pytest.param(None, marks=pytest.mark.smoke), 2])
 def test_grid_search_needs_no_scoring(n_jobs):
     grid = {"latent_dim": [1, 2], "likelihood": [Gaussian(), Gaussian(scale=0.05)]}
     search = GridSearchCV(small(), grid, cv=2, n_jobs=n_jobs).fit(IRIS.data)
@@ -65,6 +66,7 @@ def test_it_stands_beside_pca_in_a_feature_union():
     assert list(union.get_feature_names_out()[-2:]) == ["vae__vaetransformer0", "vae__vaetransformer1"]
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("container", ["pandas", "polars"])
 def test_set_output_gives_named_columns(container):
     vae = small(max_iter=3).set_output(transform=container)
@@ -91,6 +93,7 @@ def in_another_process(code, **environment):
     return json.loads(result.stdout)
 
 
+@pytest.mark.smoke
 def test_a_dumped_model_gives_the_same_bits_in_another_process(tmp_path):
     vae = small().fit(IRIS.data)
     joblib.dump((vae, IRIS.data), tmp_path / "vae.joblib")
@@ -224,6 +227,7 @@ def test_inverse_transform_restores_rows_better_than_the_mean_does():
     assert error.mean() < 0.6
 
 
+@pytest.mark.smoke
 def test_shapes_of_latent_draws():
     vae = small(latent_dim=3, max_iter=2).fit(WINE)
     assert vae.sample_latent(WINE[:10], n_draws=4).shape == (4, 10, 3)

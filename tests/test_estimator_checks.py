@@ -73,7 +73,7 @@ class Inside(MappedVAE):
 
 
 CONFIGURATIONS = [
-    VAETransformer(),
+    pytest.param(VAETransformer(), marks=pytest.mark.smoke),
     VAETransformer(dropout=0.2, **SHORT),
     VAETransformer(likelihood={0: "histogram"}, hide=0.2, **SHORT),
     VAEImputer(VAETransformer(**SHORT)),
@@ -124,6 +124,7 @@ def test_every_check_of_scikit_learn_passes(estimator):
     assert len(results) > 40
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     "check",
     [

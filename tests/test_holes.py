@@ -63,6 +63,7 @@ def test_the_score_of_a_row_with_holes_is_the_log_density_of_its_observed_cells(
         assert abs(scores - exact).mean() < 0.03
 
 
+@pytest.mark.smoke
 def test_imputed_cells_are_the_conditional_means(linear):
     vae, X, mean, covariance = linear
     rows = X[:50].copy()

@@ -32,6 +32,7 @@ def test_it_fills_what_the_fitted_model_imputes():
     np.testing.assert_array_equal(small().fit_transform(Y), imputer.transform(Y))
 
 
+@pytest.mark.smoke
 def test_it_works_in_a_pipeline_and_a_search():
     model = make_pipeline(small(), LogisticRegression(max_iter=1000))
     assert cross_val_score(model, Y, y, cv=3).mean() > 0.7

@@ -85,6 +85,7 @@ def upsampling(n_inputs, n_outputs):
     )
 
 
+@pytest.mark.smoke
 def test_a_decoder_of_ones_own_may_end_without_a_dense_layer():
     vae = small(decoder=upsampling, n_draws=3, max_iter=15, learning_rate=0.01).fit(X)
     assert vae.history_["log_likelihood"][-1] > vae.history_["log_likelihood"][0] + 2

@@ -31,6 +31,7 @@ OBJECTS = {name: getattr(keras.optimizers, name) for name in OTHERS if hasattr(k
 OBJECTS["averaged"] = lambda rate: keras.optimizers.SGD(rate, use_ema=True, ema_overwrite_frequency=3)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", [*KERAS, *OBJECTS])
 def test_an_optimizer_takes_the_steps_of_keras(name):
     weights, gradients = RNG.normal(size=6).astype("f4"), RNG.normal(size=(20, 6)).astype("f4")
@@ -101,6 +102,7 @@ def without_decay_of_biases():
     return optimizer
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("make", "message"),
     [

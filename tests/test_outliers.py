@@ -19,6 +19,7 @@ def detector():
     return small().fit(X[:200])
 
 
+@pytest.mark.smoke
 def test_rows_off_the_plane_score_lower(detector):
     scores = detector.score_samples(np.concatenate([X[200:], FAR]))
     assert roc_auc_score([1] * 100 + [0] * 60, scores) > 0.95
@@ -31,6 +32,7 @@ def test_contamination_is_the_share_of_training_rows_called_outliers(contaminati
     assert (labels == -1).mean() == pytest.approx(contamination, abs=0.01)
 
 
+@pytest.mark.smoke
 def test_the_sign_of_the_decision_is_the_prediction(detector):
     rows = np.concatenate([X, FAR])
     decision = detector.decision_function(rows)

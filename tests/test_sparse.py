@@ -40,12 +40,14 @@ def test_a_sparse_table_gives_the_bits_of_a_dense_one(parts, dtype):
     )
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("kind", [csr_matrix, csc_array, lambda X: csr_array(X).tocoo()], ids=["csr", "csc", "coo"])
 def test_any_sparse_format_is_taken(kind):
     vae = small(max_iter=2).fit(kind(COUNTS))
     np.testing.assert_array_equal(vae.transform(kind(COUNTS)), vae.transform(COUNTS))
 
 
+@pytest.mark.smoke
 def test_holes_in_a_sparse_table_are_holes():
     X = np.where(RNG.random(COUNTS.shape) < 0.1, np.nan, COUNTS)
     sparse, dense = small().fit(csr_array(X)), small().fit(X)
