@@ -473,7 +473,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         x = self._codec.encode(rows, warns=True).x
         cells = drawn_cells(self._model, x, n_draws, rng) if draw else expected_cells(self._model, x, n_draws)
         filled = self._codec.restore([cells], len(x), points=not draw)
-        columns = overlaid(self._codec, filled, rows, self._codec.observed(x[:]), len(x))
+        columns = overlaid(self._codec, filled, rows, self._codec.observed(x[:], rows), len(x))
         return self._codec.table(columns, len(x), X)
 
     def score_samples(self, X, n_draws=128):

@@ -383,11 +383,13 @@ def _with_noise(
     model: Model, x: Cells | np.ndarray, n_draws: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Blocks of rows: their places, the rows filled up to one height, and noise that depends on each row alone."""
-    points = _sobol(n_draws, model.network.latent_dim)[:, None]
+    points, varies = _sobol(n_draws, model.network.latent_dim)[:, None], learned(model)["cells"]["varies"] > 0
     for start, (n, (block,)) in zip(
         range(0, len(x), height := _height(model, n_draws)), _blocks(height, x), strict=True
     ):
-        shifts = _row_shifts(block, model.network.latent_dim)
+        shifts = _row_shifts(
+            block if varies.all() else np.where(varies, block, np.float32(0)), model.network.latent_dim
+        )
         yield np.arange(start, start + n), block, np.asarray(normal_quantile((points + shifts) % np.float32(1)))
 
 

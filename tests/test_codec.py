@@ -242,3 +242,108 @@ def test_finite_latent_points_give_finite_cells_or_a_sentence(likelihood, dtype)
             assert "too far out for the decoder" in str(error)  # noqa: PT017
         else:
             assert np.isfinite(back.to_numpy()).all()
+
+
+@pytest.mark.parametrize("n", [1, 3, 8, 9, 10, 11, 30])
+@pytest.mark.parametrize("likelihood", ["auto", "histogram", "categorical", "gaussian"])
+def test_tables_of_few_rows_keep_no_value_of_a_single_one(n, likelihood):
+    start = pd.Timestamp("2020-01-01").as_unit("ns")
+    frame = pd.DataFrame({"k": 1000 * np.arange(n) + 7, "x": np.sort(RNG.normal(size=n))})
+    if likelihood == "auto":
+        frame["t"] = start + pd.to_timedelta(np.arange(n), unit="D")
+    vae = short(min_count=5, likelihood=likelihood).fit(frame)
+    drawn, seen = vae.sample(50, random_state=0), frame.iloc[4:-4]
+    assert np.isfinite(vae.score(frame))
+    for name in ("k", "x") if likelihood == "histogram" else ("k",):
+        assert n < 10 or drawn[name].dropna().between(seen[name].min(), seen[name].max()).all()
+    if likelihood == "auto":
+        assert (drawn["t"].dropna() == drawn["t"].dropna().dt.normalize()).all()
+    data = pickle.dumps(vae)
+    assert n == 1 or not any(form in data for form in forms(frame["x"].iloc[0]))
+
+
+def test_bins_and_atoms_have_as_many_rows_behind_them_as_they_have_to():
+    for x in (np.repeat(np.arange(20.0), 3), RNG.normal(size=3000), np.round(RNG.normal(size=500), 1)):
+        vae = short(min_count=25, likelihood="histogram").fit(np.column_stack([x, x]))
+        grid = vae._codec.features[0].grid
+        counts = [(x == atom).sum() for atom in grid.atoms]
+        counts += np.histogram(x[~np.isin(x, grid.atoms)], grid.edges)[0].tolist() if grid.n_bins else []
+        assert min(counts) >= 12  # quantiles of ties share rows with their neighbours
+
+
+def test_constants_come_back_to_the_last_digit():
+    ns = pd.Timestamp("2020-01-01 00:00:00.000000123").as_unit("ns")
+    repeated = pd.Timestamp("2021-10-31 00:30", tz="UTC").tz_convert("Europe/Vienna")  # the first 02:30 of that night
+    frame = pd.DataFrame({"ns": [ns] * 8, "dst": [repeated] * 8, "k": [2**53 - 1] * 8, "z": RNG.normal(size=8)})
+    for min_count in (1, 5):
+        drawn = short(min_count=min_count).fit(frame).sample(3)
+        for name in ("ns", "dst", "k"):
+            assert (drawn[name] == frame[name][0]).all()
+
+
+def test_an_empty_numeric_column_keeps_later_cells_and_stays_empty_elsewhere():
+    for dtype, cell in (("float64", 1.5), ("datetime64[us]", pd.Timestamp("2020-01-01")), ("Int64", 3)):
+        empty = pd.DataFrame({"x": pd.Series([None] * 30, dtype=dtype), "z": RNG.normal(size=30)})
+        later = pd.DataFrame({"x": pd.Series([cell, None, None], dtype=dtype), "z": [0.0, 1, 2]})
+        pd.testing.assert_frame_equal(short().fit(empty).impute(later), later)
+
+
+def test_decimals_that_a_dtype_has_no_room_for_are_refused_or_widened():
+    from decimal import Decimal
+
+    frame = pl.DataFrame({"x": pl.Series([Decimal("1.25"), Decimal("2.50")] * 20, dtype=pl.Decimal(6, 2))})
+    vae = short().fit(frame)
+    with pytest.raises(ValueError, match="given has 123456.0 in column 'x', but its dtype Decimal cannot hold that"):
+        vae.sample(1, given={"x": 123456.0})
+    later = pl.DataFrame({"x": pl.Series([Decimal("123456.00"), None], dtype=pl.Decimal(10, 2))})
+    assert vae.impute(later)["x"][0] == Decimal("123456.00")
+
+
+def test_labels_of_other_classes_come_back_as_the_text_that_they_are():
+    from enum import Enum
+
+    class Colour(str, Enum):  # noqa: UP042
+        RED = "red"
+        BLUE = "blue"
+
+    frame = pd.DataFrame({"c": pd.Series([Colour.RED, Colour.BLUE] * 20, dtype=object), "z": RNG.normal(size=40)})
+    assert set(short().fit(frame).sample(50)["c"]) == {"red", "blue"}
+    assert short().fit(frame).impute(frame)["c"].tolist() == ["red", "blue"] * 20
+
+
+def test_cells_that_no_common_dtype_holds_come_back_as_objects():
+    X = np.column_stack([RNG.integers(0, 9, 40), RNG.integers(0, 9, 40)]).astype(np.uint64)
+    filled = short().fit(X).impute(np.array([[2**60 + 1, 5], [3, -4]]))
+    assert filled.tolist() == [[2**60 + 1, 5], [3, -4]]
+    frame = pd.DataFrame({"x": RNG.normal(size=40), "t": ["a", "b"] * 20})
+    vae, rows = short().fit(frame), pd.DataFrame({"x": [2**53 + 1, None], "t": ["a", "b"]}, dtype=object)
+    for give in (lambda: vae.impute(rows), lambda: vae.sample(1, given=rows.to_numpy())):
+        with pytest.raises(ValueError, match="9007199254740993"):
+            give()
+
+
+def test_a_column_of_too_few_cells_is_none_to_the_model():
+    few = pd.DataFrame(
+        {"z": RNG.normal(size=N), "x": [4242424.25, *[None] * (N - 1)], "y": [1.5, 7.5, *[None] * (N - 2)]}
+    )
+    vae = short(min_count=5).fit(few)
+    assert vae.sample(3)[["x", "y"]].isna().all(axis=None)
+    data = pickle.dumps(vae)
+    assert not any(form in data for form in forms(4242424.25) + forms(4.5))
+    with pytest.raises(ValueError, match="given has 1.0 in column 'x', but fit saw no value there"):
+        vae.sample(1, given={"x": 1.0})
+    later = few.assign(x=1.0, y=2.0)
+    np.testing.assert_array_equal(vae.transform(later), vae.transform(few))
+    np.testing.assert_array_equal(vae.score_samples(later), vae.score_samples(few))
+    pd.testing.assert_frame_equal(vae.impute(later), later)
+
+
+def test_one_row_sets_no_resolution_and_rounding_makes_no_negative_zeros():
+    days = pd.Series([pd.Timestamp("2020-01-01") + pd.Timedelta(int(day), unit="D") for day in RNG.integers(0, 99, N)])
+    days[0] = pd.Timestamp("1901-02-03 04:05:06")
+    frame = pd.DataFrame({"t": days, "z": RNG.normal(size=N)})
+    restored = short(min_count=5).fit(frame).inverse_transform(RNG.normal(size=(20, 2)))["t"]
+    assert (restored == restored.dt.normalize()).all()
+    x = np.where(RNG.random(N) < 0.5, 0.0, RNG.normal(size=N).round(2))
+    drawn = short(likelihood="histogram").fit(x[:, None]).sample(2000, random_state=0)
+    assert not np.signbit(drawn[drawn == 0]).any()

@@ -295,3 +295,45 @@ def test_a_dtype_of_labels_without_a_cell_needs_a_likelihood_of_labels(column):
     back = short_fit(pd.DataFrame({"x": column, "z": Z})).sample(3)
     assert back["x"].isna().all()
     assert short_fit(pd.DataFrame({"x": [None] * N, "z": Z}), likelihood="gaussian").sample(3)["x"].isna().all()
+
+
+EMPTY = {name: column for name, column in COLUMNS.items() if name[1] not in NUMBERS or name[1][0] not in "iub"}
+
+
+@pytest.mark.parametrize(("meaning", "dtype"), EMPTY)
+def test_a_column_without_a_cell_stays_empty_in_its_dtype_and_keeps_cells_of_any_later_one(meaning, dtype, anywhere):
+    column = COLUMNS[meaning, dtype]
+    X = table(column)
+    if isinstance(X, pa.Table):
+        empty = X.set_column(0, "x", pa.nulls(N, X.schema.types[0]))
+    elif isinstance(X, pl.DataFrame):
+        empty = X.with_columns(x=pl.lit(None, X.schema["x"]))
+    else:
+        empty = X.assign(x=X["x"].where(np.zeros(N, bool)))
+    vae = short_fit(empty)
+    for back in (
+        vae.sample(3),
+        vae.inverse_transform([[0.0, 0.0]]),
+        vae.posterior_predictive(empty),
+        vae.impute(empty),
+    ):
+        assert dtypes(back) == dtypes(empty)
+        assert pd.isna(np.array(cells(back), object)).all()
+    for (later, _), other in COLUMNS.items():
+        rows = table(other, slice(0, 4))
+        if (
+            meaning == "text" or "category" in dtype or WORKS[meaning][later]
+        ):  # labels that were never seen are of no kind yet
+            assert cells(vae.impute(rows)) == cells(rows)
+        else:
+            with pytest.raises(ValueError, match="Column 'x' held"):
+                vae.impute(rows)
+
+
+def test_arrays_of_any_byte_order_and_signalling_holes_are_read():
+    big = np.column_stack([BITS, Z]).astype(">f8")
+    vae = short_fit(big, likelihood={0: "categorical"})
+    np.testing.assert_array_equal(vae.transform(big), vae.transform(big.astype(float)))
+    assert vae.sample(2).dtype == big.dtype
+    frame = pd.DataFrame({"x": [decimal.Decimal("sNaN"), "a", "b", None] * 10, "z": Z})
+    assert set(short_fit(frame).sample(20)["x"]) == {"a", "b"}

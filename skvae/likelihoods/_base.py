@@ -107,4 +107,5 @@ def mean_and_deviation(X: np.ndarray) -> tuple[float, float]:
     if not low < high:
         return float(low), 1.0
     unit = (X - low) / (high - low)
-    return float(low + (high - low) * unit.mean()), float((high - low) * unit.std())
+    smallest = np.finfo(np.float64).tiny  # of which the logarithm and the inverse are finite
+    return float(low + (high - low) * unit.mean()), max(float((high - low) * unit.std()), smallest)

@@ -30,14 +30,18 @@ class Grid:
 
         Edges have `min_count` values beyond or between them, and atoms as many.
         """
-        n_bins, X = max(1, min(n_bins, len(X) // min_count)), _without_ends(X, min_count)
+        X = _without_ends(X, min_count)
         values, counts = np.unique(X, return_counts=True)
         whole = bool((np.floor(values) == values).all())
-        is_atom = counts >= max(min_share * len(X), REPEATS)
+        is_atom = counts >= max(min_share * len(X), REPEATS, min_count)
         if (whole and len(values) <= 2 * n_bins) or (~is_atom).sum() < 2:
-            is_atom = counts >= min(min_count, counts.max())
-            values, counts, is_atom = values[is_atom], counts[is_atom], is_atom[is_atom]
-        edges = _quantiles(np.repeat(values[~is_atom], counts[~is_atom]), n_bins)
+            is_atom = counts >= min_count
+        if (~is_atom).sum() < 2:  # a single value that is rarer goes to the nearest
+            kept = is_atom if is_atom.any() else ~is_atom
+            values, counts, is_atom = values[kept], counts[kept], kept[kept]
+        rest = np.repeat(values[~is_atom], counts[~is_atom])
+        fewer = max(1, min(n_bins, len(rest) // min_count)) if min_count > 1 else n_bins
+        edges = _quantiles(rest, fewer, max(TAIL, min_count))
         atoms = values[is_atom]
         if whole and len(edges):  # bins of whole numbers, those of one number among them
             ends = [np.ceil(edges[:-1]) - 0.5, [values[0] - 0.5, values[-1] + 0.5], atoms - 0.5, atoms + 0.5]
@@ -98,15 +102,19 @@ class Grid:
 
 
 def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
-    """Values without those that fewer than `min_count` lie at or beyond."""
-    beyond = min(min_count - 1, (len(X) - 1) // 2)
-    return np.sort(X)[beyond : len(X) - beyond] if beyond else X
+    """Values without those that fewer than `min_count` lie at or beyond; their mean, if there are not twice as many."""
+    if min_count == 1:
+        return X
+    if len(X) < 2 * min_count:
+        middle = X.mean()
+        return np.full(len(X), np.rint(middle) if (np.floor(X) == X).all() else middle)
+    return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
 
 
-def _quantiles(X: np.ndarray, n_bins: int) -> np.ndarray:
+def _quantiles(X: np.ndarray, n_bins: int, fewest: int) -> np.ndarray:
     """Edges between which bins hold about as many values each; fewer towards the ends, where values thin out."""
     if not len(X):
         return X
     tail = 0.5 ** np.arange(1, 5) / n_bins
-    tail = tail[tail * len(X) >= TAIL]
+    tail = tail[tail * len(X) >= fewest]
     return np.unique(np.quantile(X, np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail])))

@@ -171,6 +171,7 @@ class Codec:
         np.clip(cells, -LARGEST, LARGEST, out=cells)
         if not varies.all():
             cells[:, ~varies] *= 0.0  # a hole stays a hole
+            cells[:, self._unknown] = np.nan
         if slots or zero_is_atom.any() or np.isnan(cells.sum()):
             log_slope = np.where(np.isnan(cells) | (zero_is_atom & (numbers == 0)), 0.0, slope)
             for j in slots:
@@ -179,8 +180,9 @@ class Codec:
         else:
             log_slope = np.full(len(cells), slope.sum())
         if not varies.all():
-            differs = numbers[:, ~varies] != constant[~varies]
-            log_slope += (differs & ~np.isnan(numbers[:, ~varies])) @ log_new[~varies]
+            known = ~np.isnan(constant)  # and of one value
+            differs = (numbers[:, known] != constant[known]) & ~np.isnan(numbers[:, known])
+            log_slope += differs @ log_new[known]
         order = slice(None) if len(self.likelihood.likelihoods) == 1 else self.order
         return cells[:, order], log_slope
 
@@ -235,16 +237,25 @@ class Codec:
             with np.errstate(over="ignore"):  # brought back into the range of the dtype
                 restored[start : start + len(block)] = self.scaling.center + self.scaling.scale * cells
             start += len(block)
-        if not np.isfinite(restored.sum(dtype=np.float64)):
+        with np.errstate(invalid="ignore"):
+            total = restored.sum(dtype=np.float64)
+        if not np.isfinite(total):
             largest = np.finfo(restored.dtype).max
             np.clip(restored, -largest, largest, out=restored)
         return restored
 
-    def observed(self, x: np.ndarray) -> np.ndarray:
-        """Which cells are no holes, (rows, columns) in the user's order."""
+    def observed(self, x: np.ndarray, rows: Rows) -> np.ndarray:
+        """Which cells of the rows, encoded as x, are no holes, (rows, columns) in the user's order."""
         observed = np.empty(x.shape, bool)
         observed[:, self.order] = ~np.isnan(x)
+        for j in np.flatnonzero(self._unknown):
+            observed[:, j] = ~rows.column(j).holes
         return observed
+
+    @property
+    def _unknown(self) -> np.ndarray:
+        """Columns of which fit saw no cell: they are holes to the model, whatever comes later."""
+        return ~self.varies & np.isnan(self.scaling.constant)
 
 
 def _kinds(likelihoods: list[Likelihood]) -> tuple[list[Likelihood], np.ndarray]:

@@ -42,8 +42,9 @@ class Feature:
         """What to know of a column that reads as these numbers in a format that has learned from it."""
         observed = numbers[~column.holes] if column.holes.any() else numbers
         n, observed = len(observed), observed[observed >= 0] if likelihood.over_levels else observed
-        varies = len(observed) > 0 and observed.min() < observed.max()
-        constant = float(observed[0]) if len(observed) and not varies else None
+        enough = len(observed) >= max(1, min_count)
+        varies = enough and observed.min() < observed.max()
+        constant = float(observed[0]) if enough and not varies else None
         feature = cls(name, column.dtype, format_, likelihood, n, bool(varies), constant)
         if not varies or likelihood.over_levels:
             return feature
@@ -53,7 +54,8 @@ class Feature:
 
     def __getstate__(self) -> dict:
         """Without categories that no row used: they may tell of rows that the model has never seen."""
-        used = [level for level in self.dtype.get("levels") or () if level in self.format.levels]
+        seen = set(getattr(self.format, "levels", ()))
+        used = [level for level in self.dtype.get("levels") or () if level in seen]
         return vars(self) | {"dtype": self.dtype.with_levels(used)}
 
     @property
@@ -81,7 +83,7 @@ class Feature:
         if misfits is not None:
             raise ValueError(
                 f"Column {self.name!r} held {self.format.words} in fit, but now has {column.first(misfits)} (row "
-                f"{np.argmax(misfits)}, dtype {column.dtype.name}); {self.format.advice}."
+                f"{np.argmax(misfits)}, dtype {column.dtype.shown}); {self.format.advice}."
             )
         return self.format.read(column)
 
@@ -191,6 +193,7 @@ class Times:
     step: int  # the longest of a day, an hour, ..., a nanosecond that they are whole numbers of
     origin: int = 0  # in microseconds: 0 but where they differ by less than one
     zone: str | None = None
+    first: bool = False  # whether hours that summer time repeats are meant the first time
 
     @property
     def words(self) -> str:
@@ -209,11 +212,13 @@ class Times:
         ticks = _clock(column.cells[~column.holes], zone).astype(np.int64)
         low, high = _ends(ticks, min_count)
         steps = [UNITS[step] // UNITS[unit] for step in UNITS if UNITS[step] >= UNITS[unit]]
-        step = next((step for step in steps if (ticks % step == 0).all()), 1)
-        finer = len(ticks) and step * UNITS[unit] < UNITS["us"]
+        step = next((step for step in steps if (ticks % step != 0).sum() < min_count), 1)
+        enough = len(ticks) >= min_count
+        finer = enough and (step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high))
         origin = int(low) // 1000 if finer else 0
-        low, high = (int(low), int(high)) if len(ticks) else (0, 0)
-        return cls(column.dtype.meaning, unit, low, high, step, origin, zone)
+        low, high = (int(low) // step * step, int(high) // step * step) if enough else (0, 0)
+        first = zone is not None and _is_first(column.cells[~column.holes], zone)
+        return cls(column.dtype.meaning, unit, low, high, step, origin, zone, first)
 
     def misfits(self, column: Values) -> np.ndarray | None:
         """Which cells are no times of this kind; None where all are."""
@@ -244,7 +249,7 @@ class Times:
         ticks = np.where(steps <= low, self.low, np.where(steps >= high, self.high, ticks))
         letter = "m" if self.kind == "duration" else "M"
         times = ticks.astype(np.int64).view(f"{letter}8[{self.unit}]")
-        return _utc(times, self.zone).astype(dtype.numpy)
+        return _utc(times, self.zone, self.first).astype(dtype.numpy)
 
 
 @dataclass(frozen=True)
@@ -261,7 +266,8 @@ class Levels:
     def words(self) -> str:
         if self.numpy != "object":
             return WORDS[Dtype("numpy", "", self.numpy).meaning]
-        return "text" if all(isinstance(level, str) for level in self.levels) else "labels"
+        textual = [isinstance(level, str) for level in self.levels]
+        return "text" if all(textual) else "labels" if any(textual) else "labels that are numbers"
 
     @property
     def advice(self) -> str:
@@ -279,7 +285,8 @@ class Levels:
         if column.meaning == "nothing" or not self.levels:
             return None
         if column.cells.dtype.kind in "mM" or np.dtype(self.numpy).kind in "mM":
-            same = np.dtype(self.numpy).kind == column.cells.dtype.kind and self.zone == column.dtype.get("zone")
+            zones = self.zone is not None, column.dtype.get("zone") is not None
+            same = np.dtype(self.numpy).kind == column.cells.dtype.kind and zones[0] == zones[1]
             return None if same and column.levels is None else ~column.holes
         textual = {isinstance(level, str) for level in self.levels}
         if len(textual) > 1:
@@ -324,13 +331,14 @@ def _order(column: Values, levels: list) -> np.ndarray:
 
 def _ends(observed: np.ndarray, min_count: int) -> tuple[Any, Any]:
     """The smallest and the largest value that so many lie at or beyond, in Python's own types."""
-    if not len(observed):
+    if len(observed) < min_count:
         return np.inf, -np.inf
     if min_count == 1:
         return observed.min().item(), observed.max().item()
     if len(observed) < 2 * min_count:
-        middle = observed.mean(dtype=np.float64)
-        middle = middle if observed.dtype.kind == "f" else round(middle)
+        low = observed.min().item()
+        middle = (observed - observed.min()).mean(dtype=np.float64)
+        middle = low + (middle if observed.dtype.kind == "f" else round(middle))
         return middle, middle
     low, high = min_count - 1, len(observed) - min_count
     ordered = np.partition(observed, [low, high])
@@ -371,7 +379,7 @@ def _rounded(numbers: np.ndarray, places: int) -> np.ndarray:
     """Numbers with so many decimals; those too large for any as they are."""
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = np.round(numbers, places)
-    return np.where(np.isfinite(rounded), rounded, numbers)
+    return np.where(np.isfinite(rounded), rounded, numbers) + 0.0  # no negative zeros
 
 
 def _whole(numbers: np.ndarray, low: int, high: int) -> np.ndarray:
@@ -390,16 +398,31 @@ def _clock(times: np.ndarray, zone: str | None) -> np.ndarray:
         return times
     inside = _within_calendars(times)
     there = pd.Series(inside).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
-    return times + (there - inside)
+    return _shifted(times, there - inside)
 
 
-def _utc(times: np.ndarray, zone: str | None) -> np.ndarray:
-    """Datetimes of a clock in UTC; an hour that summer time skips or repeats is taken as the later one."""
+def _utc(times: np.ndarray, zone: str | None, first: bool = False) -> np.ndarray:
+    """Datetimes of a clock in UTC; an hour that summer time skips, or repeats, is taken as the later one."""
     if zone is None:
         return times
-    inside, later = _within_calendars(times), np.zeros(len(times), bool)
-    there = pd.Series(inside).dt.tz_localize(zone, ambiguous=later, nonexistent="shift_forward")
-    return times + (there.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy() - inside)
+    inside = _within_calendars(times)
+    there = pd.Series(inside).dt.tz_localize(zone, ambiguous=np.full(len(times), first), nonexistent="shift_forward")
+    return _shifted(times, there.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy() - inside)
+
+
+def _is_first(times: np.ndarray, zone: str) -> bool:
+    """Whether datetimes of UTC only come back if repeated hours are taken as the first one."""
+    clock = _clock(times, zone)
+    return bool((_utc(clock, zone, True) == times).all() and (_utc(clock, zone, False) != times).any())
+
+
+def _shifted(times: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Datetimes moved by durations, and no further than they can be."""
+    ticks, by = times.astype(np.int64), by.astype(np.int64)
+    by[np.isnat(times)] = 0
+    most = np.iinfo(np.int64).max
+    ends = -most - np.minimum(by, 0), most - np.maximum(by, 0)
+    return np.where(np.isnat(times), times, (ticks.clip(*ends) + by).view(times.dtype))
 
 
 def _within_calendars(times: np.ndarray) -> np.ndarray:

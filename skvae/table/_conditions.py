@@ -11,7 +11,7 @@ from skvae.table._codec import Codec
 from skvae.table._columns import WORDS, Feature, Levels, Numbers
 from skvae.table._dtypes import Dtype, Values, of_array, of_scalars, read, short
 from skvae.table._frames import columns_of, frame_of, names_of
-from skvae.table._input import as_objects, listed
+from skvae.table._input import as_objects, check_eager, listed
 
 WIDE = Dtype("numpy", "float64", "float64")
 SEVERAL = (list, tuple, set, frozenset, Mapping, np.ndarray)
@@ -32,6 +32,8 @@ class Conditions(NamedTuple):
 def conditions(codec: Codec, given: Any) -> Conditions:
     """What `given` says, checked against what fit saw."""
     cells, n = _given(codec, given)
+    if not n:
+        raise ValueError("given is a table without rows, but one for each condition is expected.")
     unknown = [name for name in cells if name not in codec.names]
     if unknown:
         raise ValueError(
@@ -80,10 +82,14 @@ def _laid_over(feature: Feature, cells: np.ndarray, holes: Any, places: np.ndarr
 
 def _of_own_alone(feature: Feature, holes: np.ndarray, places: np.ndarray, own: Values) -> tuple:
     """A column of nothing but kept cells."""
-    values = own.plain()
+    values, same = own.plain(), own.dtype.library == feature.dtype.library
+    if not same and not all(isinstance(value, str) for value in values):
+        values = np.array(
+            values.tolist(), values.dtype if values.dtype.kind != "O" else None
+        )  # labels that are numbers
     cells, holes = np.zeros(len(holes), values.dtype), holes.copy()
     cells[places], holes[places] = values, False
-    return feature.dtype.alike(own.dtype), cells, holes
+    return own.dtype if same else feature.dtype.of_numpy(values.dtype, own.dtype.get("zone")), cells, holes
 
 
 def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
@@ -104,14 +110,14 @@ def _room(dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray) -> 
     if both and dtype.library == other.library and other.holds(cells) and other.holds(values):
         return other, cells.copy()  # categories that nobody has, and their order, are those of the table at hand
     if dtype.holds(values):
-        return dtype, cells.astype(values.dtype if cells.dtype == values.dtype else cells.dtype)
+        return dtype, cells.copy()
     if dtype.get("levels") is not None:
         levels = dict.fromkeys([*dtype.get("levels"), *values.tolist()])
         return dtype.with_levels(levels), cells.astype(object)
     if other.library == dtype.library and other.numpy == str(values.dtype) and _fits(cells, values.dtype):
         return other, cells.astype(values.dtype)
     wide = np.result_type(cells.dtype, values.dtype)
-    return dtype.of_numpy(wide), cells.astype(wide)
+    return dtype.of_numpy(wide, dtype.get("zone")), cells.astype(wide)
 
 
 def _fits(cells: np.ndarray, dtype: np.dtype) -> bool:
@@ -144,6 +150,7 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
             "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of {column: value}, or "
             "a dense table with holes."
         )
+    check_eager("given", given)
     frame = frame_of(given) if hasattr(given, "columns") or hasattr(given, "column_names") else None
     if frame is not None:
         names = names_of(frame)
@@ -163,10 +170,12 @@ def _of_array(codec: Codec, given: Any) -> tuple[dict, int]:
     mask = np.ma.getmaskarray(given) if masked else np.zeros(cells.shape, bool)
     cells = cells if cells.dtype.kind in "biuf" else cells.astype(object)
     names = codec.names if cells.shape[1] == len(codec.names) else range(cells.shape[1])
-    columns = {}
+    columns, scales = {}, {feature.name: feature.dtype.get("scale") for feature in codec.features}
     for j, name in enumerate(names):
         column = (
-            of_array(name, cells[:, j], "numpy") if cells.dtype != object else of_scalars(name, cells[:, j].tolist())
+            of_array(name, cells[:, j], "numpy")
+            if cells.dtype != object
+            else of_scalars(name, cells[:, j].tolist(), scales.get(name))
         )
         columns[name] = column._replace(holes=column.holes | mask[:, j])
     return columns, len(cells)

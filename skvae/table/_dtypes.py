@@ -27,7 +27,7 @@ MEANINGS = {  # what columns hold, by the letter of their NumPy dtype
     "O": "category",
 }
 ADVICE = {  # what to do where a column cannot be taken, by how the name of its dtype or its type begins
-    "sparse": "give X.sparse.to_coo() for a table of sparse columns",
+    "sparse": "give X.sparse.to_coo() for a table of sparse columns, or make it dense with .sparse.to_dense()",
     "period": "turn it into datetimes, as with .dt.to_timestamp()",
     "interval": "turn its intervals into text, as with .cat.rename_categories(str) or .astype(str)",
     "time": "turn it into numbers, such as seconds since midnight",
@@ -35,8 +35,10 @@ ADVICE = {  # what to do where a column cannot be taken, by how the name of its 
     "int128": "cast it to Int64, or to text if it is an identifier",
     "uint128": "cast it to UInt64, or to text if it is an identifier",
     "date": "turn it into datetimes, as with pd.to_datetime(column)",
+    "dictionary": "cast it to the type of its values",
     "decimal": "turn it into floats, as with .astype(float)",
 }
+TEXTS = {None, "string", "large_string", "string_view"}  # what values of dictionaries of pyarrow may be
 SHORT = reprlib.Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
@@ -55,6 +57,11 @@ class Dtype:
         """What it holds, in a word."""
         return "ordered" if self.details and self.get("ordered") else _meaning(self.numpy)
 
+    @property
+    def shown(self) -> str:
+        """Its name in a message."""
+        return f"{self.name} in the zone {self.get('zone')}" if self.get("zone") else self.name
+
     def get(self, name: str) -> Any:
         """A detail, or None."""
         return dict(self.details).get(name)
@@ -65,17 +72,11 @@ class Dtype:
             return self
         return replace(self, details=tuple({**dict(self.details), "levels": tuple(levels)}.items()))
 
-    def alike(self, other: "Dtype") -> "Dtype":
-        """Another dtype in the library of this one: itself, or its usual one."""
-        if other.library == self.library:
-            return other
-        if other.numpy != "object":
-            return self.of_numpy(np.dtype(other.numpy))
-        return Dtype(self.library, {"polars": "String", "pyarrow": "string"}.get(self.library, "object"), "object")
-
-    def of_numpy(self, kind: np.dtype) -> "Dtype":
-        """The usual dtype of its library for numbers and times of a dtype of NumPy."""
+    def of_numpy(self, kind: np.dtype, zone: str | None = None) -> "Dtype":
+        """The usual dtype of its library for numbers, times and text of a dtype of NumPy."""
         name, details = str(kind), ()
+        if kind.kind == "O":
+            return Dtype(self.library, {"polars": "String", "pyarrow": "string"}.get(self.library, "object"), "object")
         if self.library == "polars":
             name = {"f": "Float", "i": "Int", "u": "UInt", "b": "Boolean"}.get(kind.kind, "")
             name = name if kind.kind == "b" else f"{name}{8 * kind.itemsize}"
@@ -83,7 +84,11 @@ class Dtype:
             name = {"float64": "double", "float32": "float", "float16": "halffloat"}.get(name, name)
         if kind.kind in "mM":
             unit = np.datetime_data(kind)[0]
-            details = ("unit", unit), ("zone", self.get("zone"))
+            known = ("ms", "us", "ns") if self.library == "polars" else ("s", "ms", "us", "ns")
+            unit = unit if unit in known else known[0]
+            kind = np.dtype(f"{kind.kind}8[{unit}]")
+            name = str(kind)
+            details = ("unit", unit), ("zone", zone if zone is None or "/" in zone else "UTC")
             names = {"polars": "Datetime" if kind.kind == "M" else "Duration"}
             names["pyarrow"] = "timestamp" if kind.kind == "M" else f"duration[{unit}]"
             name = names.get(self.library, name)
@@ -100,8 +105,10 @@ class Dtype:
         if (there.kind in "mM") != (cells.dtype.kind in "mM"):
             return False
         places = self.get("scale")
+        if places is not None and (abs(cells.astype(there)) >= 10.0 ** (self.get("precision") - places)).any():
+            return False
         with np.errstate(all="ignore"):
-            back = np.round(cells, places) if places is not None else cells.astype(there)
+            back = np.round(cells.astype(there), places) if places is not None else cells.astype(there)
             return bool(((back == cells) & (back.astype(cells.dtype) == cells)).all())
 
     def series(self, cells: np.ndarray, holes: np.ndarray | None = None) -> Any:
@@ -180,7 +187,9 @@ def is_hole(value: Any) -> bool:
         return True
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return bool(np.isnat(value))
-    return isinstance(value, (float, np.floating, Decimal)) and bool(value != value)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
 def refused(name: Any, what: str, kind: str) -> ValueError:
@@ -211,6 +220,7 @@ def read(name: Any, column: Any) -> Values:
 def of_array(name: Any, cells: np.ndarray, library: str) -> Values:
     """An array of one dimension as a column."""
     dtype, kind = _of_numpy(library, cells.dtype), cells.dtype.kind
+    cells = cells if cells.dtype.isnative else cells.astype(cells.dtype.newbyteorder("="))
     if kind == "O":
         return _of_objects(name, cells, dtype)
     if kind not in MEANINGS:
@@ -222,7 +232,7 @@ def of_array(name: Any, cells: np.ndarray, library: str) -> Values:
 
 @lru_cache
 def _of_numpy(library: str, dtype: np.dtype) -> Dtype:
-    return Dtype(library, str(dtype), str(dtype))
+    return Dtype(library, str(dtype), str(dtype.newbyteorder("=")))
 
 
 def of_scalars(name: Any, values: list, scale: int | None = None) -> Values:
@@ -230,7 +240,17 @@ def of_scalars(name: Any, values: list, scale: int | None = None) -> Values:
     column = pd.Series(index=range(len(values)), dtype=object)
     for i, value in enumerate(values):
         column.iat[i] = None if is_hole(value) else _usual(value, scale)
-    return read(name, column.infer_objects())
+    return read(name, inferred(column))
+
+
+def inferred(column: pd.Series) -> pd.Series:
+    """A column of objects in the dtype of what they are, unless that would change one."""
+    cells = [cell for cell in column if not is_hole(cell)]
+    if any(isinstance(cell, str) for cell in cells):
+        return column
+    there = column.infer_objects()
+    exact = there.dtype.kind != "f" or all(abs(cell) <= EXACT for cell in cells if isinstance(cell, int))
+    return there if exact else column
 
 
 def _usual(value: Any, scale: int | None) -> Any:
@@ -246,7 +266,11 @@ def _usual(value: Any, scale: int | None) -> Any:
 
 def _of_objects(name: Any, cells: np.ndarray, dtype: Dtype) -> Values:
     """Python's own objects: labels."""
-    holes = pd.isna(cells)
+    try:
+        holes = pd.isna(cells)
+    except ArithmeticError:  # of a signalling NaN
+        holes = np.array([is_hole(cell) for cell in cells])
+        cells = np.where(holes, None, cells)
     for kind in set(map(type, cells[~holes])):
         if not issubclass(kind, LABELS):
             example = next(cell for cell in cells[~holes] if type(cell) is kind)
@@ -278,7 +302,8 @@ def _plain_labels(name: Any, levels: Any) -> np.ndarray:
 def _plain_label(label: Any) -> Any:
     label = label.item() if isinstance(label, np.generic) else label
     kind = next(kind for kind in (str, bool, int, float) if isinstance(label, kind))
-    return label if type(label) is kind else kind(label)
+    plain = {str: str.__str__, int: int.__int__, float: float.__float__}
+    return label if type(label) is kind else plain[kind](label)  # not by a subclass' own way
 
 
 def _check_text(name: Any, label: str) -> None:
@@ -295,10 +320,18 @@ def _of_category(name: Any, column: Any) -> Values:
     categories = column.cat.categories
     if not isinstance(categories.dtype, (np.dtype, pd.StringDtype)) or categories.dtype.kind in "mMc":
         raise refused(name, f"has categories of dtype {categories.dtype}", _first_word(categories.dtype))
-    levels = of_array(name, categories.to_numpy(object), "pandas").plain()
-    codes = column.cat.codes.to_numpy()
-    details = ("levels", tuple(levels)), ("ordered", bool(column.cat.ordered)), ("of", str(categories.dtype))
-    return Values(Dtype("pandas", "category", "object", details), codes.astype(np.intp), codes < 0, levels)
+    used, codes = np.unique(column.cat.codes.to_numpy(), return_inverse=True)
+    holes = (used < 0)[codes] if len(used) else np.zeros(0, bool)
+    levels = of_array(name, categories.take(used[used >= 0]).to_numpy(object), "pandas").plain()
+    codes = codes - (used < 0).sum()  # -1 in a hole
+    details = (
+        ("levels", tuple(categories.tolist())),
+        ("ordered", bool(column.cat.ordered)),
+        ("of", str(categories.dtype)),
+    )
+    if isinstance(categories.dtype, pd.StringDtype):
+        details += _string_details(categories.dtype)
+    return Values(Dtype("pandas", "category", "object", details), codes, holes, levels)
 
 
 def _of_zoned(name: Any, column: Any) -> Values:
@@ -345,23 +378,25 @@ def _of_narwhals(name: Any, series: nw.Series) -> Values:
         cells = series.cast(nw.Datetime("us")).to_numpy().astype("datetime64[D]")
     elif dtype == nw.Duration:
         cells = series.to_numpy().astype(f"timedelta64[{dtype.time_unit}]")
-    elif dtype in (nw.String, nw.Categorical, nw.Enum):
+    elif dtype in (nw.String, nw.Categorical, nw.Enum) and described.get("value") in TEXTS:
         text = series if dtype == nw.String else series.cast(nw.String)
         native = text.to_native()
         return _labels(name, native if text.implementation.is_pandas() else text.to_numpy(), holes, described)
     elif holes.all():
         return Values(described, np.full(len(holes), -1), holes, np.empty(0, object))
     else:
-        native = getattr(series.to_native(), "dtype", dtype)
+        native = getattr(series.to_native(), "dtype", None) or getattr(series.to_native(), "type", dtype)
         raise refused(name, f"has dtype {native}", _first_word(native))
     return Values(described, cells, holes)
 
 
 def _of_decimals(name: Any, series: nw.Series, scale: int) -> np.ndarray:
+    if scale < 0:
+        raise refused(name, f"has decimals with a scale of {scale}", "decimal")
     cells = np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
     if (abs(cells) * 10.0**scale >= EXACT).any():
         raise ValueError(
-            f"Column {name!r} has decimals of more digits than float64 holds (15); round them, or turn them into text."
+            f"Column {name!r} has decimals of more digits than float64 holds (15); cast it to fewer digits, or to text."
         )
     return np.round(cells, scale)
 
@@ -382,9 +417,12 @@ def _described(series: nw.Series) -> Dtype:
         name, cells, details = _of_arrow_type(native.dtype.pyarrow_dtype, cells)
         return Dtype("pandas", name, cells, (*details, ("arrow", True)))
     if isinstance(native.dtype, pd.StringDtype):
-        missing = "NA" if native.dtype.na_value is pd.NA else "nan"
-        return Dtype("pandas", "string", "object", (("storage", native.dtype.storage), ("missing", missing)))
+        return Dtype("pandas", "string", "object", _string_details(native.dtype))
     return Dtype("pandas", str(native.dtype), cells)
+
+
+def _string_details(dtype: Any) -> tuple:
+    return ("storage", dtype.storage), ("missing", "NA" if dtype.na_value is pd.NA else "nan")
 
 
 def _in_numpy(kind: Any) -> str:
@@ -417,7 +455,8 @@ def _of_arrow_type(kind: Any, cells: str) -> tuple[str, str, tuple]:
     if types.is_decimal(kind):
         return "decimal", cells, (("precision", kind.precision), ("scale", kind.scale), ("bits", kind.bit_width))
     if types.is_dictionary(kind):
-        return "dictionary", cells, (("index", str(kind.index_type)), ("value", str(kind.value_type)))
+        details = ("index", str(kind.index_type)), ("value", str(kind.value_type)), ("in_order", kind.ordered)
+        return "dictionary", cells, details
     return str(kind), cells, ()
 
 
@@ -427,8 +466,11 @@ def _of_arrow_type(kind: Any, cells: str) -> tuple[str, str, tuple]:
 def _pandas_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
     if dtype.get("arrow"):
         return pd.Series(pd.arrays.ArrowExtensionArray(_arrow_array(dtype, cells, holes)))
-    if dtype.name == dtype.numpy != "object" and cells.dtype.kind != "O":
+    plain = dtype.name == dtype.numpy != "object" and not dtype.get("zone")
+    if plain and holes is None:
         return cells.astype(dtype.name, copy=False)  # a frame takes it as it is
+    if plain and np.dtype(dtype.numpy).kind in "iub":  # which have no room for holes
+        return np.where(holes, np.nan, cells).astype(np.float64)
     series = pd.Series(cells, dtype=object if cells.dtype == object else None)
     if dtype.get("zone"):
         series = series.astype(dtype.numpy).dt.tz_localize("UTC").dt.tz_convert(dtype.get("zone"))
@@ -439,34 +481,53 @@ def _pandas_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) ->
 
 def _pandas_dtype(dtype: Dtype) -> Any:
     if dtype.name == "string":
-        storage = dtype.get("storage")
-        own = dtype.get("missing") == "NA" or storage == "pyarrow_numpy"  # that of pandas 2.2
-        return pd.StringDtype(storage) if own else pd.StringDtype(storage, na_value=np.nan)
+        return _string_dtype(dtype)
     if dtype.name != "category":
         return pd.api.types.pandas_dtype(dtype.name)
     levels = dtype.get("levels")
-    kinds = set(map(type, levels))
-    categories = pd.Index(levels, dtype=dtype.get("of") if len(kinds) == 1 else object)
+    kind = _string_dtype(dtype) if dtype.get("storage") else dtype.get("of")
+    kind = kind if len(set(map(type, levels))) < 2 else object
+    try:
+        categories = pd.Index(levels, dtype=kind)
+    except OverflowError:  # a whole number that those of fit have no room for
+        categories = pd.Index(levels, dtype=object)
     return pd.CategoricalDtype(categories, ordered=dtype.get("ordered"))
+
+
+def _string_dtype(dtype: Dtype) -> Any:
+    storage = dtype.get("storage")
+    own = dtype.get("missing") == "NA" or storage == "pyarrow_numpy"  # that of pandas 2.2
+    return pd.StringDtype(storage) if own else pd.StringDtype(storage, na_value=np.nan)
 
 
 def _polars_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
     import polars as pl
 
+    kind = _polars_dtype(dtype)
+    if all(cell is None for cell in cells):
+        return pl.Series([None] * len(cells), dtype=kind)
     if dtype.get("scale") is not None:
-        kind = pl.Decimal(dtype.get("precision"), dtype.get("scale"))
         series = pl.Series(_decimals(dtype, cells), dtype=kind)
     elif cells.dtype == object:
-        kinds = {type(cell) for cell in cells if cell is not None}
-        series = pl.Series(cells.tolist(), dtype=pl.String if kinds <= {str} else None)
-        kind = pl.Enum(dtype.get("levels")) if dtype.name == "Enum" else getattr(pl, dtype.name)
-        series = series.cast(kind) if kinds else pl.Series([None] * len(cells), dtype=kind)
+        text = all(isinstance(cell, str) for cell in cells if cell is not None)
+        series = pl.Series(cells.tolist(), dtype=pl.String if text else None).cast(kind)
+    elif dtype.get("zone"):
+        series = pl.Series(cells).cast(pl.Datetime(dtype.get("unit"))).dt.replace_time_zone("UTC").cast(kind)
     else:
-        kind = {"Datetime": pl.Datetime, "Duration": pl.Duration}.get(dtype.name)
-        series = pl.Series(cells).cast(kind(dtype.get("unit")) if kind else getattr(pl, dtype.name))
-    if dtype.get("zone"):
-        series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.get("zone"))
+        series = pl.Series(cells.astype(dtype.numpy) if cells.dtype.kind in "mM" else cells).cast(kind)
     return series if holes is None else pl.select(pl.when(pl.Series(~holes)).then(series)).to_series()
+
+
+def _polars_dtype(dtype: Dtype) -> Any:
+    import polars as pl
+
+    arguments = {
+        "Datetime": (dtype.get("unit"), dtype.get("zone")),
+        "Duration": (dtype.get("unit"),),
+        "Decimal": (dtype.get("precision"), dtype.get("scale")),
+        "Enum": (list(dtype.get("levels") or ()),),
+    }
+    return getattr(pl, dtype.name)(*arguments.get(dtype.name, ()))
 
 
 def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
@@ -481,7 +542,9 @@ def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> A
     elif dtype.name == "dictionary":
         value = pa.type_for_alias(dtype.get("value"))
         return (
-            pa.array(cells, value).dictionary_encode().cast(pa.dictionary(pa.type_for_alias(dtype.get("index")), value))
+            pa.array(cells, value)
+            .dictionary_encode()
+            .cast(pa.dictionary(pa.type_for_alias(dtype.get("index")), value, dtype.get("in_order")))
         )
     else:
         kind = pa.type_for_alias(dtype.name)

@@ -1,6 +1,6 @@
 """Whole tables of any library: their columns and names as plain data, and tables made of columns."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
     def table(self, columns: list, n: int, like: Any) -> Any:
         """Native columns of n rows as a table; a pandas index is that of `like`, repeated as needed."""
         if self.library == "numpy":
-            return np.column_stack(columns)
+            return _stacked(columns)
         if self.library == "polars":
             import polars as pl
 
@@ -56,14 +56,25 @@ class Frame(NamedTuple):
         dtype, called = self.axis
         if len(called) > 1:
             return pd.MultiIndex.from_tuples(self.names, names=called)
-        if self.names == tuple(range(len(self.names))):
+        if self.names == tuple(range(len(self.names))) and {type(name) for name in self.names} == {int}:
             return pd.RangeIndex(len(self.names), name=called[0])
-        return pd.Index(list(self.names), dtype=dtype, name=called[0], tupleize_cols=False)
+        names = [pd.Timestamp(name) if isinstance(name, datetime) else name for name in self.names]
+        return pd.Index(names, dtype=dtype, name=called[0], tupleize_cols=False)
+
+
+def _stacked(columns: list) -> np.ndarray:
+    """Columns as an array; one of objects where their dtypes have none in common that holds them all."""
+    array = np.column_stack(columns)
+    if len({column.dtype for column in columns}) == 1:
+        return array.astype(columns[0].dtype, copy=False)  # in its byte order
+    with np.errstate(invalid="ignore"):
+        same = all((array[:, j].astype(c.dtype) == c)[~pd.isna(c)].all() for j, c in enumerate(columns))
+    return array if same else np.column_stack([column.astype(object) for column in columns])
 
 
 def _same(frame: Frame, columns: pd.Index) -> bool:
     try:
-        return frame._index().equals(columns)
+        return frame._index().equals(columns) and all(name == name for name in frame.names)  # no NaN
     except (TypeError, ValueError):
         return False
 

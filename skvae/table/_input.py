@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.sparse import csc_array, csr_array, issparse
 from sklearn.utils.validation import validate_data
 
-from skvae.table._dtypes import Values, of_array, read
+from skvae.table._dtypes import Values, inferred, of_array, read, short
 from skvae.table._frames import Frame, columns_of, cut, frame_of, names_of
 
 FLOATS = (np.float64, np.float32)
@@ -87,7 +87,7 @@ def checked(estimator: Any, X: Any, *, reset: bool, like: Frame | None = None) -
     if frame is None and like is not None and like.library != "numpy" and _holds_objects(X):
         cells = np.array(X, dtype=object)
         validate_data(estimator, np.zeros(cells.shape), reset=False)
-        frame = pd.DataFrame(cells).infer_objects()
+        frame = pd.DataFrame(cells, dtype=object).apply(inferred)
         return _of_frame(estimator, frame, like.names)
     if frame is None:
         rows = _of_array(estimator, X, reset)
@@ -105,22 +105,27 @@ def _check_kind(X: Any) -> None:
     kind, advice = type(X).__name__, None
     if isinstance(X, (str, PathLike)):
         kind, advice = "path", "read it first, as with pd.read_csv(path) or pd.read_parquet(path)"
-    elif isinstance(X, Mapping):
+    elif isinstance(X, Mapping) and not issparse(X):  # one sparse format is a dict too
         advice = "make a table of it first, as with pd.DataFrame(X)"
     elif isinstance(X, (Iterator, set, frozenset)):
         advice = "make a list of it first, with list(X)"
-    elif not isinstance(X, (np.ndarray, pd.DataFrame)):
-        frame = nw.from_native(X, pass_through=True)
-        if isinstance(frame, nw.LazyFrame):
-            advice = f"call .{_eager(frame)}() on it first"
     if advice:
         raise ValueError(f"X is a {kind}, but a table of rows and columns is expected; {advice}.")
+    check_eager("X", X)
 
 
-def _eager(frame: nw.LazyFrame) -> str:
-    """The method that reads a lazy frame."""
-    known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
-    return known.get(frame.implementation.name, "collect")
+def check_eager(what: str, X: Any) -> None:
+    """Refuse a frame that has yet to be read, and say by which method."""
+    if isinstance(X, (np.ndarray, pd.DataFrame)):
+        return
+    frame = nw.from_native(X, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
+        method = known.get(frame.implementation.name, "collect")
+        raise ValueError(
+            f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call .{method}() on it "
+            "first."
+        )
 
 
 def _holds_objects(X: Any) -> bool:
@@ -178,7 +183,7 @@ def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
     mask = np.ma.getmaskarray(X) if np.ma.isMaskedArray(X) else None
     X = _canonical(X) if issparse(X) else X if mask is None else np.ma.getdata(X)
     kind = getattr(getattr(X, "dtype", None), "kind", "")
-    if kind in "mM" and kind:
+    if kind in ("m", "M"):
         raise ValueError(
             f"X is an array of dtype {X.dtype}, but arrays need numbers; give a DataFrame, whose columns may hold "
             "datetimes and durations."
@@ -208,13 +213,13 @@ def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
         if "could not convert string to float" not in str(error):
             raise
         raise ValueError(
-            f"X is an array that holds text ({str(error).partition(': ')[2]}), but arrays need numbers; give a "
+            f"X is an array that holds text ({str(error).partition(': ')[2][:60]}), but arrays need numbers; give a "
             "DataFrame, whose columns may hold text."
         ) from None
     except (TypeError, OverflowError) as error:
         raise ValueError(
-            f"X is an array of objects that are no numbers ({error}), but arrays need numbers; give a DataFrame, whose "
-            "columns may hold text, datetimes and other labels."
+            f"X is an array of objects that are no numbers ({str(error)[:100]}), but arrays need numbers; give a "
+            "DataFrame, whose columns may hold text, datetimes and other labels."
         ) from None
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
@@ -234,8 +239,10 @@ def _check_finite_cells(values: csr_array) -> None:
 
 
 def _check_finite(values: np.ndarray, name: Any) -> None:
-    if np.isinf(values).any():
-        raise _infinite(name, np.argmax(np.isinf(values)))
+    with np.errstate(over="ignore"):  # of floats with more bits
+        infinite = np.isinf(values.astype(np.float64, copy=False))
+    if infinite.any():
+        raise _infinite(name, np.argmax(infinite))
 
 
 def _infinite(name: Any, row: Any) -> ValueError:
@@ -265,7 +272,7 @@ def _turned(block: np.ndarray) -> np.ndarray:
 def listed(values: Any) -> str:
     """The first of some values, as a message shows them."""
     values = list(values)
-    return ", ".join(map(repr, values[:10])) + (", ..." if len(values) > 10 else "")
+    return ", ".join(map(short, values[:10])) + (", ..." if len(values) > 10 else "")
 
 
 def parts(n: int, width: int, numbers: int) -> Iterator[slice]:
