@@ -100,6 +100,13 @@ def test_levels_are_read_as_they_were_given():
     np.testing.assert_array_equal(sparse.score_samples(csr_array(X)), dense.score_samples(X))
 
 
+def test_holes_are_filled_where_zero_is_no_level():
+    X = np.column_stack([np.ones(100), RNG.integers(1, 3, 100)]).astype(int)
+    sparse, dense = (small(likelihood="ordinal", max_iter=2).fit(kind(X)) for kind in (csr_array, np.asarray))
+    new = np.array([[1, 7], [1, 2]])
+    np.testing.assert_array_equal(sparse.score_samples(csr_array(new)), dense.score_samples(new))
+
+
 def test_levels_of_zero_take_no_room():
     X = -(RNG.random((300, 20)) < 0.02).astype(int)
     X[0] = -1

@@ -188,9 +188,9 @@ class Sparse(Cells):
         return Sparse(cells.tocsr(), self.base)
 
     def mean(self) -> np.ndarray:
-        columns = self.differing.indices
-        beyond = np.bincount(columns, self.differing.data - self.base[columns], minlength=self.shape[1])
-        return (self.base + beyond / len(self)).astype(np.float32)
+        columns, base = self.differing.indices, np.nan_to_num(self.base)  # where 0 is no level, no cell is the base
+        beyond = np.bincount(columns, self.differing.data - base[columns], minlength=self.shape[1])
+        return (base + beyond / len(self)).astype(np.float32)
 
     def arrays(self) -> Parts:
         rows = self.differing

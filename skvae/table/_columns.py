@@ -336,6 +336,7 @@ def _ends(observed: np.ndarray, min_count: int) -> tuple[Any, Any]:
     if min_count == 1:
         return observed.min().item(), observed.max().item()
     if len(observed) < 2 * min_count:
+        observed = observed.astype(np.int8) if observed.dtype.kind == "b" else observed
         low = observed.min().item()
         middle = (observed - observed.min()).mean(dtype=np.float64)
         middle = low + (middle if observed.dtype.kind == "f" else round(middle))

@@ -343,7 +343,19 @@ def _of_zoned(name: Any, column: Any) -> Values:
             "under; convert it to a zone with one, as with .dt.tz_convert('Europe/Vienna')."
         )
     dtype = Dtype("pandas", "datetime64", str(cells.dtype), (("zone", zone),))
+    _check_years(name, cells)
     return Values(dtype, cells, np.isnat(cells))
+
+
+def _check_years(name: Any, cells: np.ndarray) -> None:
+    """Refuse datetimes of years that time zones are not defined for."""
+    years = cells.astype("datetime64[Y]").astype(np.int64) + 1970
+    beyond = ~np.isnat(cells) & ((years < 1) | (years > 9999))
+    if beyond.any():
+        raise ValueError(
+            f"Column {name!r} has {short(cells[np.argmax(beyond)])}, but datetimes in a time zone have years from 1 to "
+            "9999; replace it, or take the zone off."
+        )
 
 
 def _zone_name(zone: Any) -> str:
@@ -374,6 +386,8 @@ def _of_narwhals(name: Any, series: nw.Series) -> Values:
     elif dtype == nw.Datetime:
         series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if dtype.time_zone else series
         cells = series.to_numpy().astype(f"datetime64[{dtype.time_unit}]")
+        if dtype.time_zone:
+            _check_years(name, cells)
     elif dtype == nw.Date:
         cells = series.cast(nw.Datetime("us")).to_numpy().astype("datetime64[D]")
     elif dtype == nw.Duration:
