@@ -14,7 +14,7 @@ from skvae.likelihoods._mixed import Mixed
 from skvae.likelihoods._slots import padded
 from skvae.table._cells import Cells, Dense, Sparse, differing
 from skvae.table._columns import Feature, Numbers, Times, format_of
-from skvae.table._dtypes import Dtype, Values
+from skvae.table._dtypes import Dtype, Values, short
 from skvae.table._frames import Frame
 from skvae.table._input import IN_CACHE, NUMBERS, Rows, parts
 
@@ -141,7 +141,7 @@ class Codec:
             else:
                 x[part] = cells
         if (warns or continues) and new:
-            found = ", ".join(f"{level} in column {self.names[j]!r}" for j, level in sorted(new.items()))
+            found = ", ".join(f"{level} in column {short(self.names[j])}" for j, level in sorted(new.items()))
             warn(f"Levels that were not seen in fit are treated as missing: {found}.")
         return Encoded(Sparse(vstack(x, format="csr"), base) if rows.sparse else Dense(x), offset)
 
@@ -200,12 +200,13 @@ class Codec:
 
     def _check_constants(self, numbers: np.ndarray, first: int) -> None:
         """Raise a ValueError where a column of one value has another."""
-        differs = ~self.varies & ~np.isnan(numbers) & (numbers != self.scaling.constant)
+        constant = self.scaling.constant
+        differs = ~np.isnan(constant) & ~np.isnan(numbers) & (numbers != constant)
         for j in np.flatnonzero(differs.any(axis=0)):
             row = int(np.argmax(differs[:, j]))
             raise ValueError(
-                f"Column {self.names[j]!r} has more than the one value that the last fit saw (row {first + row}), but "
-                "warm_start continues that model, in which constant ones have no part; set warm_start=False."
+                f"Column {short(self.names[j])} has more than the one value that the last fit saw (row {first + row}), "
+                "but warm_start continues that model, in which constant ones have no part; set warm_start=False."
             )
 
     def decode(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None) -> Any:
@@ -273,16 +274,16 @@ def _warn_of_many(slots: list[int], names: tuple) -> None:
         widest = int(np.argmax(slots))
         warn(
             f"Labels and whole numbers take {sum(slots)} different values and bins in all ({slots[widest]} in column "
-            f"{names[widest]!r}): the model will be large and slow. Drop identifiers; for whole numbers that measure "
-            "something, set likelihood='gaussian' or give floats."
+            f"{short(names[widest])}): the model will be large and slow. Drop identifiers; for whole numbers that "
+            "measure something, set likelihood='gaussian' or give floats."
         )
 
 
 def _check_labels(name: Any, column: Values, likelihood: Likelihood) -> None:
     if column.textual and not likelihood.over_levels:
         raise ValueError(
-            f"Column {name!r} holds labels (dtype {column.dtype.name}), but {type(likelihood).__name__} needs "
-            f"{likelihood.support}; leave it to likelihood='auto', or give {{{name!r}: 'categorical'}}."
+            f"Column {short(name)} holds labels (dtype {column.dtype.name}), but {type(likelihood).__name__} needs "
+            f"{likelihood.support}; leave it to likelihood='auto', or give {{{short(name)}: 'categorical'}}."
         )
 
 
@@ -295,7 +296,7 @@ def _checked(name: Any, learned: Numbers | Times, numbers: np.ndarray, likelihoo
 def _check_range(name: Any, low: float, high: float) -> None:
     if high > low and not np.isfinite(high - low):
         raise ValueError(
-            f"Column {name!r} ranges from {low:.3g} to {high:.3g}, which float64 cannot subtract; divide it."
+            f"Column {short(name)} ranges from {low:.3g} to {high:.3g}, which float64 cannot subtract; divide it."
         )
 
 
@@ -318,8 +319,8 @@ def _check_supported(wrong: list[tuple]) -> None:
         return
     negative = [cell for cell in wrong if cell[1].positive_only and cell[3] < 0]
     name, likelihood, row, value = (negative or wrong)[0]
+    begin = "Negative values in data: " if negative else ""
     raise ValueError(
-        ("Negative values in data: " if negative else "")
-        + f"{type(likelihood).__name__} needs {likelihood.support}, but column {name!r} has {value:.6g} (row {row}). "
-        "Choose another likelihood, such as likelihood='gaussian', or transform that column."
+        f"{begin}{type(likelihood).__name__} needs {likelihood.support}, but column {short(name)} has {value:.6g} (row "
+        f"{row}). Choose another likelihood, such as likelihood='gaussian', or transform that column."
     )

@@ -82,7 +82,7 @@ class Feature:
         misfits = self.format.misfits(column)
         if misfits is not None:
             raise ValueError(
-                f"Column {self.name!r} held {self.format.words} in fit, but now has {column.first(misfits)} (row "
+                f"Column {short(self.name)} held {self.format.words} in fit, but now has {column.first(misfits)} (row "
                 f"{np.argmax(misfits)}, dtype {column.dtype.shown}); {self.format.advice}."
             )
         return self.format.read(column)
@@ -214,7 +214,7 @@ class Times:
         steps = [UNITS[step] // UNITS[unit] for step in UNITS if UNITS[step] >= UNITS[unit]]
         step = next((step for step in steps if (ticks % step != 0).sum() < min_count), 1)
         enough = len(ticks) >= min_count
-        finer = enough and (step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high))
+        finer = enough and (step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high)) and high - low < 2**62
         origin = int(low) // 1000 if finer else 0
         low, high = (int(low) // step * step, int(high) // step * step) if enough else (0, 0)
         first = zone is not None and _is_first(column.cells[~column.holes], zone)
@@ -350,8 +350,8 @@ def _check_exact(name: Any, observed: np.ndarray) -> None:
     beyond = (observed >= EXACT) | (observed <= -EXACT if observed.dtype.kind == "i" else False)
     if beyond.any():
         raise ValueError(
-            f"Column {name!r} has {short(observed[np.argmax(beyond)])}, but whole numbers from 2**53 on have too many "
-            "digits to be told apart; subtract an offset from them, or turn them into text if they are identifiers."
+            f"Column {short(name)} has {short(observed[np.argmax(beyond)])}, but whole numbers from 2**53 on have too "
+            "many digits to be told apart; subtract an offset, or turn them into text if they are identifiers."
         )
 
 

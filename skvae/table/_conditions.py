@@ -37,7 +37,7 @@ def conditions(codec: Codec, given: Any) -> Conditions:
     unknown = [name for name in cells if name not in codec.names]
     if unknown:
         raise ValueError(
-            f"given names column {unknown[0]!r}, but fit saw no such column; it saw {listed(codec.names)}."
+            f"given names column {short(unknown[0])}, but fit saw no such column; it saw {listed(codec.names)}."
         )
     columns, numbers = [cells.get(name) for name in codec.names], np.full((n, len(codec.names)), np.nan)
     for j, (feature, column) in enumerate(zip(codec.features, columns, strict=True)):
@@ -73,8 +73,8 @@ def _laid_over(feature: Feature, cells: np.ndarray, holes: Any, places: np.ndarr
     if not dtype.holds(values):
         wrong = [not dtype.holds(values[i : i + 1]) for i in range(len(values))]
         raise ValueError(
-            f"Column {feature.name!r} has {own.first(np.array(wrong))}, which cannot be kept as it is in the dtype "
-            f"{feature.dtype.name} of fit, nor in {dtype.name}; round it, or leave that cell empty."
+            f"Column {short(feature.name)} has {own.first(np.array(wrong))}, which cannot be kept as it is in the "
+            f"dtype {feature.dtype.name} of fit, nor in {dtype.name}; round it, or leave that cell empty."
         )
     cells[places] = values
     return dtype, cells, holes
@@ -140,7 +140,7 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
         ]
         if several:
             raise ValueError(
-                f"given has {short(given[several[0]])} in column {several[0]!r}; for several conditions give a "
+                f"given has {short(given[several[0]])} in column {short(several[0])}; for several conditions give a "
                 "DataFrame."
             )
         scales = {feature.name: feature.dtype.get("scale") for feature in codec.features}
@@ -203,7 +203,7 @@ def _numbers(feature: Feature, column: Values) -> np.ndarray:
 
 
 def _unmet(feature: Feature, column: Values, rows: np.ndarray, why: str) -> ValueError:
-    return ValueError(f"given has {column.first(rows)} in column {feature.name!r}, but {why}.")
+    return ValueError(f"given has {column.first(rows)} in column {short(feature.name)}, but {why}.")
 
 
 def _words(feature: Feature) -> str:
@@ -247,7 +247,9 @@ def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
             low, high = float(feature.format.low), float(feature.format.high)
             out = (numbers[:, j] < low) | (numbers[:, j] > high)
             far += (
-                [f"{column.first(out)} in column {feature.name!r}, which held {low:g} to {high:g}"] if out.any() else []
+                [f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to {high:g}"]
+                if out.any()
+                else []
             )
     if far:
         warn(f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw.")

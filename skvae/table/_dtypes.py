@@ -115,7 +115,8 @@ class Dtype:
         """A native column of cells in NumPy, empty at holes; an array where the library is NumPy."""
         holes = holes if holes is not None and holes.any() else None
         if self.library == "numpy":
-            return cells.astype(self.name) if holes is None else np.where(holes, np.nan, cells).astype(np.float64)
+            kind = self.name if holes is None or self.meaning == "float" else np.float64
+            return (cells if holes is None else np.where(holes, np.nan, cells)).astype(kind)
         if cells.dtype == object:
             cells = cells if holes is None else np.where(holes, None, cells)
         make = {"pandas": _pandas_series, "polars": _polars_series, "pyarrow": _arrow_array}[self.library]
@@ -197,7 +198,7 @@ def refused(name: Any, what: str, kind: str) -> ValueError:
     begins = kind.lower()
     advice = next((advice for word, advice in ADVICE.items() if begins.startswith(word)), None)
     return ValueError(
-        f"Column {name!r} {what}, but numbers, booleans, text, categories, datetimes or durations are expected; "
+        f"Column {short(name)} {what}, but numbers, booleans, text, categories, datetimes or durations are expected; "
         f"{advice or 'turn it into one of them, or drop it'}."
     )
 
@@ -311,8 +312,8 @@ def _check_text(name: Any, label: str) -> None:
         label.encode()
     except UnicodeEncodeError:
         raise ValueError(
-            f"Column {name!r} has {short(label)}, which is no valid text (half of a pair of surrogates): decode it "
-            "again, or replace it."
+            f"Column {short(name)} has {short(label)}, which is no valid text (half of a pair of surrogates): decode "
+            "it again, or replace it."
         ) from None
 
 
@@ -339,7 +340,7 @@ def _of_zoned(name: Any, column: Any) -> Values:
     zone = _zone_name(column.dtype.tz)
     if not _is_zone(zone):
         raise ValueError(
-            f"Column {name!r} has the time zone {short(column.dtype.tz)}, which has no name that it could be kept "
+            f"Column {short(name)} has the time zone {short(column.dtype.tz)}, which has no name that it could be kept "
             "under; convert it to a zone with one, as with .dt.tz_convert('Europe/Vienna')."
         )
     dtype = Dtype("pandas", "datetime64", str(cells.dtype), (("zone", zone),))
@@ -353,8 +354,8 @@ def _check_years(name: Any, cells: np.ndarray) -> None:
     beyond = ~np.isnat(cells) & ((years < 1) | (years > 9999))
     if beyond.any():
         raise ValueError(
-            f"Column {name!r} has {short(cells[np.argmax(beyond)])}, but datetimes in a time zone have years from 1 to "
-            "9999; replace it, or take the zone off."
+            f"Column {short(name)} has {short(cells[np.argmax(beyond)])}, but datetimes in a time zone have years "
+            "from 1 to 9999; replace it, or take the zone off."
         )
 
 
@@ -410,7 +411,8 @@ def _of_decimals(name: Any, series: nw.Series, scale: int) -> np.ndarray:
     cells = np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
     if (abs(cells) * 10.0**scale >= EXACT).any():
         raise ValueError(
-            f"Column {name!r} has decimals of more digits than float64 holds (15); cast it to fewer digits, or to text."
+            f"Column {short(name)} has decimals of more digits than float64 holds (15); cast it to fewer digits, or to "
+            "text."
         )
     return np.round(cells, scale)
 
@@ -548,7 +550,7 @@ def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> A
     import pyarrow as pa
 
     if dtype.name == "decimal":
-        make = pa.decimal256 if dtype.get("bits") == 256 else pa.decimal128
+        make = getattr(pa, f"decimal{dtype.get('bits')}")
         kind, cells = make(dtype.get("precision"), dtype.get("scale")), np.array(_decimals(dtype, cells), object)
     elif dtype.name == "timestamp":
         kind = pa.timestamp(dtype.get("unit"), dtype.get("zone"))

@@ -7,6 +7,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from skvae.table._dtypes import short
+
 NAMES = (str, bool, int, float, date, type(None))  # types that the names of columns may have, or tuples of them
 
 
@@ -87,7 +89,7 @@ def frame_of(X: Any) -> Any:
     names = names_of(X)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"X has several columns named {twice!r}, but names must differ; rename them.")
+        raise ValueError(f"X has several columns named {short(twice)}, but names must differ; rename them.")
     return X
 
 

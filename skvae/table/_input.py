@@ -247,8 +247,8 @@ def _check_finite(values: np.ndarray, name: Any) -> None:
 
 def _infinite(name: Any, row: Any) -> ValueError:
     return ValueError(
-        f"Input X contains infinity in column {name!r} (row {row}), but finite numbers are expected: replace it or "
-        "drop that row."
+        f"Input X contains infinity in column {short(name)} (row {row}), but finite numbers are expected: replace it "
+        "or drop that row."
     )
 
 
