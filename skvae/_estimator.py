@@ -596,7 +596,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._betas(0, 1)  # a wrong schedule is told before anything takes time
         rows = checked(self, X, reset=not continues, like=self._codec.frame if continues else None)
         _check_names(self.likelihood, rows.names)
-        codec = self._codec if continues else Codec.learn(rows, Frame.of(X), choose, self.min_count)
+        codec = self._codec if continues else Codec.learn(rows, Frame.of(X, rows.names), choose, self.min_count)
         _check_backend()
 
         from skvae._inference import trainable

@@ -203,7 +203,7 @@ def test_durations_come_back_as_round_as_they_were_within_their_range(unit):
     assert drawn.between(spans.min(), spans.max()).all()
 
 
-@pytest.mark.parametrize("places", [0, 1, 2, 4])
+@pytest.mark.parametrize("places", [0, 2])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "Float64"])
 def test_floats_of_few_decimals_come_back_with_as_many_under_a_histogram(places, dtype):
     prices = pd.Series(RNG.lognormal(3, 1, 300).round(places)).astype(dtype)
@@ -228,8 +228,13 @@ def test_floats_of_few_decimals_come_back_with_as_many_under_a_histogram(places,
 FAR = [[1e39, 0.0], [3.4e38, -3.4e38], [1e300, 1.0], [1e30, -1e30], [1e5, 1e5], [-80.0, 80.0]]
 
 
-@pytest.mark.parametrize("likelihood", ["auto", "lognormal", "poisson", "histogram", "student_t", "beta"])
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8"])
+@pytest.mark.parametrize(
+    ("likelihood", "dtype"),
+    [
+        *((likelihood, "float64") for likelihood in ("auto", "lognormal", "poisson", "histogram", "student_t", "beta")),
+        *(("auto", dtype) for dtype in ("float32", "float16", "int8")),
+    ],
+)
 def test_finite_latent_points_give_finite_cells_or_a_sentence(likelihood, dtype):
     X = RNG.integers(1, 100, (50, 2)).astype(dtype)
     if likelihood == "beta":
@@ -244,7 +249,7 @@ def test_finite_latent_points_give_finite_cells_or_a_sentence(likelihood, dtype)
             assert np.isfinite(back.to_numpy()).all()
 
 
-@pytest.mark.parametrize("n", [1, 3, 8, 9, 10, 11, 30])
+@pytest.mark.parametrize("n", [1, 9, 10, 30])
 @pytest.mark.parametrize("likelihood", ["auto", "histogram", "categorical", "gaussian"])
 def test_tables_of_few_rows_keep_no_value_of_a_single_one(n, likelihood):
     start = pd.Timestamp("2020-01-01").as_unit("ns")

@@ -300,7 +300,7 @@ def test_a_dtype_of_labels_without_a_cell_needs_a_likelihood_of_labels(column):
 EMPTY = {name: column for name, column in COLUMNS.items() if name[1] not in NUMBERS or name[1][0] not in "iub"}
 
 
-@pytest.mark.parametrize(("meaning", "dtype"), EMPTY)
+@pytest.mark.parametrize(("meaning", "dtype"), list(EMPTY)[::3])
 def test_a_column_without_a_cell_stays_empty_in_its_dtype_and_keeps_cells_of_any_later_one(meaning, dtype, anywhere):
     column = COLUMNS[meaning, dtype]
     X = table(column)

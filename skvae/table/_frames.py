@@ -20,10 +20,10 @@ class Frame(NamedTuple):
     axis: tuple = ()  # of pandas: the dtype of the names, and what they are called, level by level
 
     @classmethod
-    def of(cls, X: Any) -> "Frame":
-        """That of a table, or a ValueError where the names of its columns cannot be kept."""
+    def of(cls, X: Any, names: tuple) -> "Frame":
+        """That of a table with so named columns, or a ValueError where the names cannot be kept."""
         if frame_of(X) is None:
-            return cls("numpy", tuple(range(np.shape(X)[1])))
+            return cls("numpy", names)
         X = frame_of(X)
         library, names, axis = _library(X), names_of(X), ()
         if library == "pandas":
