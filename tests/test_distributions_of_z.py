@@ -329,12 +329,14 @@ def test_a_vamp_prior_raises_the_bound_on_groups():
 
 
 def test_a_fitted_prior_raises_the_bound_on_groups_and_leaves_the_latent_space_as_it_is():
-    X = groups()
-    fitted, normal = (grouped(prior).fit(X) for prior in (priors.Fitted(5), "normal"))
-    assert fitted.score(X) > normal.score(X)
-    np.testing.assert_array_equal(fitted.transform(X), normal.transform(X))
-    between = [(abs(vae.sample(4000, random_state=0)[:, 0] % 4 - 2) < 0.7).mean() for vae in (fitted, normal)]
-    assert between[0] < between[1]  # by how much is up to where the mixture starts
+    X, ratios = groups(), []
+    for seed in range(3):  # the mixture of one may end in a poor optimum
+        fitted, normal = (grouped(prior).set_params(random_state=seed).fit(X) for prior in (priors.Fitted(5), "normal"))
+        assert fitted.score(X) > normal.score(X)
+        np.testing.assert_array_equal(fitted.transform(X), normal.transform(X))
+        between = [(abs(vae.sample(4000, random_state=0)[:, 0] % 4 - 2) < 0.7).mean() for vae in (fitted, normal)]
+        ratios.append(between[0] / between[1])
+    assert np.median(ratios) < 0.5
 
 
 def test_a_fitted_prior_is_the_mixture_of_scikit_learn():
