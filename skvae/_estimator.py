@@ -47,8 +47,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Dimension of the latent space: the number of columns that `transform` gives.
     likelihood : str, Likelihood or dict of {column: str or Likelihood}, default="auto"
         Distribution of a cell given the latent point. "auto" looks at the dtype of a column
-        and never at its values: "gaussian" for floats, "histogram" for integers and datetimes
-        (any shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal" for
+        and never at its values: "gaussian" for floats, "histogram" for integers, datetimes and
+        durations (any shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal" for
         ordered categories, and "categorical" for text, other categories and objects.
         For real numbers there are "laplace" and "student_t" too, for positive ones
         "lognormal", for shares "beta" and "continuous_bernoulli", for counts "poisson",
@@ -377,10 +377,17 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             With a frame of conditions, (n_samples * len(given), n_features): the first draw of
             every row, then the second of every row, and so on, with the index of `given`.
 
+        Raises
+        ------
+        ValueError
+            If a condition cannot be met exactly: an unknown column or label, a value of another kind,
+            or one that the dtype of the column cannot hold.
+
         Warns
         -----
         UserWarning
-            If so few of the latent points tried agree with a condition that rows had to share them.
+            If so few of the latent points tried agree with a condition that rows had to share them,
+            or a number lies outside of what `fit` saw.
 
         References
         ----------
@@ -455,7 +462,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Returns
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
-            Observed cells are unchanged, and so are the index and the columns; a level that `fit`
+            Observed cells are unchanged, in a wider dtype than that of `fit` if need be, and so are
+            the index and the columns; a level that `fit`
             never saw counts as missing and is replaced, with a warning. A column of which `fit`
             saw no cell stays empty.
 

@@ -269,6 +269,20 @@ def test_a_frame_without_columns_is_as_many_rows_without_conditions(vae):
     assert list(drawn.index) == [7, 8] * 3
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (pd.DataFrame({"job": []}), "given is a table without rows"),
+        (pl.DataFrame({"job": ["judge"]}).lazy(), r"given is a LazyFrame, but .*call .collect\(\)"),
+        ([[["judge"], 1, 2, 3, 4, 5]], "Column 'job' holds objects of type list"),
+    ],
+    ids=str,
+)
+def test_what_is_no_table_of_conditions_is_told(vae, given, message):
+    with pytest.raises(ValueError, match=message):
+        vae.sample(2, given=given)
+
+
 def test_conditions_may_come_in_another_library_or_dtype(vae):
     given = {"job": ["judge", None], "income": [None, 12], "rich": [None, True]}
     for table in (pl.DataFrame(given), pd.DataFrame(given), pa.table(given), pd.DataFrame(given).astype("category")):

@@ -118,6 +118,12 @@ def test_columns_are_known_by_their_names_whatever_these_are(name):
                 method(table)
 
 
+def test_names_that_cannot_be_kept_are_told():
+    frame = pd.DataFrame(X, columns=[1.0, np.nan])
+    with pytest.raises(ValueError, match="The columns of X are named by a .*name them by text or numbers"):
+        short().fit(frame)
+
+
 def test_numbered_columns_of_a_frame_are_those_of_the_array_of_fit():
     vae = short().fit(X)
     np.testing.assert_array_equal(vae.transform(pd.DataFrame(X)), vae.transform(X))

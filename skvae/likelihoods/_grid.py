@@ -45,7 +45,8 @@ class Grid:
         atoms = values[is_atom]
         if whole and len(edges):  # bins of whole numbers, those of one number among them
             ends = [np.ceil(edges[:-1]) - 0.5, [values[0] - 0.5, values[-1] + 0.5], atoms - 0.5, atoms + 0.5]
-            edges, atoms = np.unique(np.concatenate(ends)), atoms[:0]
+            edges, atoms, rest = np.unique(np.concatenate(ends)), atoms[:0], X
+        edges = _merged(edges, rest, min_count)
         return cls(edges, atoms, 0.5 / (len(X) + 1), whole)
 
     @property
@@ -109,6 +110,18 @@ def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
         middle = X.mean()
         return np.full(len(X), np.rint(middle) if (np.floor(X) == X).all() else middle)
     return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
+
+
+def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
+    """Those edges between which at least `min_count` values lie: ties may leave a bin fewer."""
+    if min_count == 1 or not len(edges):
+        return edges
+    below, kept = np.searchsorted(np.sort(X), edges), [0]
+    below[-1] = len(X)
+    for i in range(1, len(edges) - 1):
+        if min(below[i] - below[kept[-1]], below[-1] - below[i]) >= min_count:
+            kept.append(i)
+    return edges[[*kept, -1]]
 
 
 def _quantiles(X: np.ndarray, n_bins: int, fewest: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from skvae.likelihoods._base import Column, Likelihood, Size
 from skvae.likelihoods._mixed import Mixed
 from skvae.likelihoods._slots import padded
 from skvae.table._cells import Cells, Dense, Sparse, differing
-from skvae.table._columns import Feature, Numbers, Times, format_of
+from skvae.table._columns import Feature, Numbers, format_of
 from skvae.table._dtypes import Dtype, Values, short
 from skvae.table._frames import Frame
 from skvae.table._input import IN_CACHE, NUMBERS, Rows, parts
@@ -72,7 +72,7 @@ class Codec:
             _check_labels(name, column, likelihood)
             learned = format_of(column, likelihood).learn(name, column, likelihood, min_count)
             numbers = learned.read(column)
-            bad = [] if likelihood.over_levels else _checked(name, learned, numbers, likelihood)
+            bad = [] if likelihood.over_levels else _checked(name, numbers, likelihood)
             wrong += [(name, likelihood, *cell[1:]) for cell in bad[:1]]
             if not bad:
                 features.append(Feature.learn(name, column, learned, numbers, likelihood, min_count))
@@ -214,7 +214,7 @@ class Codec:
 
         A pandas index is that of `like`, repeated as needed.
         """
-        if self.frame.library == "numpy" and all(feature.is_scaled(points) for feature in self.features):
+        if self.frame.library == "numpy" and all(feature.is_scaled for feature in self.features):
             return self._scaled(blocks, n)
         columns = self.restore(blocks, n, points=points)
         return self.table([(f.dtype, *column) for f, column in zip(self.features, columns, strict=True)], n, like)
@@ -287,14 +287,16 @@ def _check_labels(name: Any, column: Values, likelihood: Likelihood) -> None:
         )
 
 
-def _checked(name: Any, learned: Numbers | Times, numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
+def _checked(name: Any, numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
     """Those numbers of a column that a likelihood cannot give."""
-    _check_range(name, float(learned.low), float(learned.high))
+    _check_range(name, np.fmin.reduce(numbers, initial=np.inf), np.fmax.reduce(numbers, initial=-np.inf))
     return _unsupported(numbers[:, None], likelihood)
 
 
 def _check_range(name: Any, low: float, high: float) -> None:
-    if high > low and not np.isfinite(high - low):
+    with np.errstate(over="ignore"):
+        wide = high > low and not np.isfinite(high - low)
+    if wide:
         raise ValueError(
             f"Column {short(name)} ranges from {low:.3g} to {high:.3g}, which float64 cannot subtract; divide it."
         )

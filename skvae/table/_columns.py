@@ -1,6 +1,6 @@
 """One column of the user's table: what fit learned of it, from its cells to numbers, and back.
 
-Knows NumPy alone; `_dtypes` knows the libraries.
+Works on NumPy arrays, and asks pandas for the clocks of time zones alone; `_dtypes` knows the libraries.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ DAY = 86_400e6  # microseconds: datetimes and durations count in days
 UNITS = {"D": 86_400 * 10**9, "h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 MOST_DECIMALS = 6  # more are no decimals that people gave
 WORDS = {"float": "finite numbers", "integer": "whole numbers", "boolean": "booleans", "datetime": "datetimes"}
-WORDS |= {"duration": "durations", "category": "labels", "nothing": "nothing"}
+WORDS |= {"duration": "durations"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Feature:
     @property
     def log_new(self) -> float:
         """Log-probability of a level or a constant that was never seen: as if one row more than fit saw had it."""
-        return -np.log(self.n_observed + 1.0)
+        return np.log(1 / (self.n_observed + 1))
 
     def column(self) -> Column:
         """What the likelihood is told of it; a column of one value has one slot."""
@@ -94,13 +94,14 @@ class Feature:
         if self.grid is not None:
             cells[seen], log_slope[seen] = self.grid.encode(numbers[seen])
             return cells, log_slope
-        known, new = seen & (numbers >= 0), 1 / (self.n_observed + 1)
-        cells[known], log_slope[known], log_slope[seen & ~known] = numbers[known], np.log1p(-new), np.log(new)
+        known, log_known = seen & (numbers >= 0), np.log1p(-1 / (self.n_observed + 1))
+        cells[known], log_slope[known], log_slope[seen & ~known] = numbers[known], log_known, self.log_new
         return cells, log_slope
 
-    def is_scaled(self, points: bool) -> bool:
+    @property
+    def is_scaled(self) -> bool:
         """Whether restoring does no more than scale the cells."""
-        return self.varies and self.format.kind == "float" and (points or self.grid is None) and not self.has_slots
+        return self.varies and self.format.kind == "float" and not self.has_slots
 
     def restore(self, cells: np.ndarray, *, points: bool) -> tuple[np.ndarray, np.ndarray | None]:
         """Cells as a column of fit held them, in NumPy, and where there are none; points are scaled numbers."""
@@ -130,11 +131,8 @@ class Numbers:
     high: Any
     decimals: int | None = None  # of floats that all have so few, where draws are values that were seen or between
 
+    words: ClassVar[str] = "numbers"
     advice: ClassVar[str] = "turn it into numbers"
-
-    @property
-    def words(self) -> str:
-        return "numbers"
 
     @classmethod
     def learn(cls, name: Any, column: Values, likelihood: Likelihood, min_count: int) -> "Numbers":
@@ -173,8 +171,6 @@ class Numbers:
         if self.kind == "integer":
             return _whole(np.rint(numbers), self.low, self.high).astype(dtype.numpy)
         numbers = numbers if self.decimals is None else _rounded(numbers, self.decimals)
-        if dtype.numpy == "object":
-            return numbers.astype(object)
         largest = np.finfo(dtype.numpy).max
         return numbers.clip(-largest, largest).astype(dtype.numpy)
 

@@ -84,9 +84,7 @@ def _of_own_alone(feature: Feature, holes: np.ndarray, places: np.ndarray, own: 
     """A column of nothing but kept cells."""
     values, same = own.plain(), own.dtype.library == feature.dtype.library
     if not same and not all(isinstance(value, str) for value in values):
-        values = np.array(
-            values.tolist(), values.dtype if values.dtype.kind != "O" else None
-        )  # labels that are numbers
+        values = np.array(values.tolist()) if values.dtype.kind == "O" else values  # labels that are numbers
     cells, holes = np.zeros(len(holes), values.dtype), holes.copy()
     cells[places], holes[places] = values, False
     return own.dtype if same else feature.dtype.of_numpy(values.dtype, own.dtype.get("zone")), cells, holes
@@ -246,10 +244,7 @@ def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
         if feature.format.kind in ("integer", "float") and feature.varies:
             low, high = float(feature.format.low), float(feature.format.high)
             out = (numbers[:, j] < low) | (numbers[:, j] > high)
-            far += (
-                [f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to {high:g}"]
-                if out.any()
-                else []
-            )
+            if out.any():
+                far.append(f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to {high:g}")
     if far:
         warn(f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw.")

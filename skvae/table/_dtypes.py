@@ -5,7 +5,6 @@ The one gate for foreign values: `read` turns a column into `Values` or refuses 
 """
 
 import reprlib
-from dataclasses import dataclass, replace
 from datetime import date, time
 from decimal import Decimal
 from functools import lru_cache
@@ -43,8 +42,7 @@ SHORT = reprlib.Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
 
-@dataclass(frozen=True)
-class Dtype:
+class Dtype(NamedTuple):
     """A dtype and its library as plain data."""
 
     library: str  # "numpy", "pandas", "polars" or "pyarrow"
@@ -70,7 +68,7 @@ class Dtype:
         """The same with other categories, where it has any."""
         if self.get("levels") is None:
             return self
-        return replace(self, details=tuple({**dict(self.details), "levels": tuple(levels)}.items()))
+        return self._replace(details=tuple({**dict(self.details), "levels": tuple(levels)}.items()))
 
     def of_numpy(self, kind: np.dtype, zone: str | None = None) -> "Dtype":
         """The usual dtype of its library for numbers, times and text of a dtype of NumPy."""
@@ -319,19 +317,13 @@ def _check_text(name: Any, label: str) -> None:
 
 def _of_category(name: Any, column: Any) -> Values:
     categories = column.cat.categories
-    if not isinstance(categories.dtype, (np.dtype, pd.StringDtype)) or categories.dtype.kind in "mMc":
-        raise refused(name, f"has categories of dtype {categories.dtype}", _first_word(categories.dtype))
     used, codes = np.unique(column.cat.codes.to_numpy(), return_inverse=True)
-    holes = (used < 0)[codes] if len(used) else np.zeros(0, bool)
-    levels = of_array(name, categories.take(used[used >= 0]).to_numpy(object), "pandas").plain()
-    codes = codes - (used < 0).sum()  # -1 in a hole
-    details = (
-        ("levels", tuple(categories.tolist())),
-        ("ordered", bool(column.cat.ordered)),
-        ("of", str(categories.dtype)),
-    )
-    if isinstance(categories.dtype, pd.StringDtype):
-        details += _string_details(categories.dtype)
+    holes, codes = (used < 0)[codes], codes - (used < 0).sum()  # -1 in a hole
+    labels = read(name, pd.Series(categories if categories.dtype == object else categories.take(used[used >= 0])))
+    if labels.cells.dtype.kind in "mM":
+        raise refused(name, f"has categories of dtype {categories.dtype}", _first_word(categories.dtype))
+    levels = _plain_labels(name, labels.plain() if categories.dtype != object else labels.plain()[used[used >= 0]])
+    details = ("levels", tuple(categories.tolist())), ("ordered", bool(column.cat.ordered)), ("of", labels.dtype)
     return Values(Dtype("pandas", "category", "object", details), codes, holes, levels)
 
 
@@ -373,7 +365,12 @@ def _is_zone(name: str) -> bool:
 
 def _of_narwhals(name: Any, series: nw.Series) -> Values:
     """A column of polars or pyarrow, or one of pandas with a dtype of its own."""
-    dtype, holes = series.dtype, series.is_null().to_numpy().astype(bool)
+    try:
+        dtype, holes = series.dtype, series.is_null().to_numpy().astype(bool)
+    except ValueError:  # of a type that narwhals has no name for
+        native = series.to_native()
+        native = getattr(native, "dtype", None) or native.type
+        raise refused(name, f"has dtype {native}", _first_word(native)) from None
     described = _described(series)
     if dtype.is_integer() and not str(dtype).endswith("128"):
         cells = series.fill_null(0).to_numpy().astype(str(dtype).lower(), copy=False)
@@ -406,8 +403,6 @@ def _of_narwhals(name: Any, series: nw.Series) -> Values:
 
 
 def _of_decimals(name: Any, series: nw.Series, scale: int) -> np.ndarray:
-    if scale < 0:
-        raise refused(name, f"has decimals with a scale of {scale}", "decimal")
     cells = np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
     if (abs(cells) * 10.0**scale >= EXACT).any():
         raise ValueError(
@@ -500,13 +495,11 @@ def _pandas_dtype(dtype: Dtype) -> Any:
         return _string_dtype(dtype)
     if dtype.name != "category":
         return pd.api.types.pandas_dtype(dtype.name)
-    levels = dtype.get("levels")
-    kind = _string_dtype(dtype) if dtype.get("storage") else dtype.get("of")
-    kind = kind if len(set(map(type, levels))) < 2 else object
-    try:
-        categories = pd.Index(levels, dtype=kind)
-    except OverflowError:  # a whole number that those of fit have no room for
-        categories = pd.Index(levels, dtype=object)
+    levels, of = np.empty(len(dtype.get("levels")), object), Dtype(*dtype.get("of"))
+    levels[:] = dtype.get("levels")
+    numbers = np.array(dtype.get("levels")) if of.numpy != "object" else levels
+    fits = of.holds(numbers) and len(set(map(type, levels))) < 2  # others come with cells that fit never saw
+    categories = pd.Index(of.series(numbers) if fits else levels)
     return pd.CategoricalDtype(categories, ordered=dtype.get("ordered"))
 
 

@@ -22,10 +22,10 @@ class Frame(NamedTuple):
     @classmethod
     def of(cls, X: Any, names: tuple) -> "Frame":
         """That of a table with so named columns, or a ValueError where the names cannot be kept."""
-        if frame_of(X) is None:
-            return cls("numpy", names)
         X = frame_of(X)
-        library, names, axis = _library(X), names_of(X), ()
+        if X is None:
+            return cls("numpy", names)
+        library, axis = _library(X), ()
         if library == "pandas":
             axis = str(X.columns.dtype), tuple(map(_plain, X.columns.names))
         frame = cls(library, names, axis)
