@@ -61,6 +61,7 @@ COLUMNS = {
     ("time", "pl.Date"): pl.Series(TIMES.tolist()).cast(pl.Date),
     ("time", "pa.date32"): pa.array(TIMES.dt.date.tolist()),
     ("zoned", "datetime64[us, Europe/Vienna]"): TIMES.dt.tz_localize("Europe/Vienna"),
+    ("zoned", "datetime64[us, dateutil/Europe/Vienna]"): TIMES.dt.tz_localize("dateutil/Europe/Vienna"),
     ("zoned", "datetime64[ns, UTC]"): TIMES.astype("datetime64[ns]").dt.tz_localize("UTC"),
     ("zoned", "datetime64[us, UTC+01:00]"): TIMES.dt.tz_localize(datetime.timezone(datetime.timedelta(hours=1))),
     ("zoned", "pl.Datetime, UTC"): pl.Series(TIMES.tolist()).dt.replace_time_zone("UTC"),

@@ -449,7 +449,7 @@ def wrong_error(case: Case, error: BaseException) -> Iterator[Violation]:
 NAMELESS = (
     "sample(s)", "feature(s)", "feature names", "several columns named", "architecture", "latent", "Unknown", "loss",
     "named by", "n_samples=", "n_draws", "is sparse", "likelihood=", "'likelihood' parameter", "is an array",
-    "leaves none to train on", "Z has", "features, but", "NaN", "Found array", "Complex data", "NaT",
+    "leaves none to train on", "without rows", "Z has", "features, but", "NaN", "Found array", "Complex data", "NaT",
 )  # fmt: skip
 
 

@@ -37,7 +37,6 @@ def short(**parameters):
         (np.array([[b"a"]] * 5), "X is an array that holds text"),
         (np.array([["a"]] * 5), "X is an array that holds text"),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("estimator", [short(), VAEImputer(short()), VAEOutlierDetector(short())], ids=str)
 def test_what_is_no_table_is_told_with_what_to_do_first(table, message, estimator):

@@ -115,7 +115,7 @@ class Wide:
         return keras.Sequential([layers.Dense(self.units, "relu"), layers.Dense(n_outputs)])
 
 
-@pytest.mark.parametrize("build", [convolutional, recurrent, restless, Wide(7), partial(Wide(8).__call__)], ids=repr)
+@pytest.mark.parametrize("build", [convolutional, recurrent, restless, Wide(7), partial(Wide(8).__call__)])
 def test_a_second_fit_reuses_the_program(build):
     vae = small(encoder=build).fit(X)
     before = _training.compiled.cache_info().misses

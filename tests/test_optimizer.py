@@ -46,7 +46,7 @@ def test_an_optimizer_takes_the_steps_of_keras(name):
     np.testing.assert_allclose(weights, variable.numpy(), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("optimizer", [*KERAS, keras.optimizers.Lion(7.0)], ids=str)
+@pytest.mark.parametrize("optimizer", [*KERAS, keras.optimizers.Lion(7.0)])
 def test_any_optimizer_trains_and_repeats_itself(optimizer):
     first, second = (small(optimizer=optimizer).fit(X) for _ in range(2))
     assert first.history_["log_likelihood"][-1] > first.history_["log_likelihood"][0] + 0.5

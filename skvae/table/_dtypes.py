@@ -86,6 +86,7 @@ class Dtype(NamedTuple):
             unit = unit if unit in known else known[0]
             kind = np.dtype(f"{kind.kind}8[{unit}]")
             name = str(kind)
+            zone = zone and zone.removeprefix("dateutil/")
             details = ("unit", unit), ("zone", zone if zone is None or "/" in zone else "UTC")
             names = {"polars": "Datetime" if kind.kind == "M" else "Duration"}
             names["pyarrow"] = "timestamp" if kind.kind == "M" else f"duration[{unit}]"
@@ -329,8 +330,8 @@ def _of_category(name: Any, column: Any) -> Values:
 
 def _of_zoned(name: Any, column: Any) -> Values:
     cells = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-    zone = _zone_name(column.dtype.tz)
-    if not _is_zone(zone):
+    zone = _zone_name(column.dtype)
+    if zone is None:
         raise ValueError(
             f"Column {short(name)} has the time zone {short(column.dtype.tz)}, which has no name that it could be kept "
             "under; convert it to a zone with one, as with .dt.tz_convert('Europe/Vienna')."
@@ -351,8 +352,12 @@ def _check_years(name: Any, cells: np.ndarray) -> None:
         )
 
 
-def _zone_name(zone: Any) -> str:
-    return getattr(zone, "key", None) or getattr(zone, "zone", None) or str(zone)
+def _zone_name(dtype: pd.DatetimeTZDtype) -> str | None:
+    """The name that gives the zone again: that of zoneinfo, pytz or an offset, or that of dateutil."""
+    name = getattr(dtype.tz, "key", None) or getattr(dtype.tz, "zone", None) or str(dtype.tz)
+    names = [zone for zone in (name, f"dateutil/{name}") if _is_zone(zone)]
+    same = [zone for zone in names if pd.DatetimeTZDtype("ns", zone).tz == dtype.tz]
+    return (same or names or [None])[0]
 
 
 def _is_zone(name: str) -> bool:
