@@ -344,7 +344,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             index of Z if Z is one too, which `set_output(transform="pandas")` makes it.
         """
         check_is_fitted(self)
-        points = check_array(Z, dtype=FLOATS, input_name="Z")
+        with np.errstate(over="ignore", invalid="ignore"):  # of sums that look for NaN
+            points = check_array(Z, dtype=FLOATS, input_name="Z")
         if points.shape[1] != self._n_features_out:
             raise ValueError(f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
         from skvae import _inference

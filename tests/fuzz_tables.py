@@ -660,7 +660,8 @@ def plain(X: Any) -> list[list]:
     if np.ma.isMaskedArray(X):
         cells = np.where(np.ma.getmaskarray(X), None, np.ma.getdata(X).astype(object))
     else:
-        cells = X.toarray() if hasattr(X, "tocsr") else np.asarray(X, None if hasattr(X, "dtype") else object)
+        cells = X.toarray() if hasattr(X, "tocsr") else np.asarray(X)  # numbers in lists are what NumPy takes them for
+        cells = cells if hasattr(X, "dtype") or cells.dtype.kind in "biuf" else np.asarray(X, object)
     return [list(map(normal, column)) for column in cells.T]
 
 

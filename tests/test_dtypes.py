@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from skvae import VAETransformer, _conditioning
+from skvae.table import Codec, Frame, checked
 from skvae.table._dtypes import Dtype, of_scalars, read, short
 
 N = 40
@@ -203,6 +204,24 @@ def test_dtypes_are_plain_data_that_make_series_again():
 def in_table(series):
     """A column as a table has it."""
     return pd.Series(series) if isinstance(series, np.ndarray) else table(series, slice(0, N))["x"]
+
+
+def blank(column):
+    """A table whose column of that dtype has no cell."""
+    values = read("x", table(column, slice(0, N))["x"])
+    return table(values.dtype.series(values.plain(), np.ones(N, bool)))
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_a_column_without_a_cell_is_a_column_of_holes_in_any_dtype(name):
+    meaning, _, dtype = name.partition(" ")
+    X = blank(COLUMNS[meaning, dtype])
+    vae = VAETransformer(likelihood={"x": "categorical"} if meaning == "text" else "auto")
+    rows = checked(vae, X, reset=True)
+    codec = Codec.learn(rows, Frame.of(X, rows.names), vae._chooser(), min_count=1)
+    for later in (tuple(name.split(" ", 1)) for name in FEW):
+        x = codec.encode(checked(vae, blank(COLUMNS[later]), reset=False, like=codec.frame)).x
+        assert np.isnan(x[:][:, 0]).all()
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skvae import VAEImputer, VAEOutlierDetector, VAETransformer, _conditioning, _estimator, _inference, _training
 from skvae._network import reader
+from skvae.table._dtypes import short
 
 CALLS, PER_FIT = 5000, 15  # calls in all, and on each fitted model
 ON_AVERAGE = 11  # calls on each table: some cannot be fitted
@@ -527,7 +528,7 @@ def changed_cells(case: Case, given: list, rows: list, out: Outcome) -> Iterator
         yield Violation("other shape", f"{len(rows)}, {len(rows[0])}", ())
         return
     for j, (before, after) in enumerate(zip(given, rows, strict=True)):
-        if f"in column {names_of(case)[j]!r}" not in told:
+        if f"in column {short(names_of(case)[j])}" not in told:
             yield from differing(case, j, before, after)
 
 

@@ -225,7 +225,7 @@ class Times:
         return None if fits else ~column.holes
 
     def read(self, column: Values) -> np.ndarray:
-        if column.cells.dtype.kind not in "mM":
+        if column.meaning != self.kind:  # all are holes
             return np.full(len(column.cells), np.nan)
         unit = np.datetime_data(column.cells.dtype)[0]
         ticks = _clock(column.cells, self.zone).astype(np.int64)
