@@ -321,6 +321,9 @@ def test_cells_that_no_common_dtype_holds_come_back_as_objects():
     X = np.column_stack([RNG.integers(0, 9, 40), RNG.integers(0, 9, 40)]).astype(np.uint64)
     filled = short().fit(X).impute(np.array([[2**60 + 1, 5], [3, -4]]))
     assert filled.tolist() == [[2**60 + 1, 5], [3, -4]]
+    empty = short().fit(np.ma.masked_array(X, np.ones(X.shape))[:, :1])
+    rows = np.ma.masked_array(np.array([[2**63 - 1], [0]]), [[False], [True]])
+    assert empty.impute(rows).tolist() == [[2**63 - 1], [None]]
     frame = pd.DataFrame({"x": RNG.normal(size=40), "t": ["a", "b"] * 20})
     vae, rows = short().fit(frame), pd.DataFrame({"x": [2**53 + 1, None], "t": ["a", "b"]}, dtype=object)
     for give in (lambda: vae.impute(rows), lambda: vae.sample(1, given=rows.to_numpy())):

@@ -309,6 +309,20 @@ def test_what_cannot_be_learned_is_refused_by_the_name_of_its_column_and_what_to
         short_fit(table(column))
 
 
+@pytest.mark.parametrize("dtype", ["object", "str", "string", "category", "string[pyarrow]", "pl.String", "pl.Enum"])
+def test_labels_that_differ_after_a_nul_are_different(dtype):
+    texts = ["\0", "a\0", "a", "", "a\0b"] * 4
+    if dtype.startswith("pl."):
+        kind = pl.Enum(sorted(set(texts))) if dtype == "pl.Enum" else pl.String
+        X = pl.DataFrame({"x": pl.Series(texts, dtype=kind), "z": Z[:20]})
+    else:
+        X = pd.DataFrame({"x": pd.Series(texts, dtype=dtype), "z": Z[:20]})
+    vae = short_fit(X)
+    assert vae._codec.features[0].format.levels == tuple(sorted(set(texts)))
+    assert cells(vae.impute(X)) == texts
+    assert set(cells(vae.sample(9))) <= set(texts)
+
+
 @pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64", "string", "str", "int64[pyarrow]", "string[pyarrow]"])
 def test_categories_of_any_plain_dtype_come_back(dtype):
     cells = pd.Series(TEXT if "str" in dtype else BITS == 1 if dtype == "boolean" else BITS).astype(dtype)
@@ -333,6 +347,16 @@ def test_years_without_time_zones_and_zones_without_names_are_refused():
 
     with pytest.raises(ValueError, match="Column 'x' has the time zone .*tz_convert"):
         short_fit(pd.DataFrame({"x": TIMES.dt.tz_localize(Nameless()), "z": Z}))
+
+
+@pytest.mark.parametrize(("precision", "scale"), [(4, 2), (20, 5), (38, 0), (38, 10), (38, 15)])
+def test_decimals_end_where_their_digits_do(precision, scale):
+    most = "9" * (precision - scale) + "." + "9" * scale
+    expected = list(map(decimal.Decimal, [most, f"-{most}", "0.5" if scale else "0"]))
+    X = pl.DataFrame({"x": pl.Series(["0.5"]).cast(pl.Decimal(precision, scale))})
+    for table in (X, X.to_arrow()):
+        back = read("x", table["x"]).dtype.series(np.array([3e38, -3e38, 0.5]))
+        assert (back.to_list() if table is X else back.to_pylist()) == expected
 
 
 def test_decimals_with_a_negative_scale_are_refused():

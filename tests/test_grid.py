@@ -51,17 +51,17 @@ def probability_of_stretches(grid):
     halfway = (grid.atoms[:-1] + grid.atoms[1:]) / 2
     scale = scale_of(grid)
     jumps = np.unique(np.concatenate([grid.edges, grid.atoms, halfway]))
-    ends = np.concatenate([[jumps[0] - 40 * scale], jumps, [jumps[-1] + 40 * scale]])
-    low, width = ends[:-1], np.diff(ends)
+    low, width = np.append(jumps[0] - scale, jumps), np.concatenate([[scale], np.diff(jumps), [scale]])
     inside = low[:, None] + width[:, None] * np.linspace(0.01, 0.99, 9)
-    near = 1 / 40  # tails fall within so much of their stretch
-    density = [
-        quad(lambda t, a=a, h=h: np.exp(grid.encode(np.array([a + h * t]))[1][0]) * h, 0, 1, points=[near, 1 - near])
-        for a, h in zip(low, width, strict=True)
-    ]
+
+    def density(start, step):
+        return lambda t: np.exp(grid.encode(np.array([start + step * t]))[1][0]) * abs(step)
+
+    stretches = [quad(density(a, h), 0, 1)[0] for a, h in zip(low[1:-1], width[1:-1], strict=True)]
+    tails = [quad(density(end, step), 0, np.inf)[0] for end, step in ((jumps[0], -scale), (jumps[-1], scale))]
     codes = code_of(grid, inside)
     assert (codes == codes[:, :1]).all()
-    return codes[:, 0], np.array(density)[:, 0]
+    return codes[:, 0], np.array([tails[0], *stretches, tails[1]])
 
 
 @pytest.mark.parametrize("name", [name for name in COLUMNS if name != "neighbouring floats"])
@@ -160,4 +160,11 @@ def test_slots_have_the_means_of_what_they_decode_to(X):
 
 def test_a_single_value_has_tails_as_well():
     _, log_slope = Grid.learn(np.full(99, 4.5), 20, 0.005).encode(np.array([3.5, 4.5, 5.5]))
-    np.testing.assert_allclose(np.exp(log_slope), [0.005 / np.e, 0.99, 0.005 / np.e])
+    np.testing.assert_allclose(np.exp(log_slope), [0.005 / 4, 0.99, 0.005 / 4])
+
+
+@each_column
+def test_one_far_value_does_not_outweigh_all_others(X):
+    grid = learned(X)
+    _, log_slope = grid.encode(X.max() + scale_of(grid) * np.array([1e3, 1e6]))
+    np.testing.assert_allclose(log_slope[0] - log_slope[1], 2 * np.log(1e3), rtol=1e-3)

@@ -95,11 +95,15 @@ class Grid:
         return i + 0.5, self._with_tails(X, log_slope)
 
     def _with_tails(self, X: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
-        """Beyond the grid the density falls exponentially, on the scale of the grid's width."""
+        """Beyond the grid the density falls as the square of the distance in widths of the grid, from one width on.
+
+        So one far value costs the logarithm of how far it is, and does not outweigh all others.
+        """
         ends = self.edges if self.n_bins else self.atoms
         scale = (ends[-1] - ends[0]) or 1.0
         beyond = np.maximum(ends[0] - X, X - ends[-1]) / scale
-        return np.where(beyond > 0, np.log(self.beside) - np.log(scale) - beyond, log_slope)
+        log_tail = np.log(self.beside) - np.log(scale) - 2 * np.log1p(np.maximum(beyond, 0))
+        return np.where(beyond > 0, log_tail, log_slope)
 
 
 def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:

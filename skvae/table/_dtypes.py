@@ -114,8 +114,7 @@ class Dtype(NamedTuple):
         """A native column of cells in NumPy, empty at holes; an array where the library is NumPy."""
         holes = holes if holes is not None and holes.any() else None
         if self.library == "numpy":
-            kind = self.name if holes is None or self.meaning == "float" else np.float64
-            return (cells if holes is None else np.where(holes, np.nan, cells)).astype(kind)
+            return _array(self, cells, holes)
         if cells.dtype == object:
             cells = cells if holes is None else np.where(holes, None, cells)
         make = {"pandas": _pandas_series, "polars": _polars_series, "pyarrow": _arrow_array}[self.library]
@@ -282,11 +281,20 @@ def _of_objects(name: Any, cells: np.ndarray, dtype: Dtype) -> Values:
 
 def _labels(name: Any, cells: Any, holes: np.ndarray, dtype: Dtype) -> Values:
     try:
-        codes, levels = pd.factorize(cells)
+        codes, levels = _factorized(cells, holes)
         levels = _plain_labels(name, levels)
     except (TypeError, UnicodeError, RecursionError) as error:
         raise refused(name, f"holds objects that cannot be told apart ({type(error).__name__})", "") from None
     return Values(dtype, np.where(holes, -1, codes), holes, levels)
+
+
+def _factorized(cells: Any, holes: np.ndarray) -> tuple:
+    """Codes and what they stand for, as pandas finds them, which takes text in objects to end at a NUL."""
+    if not isinstance(cells, np.ndarray) or "\0" not in "".join(cell for cell in cells if isinstance(cell, str)):
+        return pd.factorize(cells)
+    levels = list(dict.fromkeys(cells[~holes]))
+    places = {level: code for code, level in enumerate(levels)}
+    return np.array([-1 if hole else places[cell] for cell, hole in zip(cells, holes, strict=True)]), levels
 
 
 def _plain_labels(name: Any, levels: Any) -> np.ndarray:
@@ -397,8 +405,8 @@ def _of_narwhals(name: Any, series: nw.Series) -> Values:
         cells = series.to_numpy().astype(f"timedelta64[{dtype.time_unit}]")
     elif dtype in (nw.String, nw.Categorical, nw.Enum) and described.get("value") in TEXTS:
         text = series if dtype == nw.String else series.cast(nw.String)
-        native = text.to_native()
-        return _labels(name, native if text.implementation.is_pandas() else text.to_numpy(), holes, described)
+        native = text.to_native() if text.implementation.is_pandas() else np.array(text.to_list(), object)
+        return _labels(name, native, holes, described)
     elif holes.all():
         return Values(described, np.full(len(holes), -1), holes, np.empty(0, object))
     else:
@@ -508,6 +516,18 @@ def _pandas_dtype(dtype: Dtype) -> Any:
     return pd.CategoricalDtype(categories, ordered=dtype.get("ordered"))
 
 
+def _array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
+    """Floats where there are holes; objects where floats do not hold the cells."""
+    if holes is None:
+        return cells.astype(dtype.name)
+    with_holes = np.where(holes, np.nan, cells)
+    if dtype.meaning == "float":
+        return with_holes.astype(dtype.name)
+    with np.errstate(invalid="ignore"):
+        exact = holes | (with_holes.astype(cells.dtype) == cells)
+    return with_holes if exact.all() else np.where(holes, None, cells.astype(object))
+
+
 def _string_dtype(dtype: Dtype) -> Any:
     storage = dtype.get("storage")
     own = dtype.get("missing") == "NA" or storage == "pyarrow_numpy"  # that of pandas 2.2
@@ -569,7 +589,7 @@ def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> A
 def _decimals(dtype: Dtype, cells: np.ndarray) -> list[Decimal]:
     """Numbers with the digits of a decimal dtype, the nearest where they do not fit."""
     scale, precision = dtype.get("scale"), dtype.get("precision")
-    most = Decimal(10) ** (precision - scale) - Decimal(10) ** -scale
+    least, most = (Decimal((sign, (9,) * precision, -scale)) for sign in (1, 0))
     empty = pd.isna(cells)
     shown = [None if hole else Decimal(f"{cell:.{scale}f}") for cell, hole in zip(cells, empty, strict=True)]
-    return [cell if cell is None else max(-most, min(most, cell)) for cell in shown]
+    return [cell if cell is None else max(least, min(most, cell)) for cell in shown]
