@@ -8,13 +8,14 @@ import reprlib
 from datetime import date, time
 from decimal import Decimal
 from functools import lru_cache
+from operator import eq
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-LABELS = (str, bool, int, float, np.bool_, np.integer, np.floating)  # types that a label may have
+LABELS = (str, bool, int, float, np.bool_, np.integer, np.float16, np.float32)  # types that a label may have
 EXACT = 2**53  # whole numbers below are themselves in float64
 MEANINGS = {  # what columns hold, by the letter of their NumPy dtype
     "f": "float",
@@ -36,6 +37,7 @@ ADVICE = {  # what to do where a column cannot be taken, by how the name of its 
     "date": "turn it into datetimes, as with pd.to_datetime(column)",
     "dictionary": "cast it to the type of its values",
     "decimal": "turn it into floats, as with .astype(float)",
+    "longdouble": "turn it into floats, as with .astype(float)",
 }
 TEXTS = {None, "string", "large_string", "string_view"}  # what values of dictionaries of pyarrow may be
 SHORT = reprlib.Repr()
@@ -248,7 +250,7 @@ def inferred(column: pd.Series) -> pd.Series:
     if any(isinstance(cell, str) for cell in cells):
         return column
     there = column.infer_objects()
-    exact = there.dtype.kind != "f" or all(abs(cell) <= EXACT for cell in cells if isinstance(cell, int))
+    exact = there.dtype.kind != "f" or all(map(eq, cells, there[~there.isna()]))
     return there if exact else column
 
 
