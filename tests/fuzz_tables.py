@@ -621,7 +621,7 @@ def masked_table(X: Table, columns: list) -> np.ma.MaskedArray:
 
 BUILD = {
     "pandas": pandas_table,
-    "polars": lambda X, columns: pl.DataFrame([c.alias(name) for name, c in zip(X.names, columns, strict=True)]),
+    "polars": lambda X, columns: pl.DataFrame(dict(zip(X.names, columns, strict=True))),
     "pyarrow": lambda X, columns: pa.table(columns, names=list(X.names)),
     "array": lambda X, columns: np.column_stack(columns),
     "masked": masked_table,

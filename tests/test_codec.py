@@ -194,6 +194,14 @@ def test_sentinels_at_the_ends_of_time_come_back_exactly(sentinel):
     assert set(drawn) == set(times)
 
 
+@pytest.mark.parametrize("tick", [-(2**63) + 1, 2**63 - 1, -1, 0])
+@pytest.mark.parametrize("dtype", ["datetime64[ns]", "timedelta64[ns]", "datetime64[us]"])
+def test_constants_at_the_ends_of_time_come_back_exactly(dtype, tick):
+    times = np.full(N, tick).view(dtype)
+    frame = pd.DataFrame({"t": times if dtype[-3] == "n" else np.full(N, tick // 1000).view(dtype)})
+    assert (short().fit(frame).sample(5)["t"] == frame["t"][0]).all()
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_durations_come_back_as_round_as_they_were_within_their_range(unit):
     spans = pd.Series(pd.to_timedelta(RNG.integers(-500, 5000, N), unit="min")).astype(f"timedelta64[{unit}]")

@@ -211,7 +211,7 @@ class Times:
         step = next((step for step in steps if (ticks % step != 0).sum() < min_count), 1)
         enough = len(ticks) >= min_count
         finer = enough and (step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high)) and high - low < 2**62
-        origin = int(low) // 1000 if finer else 0
+        origin = max(int(low) // 1000, -(2**63 // 1000)) if finer else 0  # in nanoseconds an int64 holds it
         low, high = (int(low) // step * step, int(high) // step * step) if enough else (0, 0)
         first = zone is not None and _is_first(column.cells[~column.holes], zone)
         return cls(column.dtype.meaning, unit, low, high, step, origin, zone, first)
