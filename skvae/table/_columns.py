@@ -393,7 +393,7 @@ def _clock(times: np.ndarray, zone: str | None) -> np.ndarray:
     """Datetimes of UTC as the clock of a zone shows them."""
     if zone is None:
         return times
-    inside = _within_calendars(times)
+    zone, inside = zone.removeprefix("dateutil/"), _within_calendars(times)  # the same clock, which pandas can read
     there = pd.Series(inside).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
     return _shifted(times, there - inside)
 
@@ -402,7 +402,7 @@ def _utc(times: np.ndarray, zone: str | None, first: bool = False) -> np.ndarray
     """Datetimes of a clock in UTC; an hour that summer time skips, or repeats, is taken as the later one."""
     if zone is None:
         return times
-    inside = _within_calendars(times)
+    zone, inside = zone.removeprefix("dateutil/"), _within_calendars(times)
     there = pd.Series(inside).dt.tz_localize(zone, ambiguous=np.full(len(times), first), nonexistent="shift_forward")
     return _shifted(times, there.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy() - inside)
 

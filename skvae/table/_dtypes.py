@@ -249,7 +249,10 @@ def inferred(column: pd.Series) -> pd.Series:
     cells = [cell for cell in column if not is_hole(cell)]
     if any(isinstance(cell, str) for cell in cells):
         return column
-    there = column.infer_objects()
+    try:
+        there = column.infer_objects()
+    except OverflowError:  # a whole number that no dtype holds
+        return column
     exact = there.dtype.kind != "f" or all(map(eq, cells, there[~there.isna()]))
     return there if exact else column
 
@@ -292,6 +295,8 @@ def _labels(name: Any, cells: Any, holes: np.ndarray, dtype: Dtype) -> Values:
 
 def _factorized(cells: Any, holes: np.ndarray) -> tuple:
     """Codes and what they stand for, as pandas finds them, which takes text in objects to end at a NUL."""
+    if getattr(cells.dtype, "storage", "") == "python":
+        cells = cells.to_numpy(object)
     if not isinstance(cells, np.ndarray) or "\0" not in "".join(cell for cell in cells if isinstance(cell, str)):
         return pd.factorize(cells)
     levels = list(dict.fromkeys(cells[~holes]))
