@@ -293,6 +293,8 @@ class Levels:
         return np.append(wrong, False)[column.cells] if wrong.any() else None
 
     def read(self, column: Values) -> np.ndarray:
+        if column.meaning == "nothing":
+            return np.full(len(column.holes), np.nan)
         known = {level: code for code, level in enumerate(self.levels)}
         codes, levels = self._in_own_unit(column).codes()
         places = np.array([*(known.get(level, -1) for level in levels), np.nan])
