@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import ops
 
 STEEPEST = 2.0  # log of the largest stretch in a layer
 

@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
 from skvae._component import resolve
-from skvae._sklearn import warn
+from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context, output_container, warn
 from skvae.likelihoods._auto import automatic
 from skvae.table import FLOATS, Cells, Codec, Frame, Rows, checked, conditions, overlaid, parted
 
@@ -284,7 +282,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.min_count = min_count
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn the model from the rows of X.
 
@@ -772,7 +770,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _like(self, X: Any, values: np.ndarray) -> Any:
         """One value per row, with the index of X where the output is set to pandas."""
-        if hasattr(X, "iloc") and _get_output_config("transform", self)["dense"] == "pandas":
+        if hasattr(X, "iloc") and output_container(self) == "pandas":
             return type(X.iloc[:, 0])(values, index=X.index)
         return values
 

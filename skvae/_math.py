@@ -1,28 +1,33 @@
-"""keras.ops, imported at first use, with the few functions that it lacks.
+"""keras.ops, imported at first use, and the few functions that it lacks.
 
-Components do `from skvae import _math as ops`: importing or constructing them must not
-import Keras, and whatever is not defined here is looked up in keras.ops.
+Importing or constructing components must not import Keras: they take `ops` from here.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 LOG_2PI = 1.8378770664093453
 MAX_LOG_SCALE = 10.0  # exp(10) is 22026: beyond any standardised column
 
 
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    import keras
+class _AtFirstUse:
+    """keras.ops, but for the time it takes to import."""
 
-    return getattr(keras.ops, name)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked by those who look through a module
+            raise AttributeError(name)
+        import keras
+
+        return getattr(keras.ops, name)
 
 
-def bounded(x: Any, xp: Any = None) -> Any:
+if TYPE_CHECKING:
+    from keras import ops
+else:
+    ops = _AtFirstUse()
+
+
+def bounded(x: Any, xp: Any = ops) -> Any:
     """About x near zero, and smoothly never beyond MAX_LOG_SCALE either way."""
-    if xp is None:
-        from keras import ops as xp
-
     return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)
 
 
@@ -46,15 +51,11 @@ def stirling_remainder(x: Any) -> Any:
 
 def log1p_or_log(x: Any, one_plus_x: Any) -> Any:
     """log(1 + x), from `one_plus_x` where x is so near -1 that the sum would lose it."""
-    from keras import ops
-
     near = x > -0.5
     return ops.where(near, ops.log1p(ops.where(near, x, 0.0)), ops.log(ops.where(near, 1.0, one_plus_x)))
 
 
 def normal_quantile(u: Any) -> Any:
     """The standard normal's quantile function; finite on the whole of [0, 1]."""
-    from keras import ops
-
     edge = 1.0 - 2.0**-23
     return 1.4142135623730951 * ops.erfinv(ops.clip(2.0 * u - 1.0, -edge, edge))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import ops
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # as published and as in Keras
 NAMED = {"adamw": {}, "rmsprop": {}, "sgd": {"momentum": 0.9, "nesterov": True}}  # the last as in MLPRegressor

@@ -3,12 +3,12 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
-from sklearn.utils._param_validation import Interval
+from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._estimator import VAETransformer
 from skvae._imputer import fitted
+from skvae._sklearn import Interval, fit_context
 
 
 class VAEOutlierDetector(OutlierMixin, BaseEstimator):
@@ -66,7 +66,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         self.contamination = contamination
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Learn the density of the rows of X.
 

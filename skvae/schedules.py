@@ -4,9 +4,9 @@ from abc import abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
 from skvae._component import Component
+from skvae._sklearn import Interval
 
 __all__ = ["Constant", "Cyclical", "LinearWarmup", "Schedule"]
 

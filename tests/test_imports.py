@@ -16,9 +16,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives"}
 MAY_IMPORT = {
     "__init__": {"_estimator", "_imputer", "_outliers", *COMPONENTS},
-    "_imputer": {"_estimator"},
-    "_outliers": {"_estimator", "_imputer"},
-    "schedules": {"_component"},
+    "_imputer": {"_estimator", "_sklearn"},
+    "_outliers": {"_estimator", "_imputer", "_sklearn"},
+    "schedules": {"_component", "_sklearn"},
     "_embedding": set(),
     "_estimator": {
         "_embedding",
@@ -48,8 +48,8 @@ MAY_IMPORT = {
     "_component": set(),
     "_math": set(),
     "_coupling": {"_math"},
-    **{room: {room, "_component", "_math", "_coupling"} for room in COMPONENTS - {"likelihoods"}},
-    "likelihoods": {"likelihoods", "_component", "_math"},
+    **{room: {room, "_component", "_math", "_coupling", "_sklearn"} for room in COMPONENTS - {"likelihoods"}},
+    "likelihoods": {"likelihoods", "_component", "_math", "_sklearn"},
 }
 HEAVY = {
     "tensorflow": {"_training", "_inference", "_memory", "_math"},
@@ -84,6 +84,16 @@ def test_a_file_imports_only_from_the_rooms_it_may(path):
 def test_heavy_packages_stay_in_their_rooms(package):
     users = {room_of(path) for path in FILES for name in imported_by(path) if name.split(".")[0] == package}
     assert users <= HEAVY[package]
+
+
+def test_private_names_of_scikit_learn_are_imported_in_one_file():
+    private = {
+        path.name
+        for path in FILES
+        for name in imported_by(path)
+        if name.startswith("sklearn.") and any(part.startswith("_") for part in name.split("."))
+    }
+    assert private == {"_sklearn.py"}
 
 
 def test_nothing_before_fit_imports_tensorflow_keras_or_matplotlib():

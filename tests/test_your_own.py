@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from skvae import VAETransformer
-from skvae import _math as ops
 from skvae._inference import learned
+from skvae._math import LOG_2PI, ops
 from skvae.likelihoods import Likelihood
 from skvae.objectives import Objective
 from skvae.priors import Prior
@@ -39,7 +39,7 @@ class LogNormal(Likelihood):
     def log_prob(self, w, x, raw):
         scale = w["spread"] * ops.exp(w["log_scale"])
         residual = (ops.log(x) - w["location"] - w["spread"] * raw) / scale
-        return -0.5 * (residual**2 + ops.LOG_2PI) - ops.log(scale) - ops.log(x)
+        return -0.5 * (residual**2 + LOG_2PI) - ops.log(scale) - ops.log(x)
 
     def point(self, w, raw):
         return np.exp(w["location"] + w["spread"] * raw + 0.5 * (w["spread"] * np.exp(w["log_scale"])) ** 2)
@@ -59,7 +59,7 @@ class Shifted(Prior):
         return {"place": np.resize(np.float32([*self.start, 0.0]), latent_dim)}
 
     def log_prob(self, w, z, q):
-        return -0.5 * ops.sum((z - w["place"]) ** 2 + ops.LOG_2PI, axis=-1)
+        return -0.5 * ops.sum((z - w["place"]) ** 2 + LOG_2PI, axis=-1)
 
     def sample(self, w, noise, q):
         return w["place"] + noise

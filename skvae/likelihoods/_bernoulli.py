@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, logit
 
-from skvae import _math as ops
+from skvae._math import ops
 from skvae.likelihoods._base import Column, Likelihood, in_unit_interval
 
 MIN_RATE = 1e-3  # a column that is almost always 0 or 1 starts no further out than this

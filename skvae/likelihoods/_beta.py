@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, logit
 
-from skvae import _math as ops
+from skvae._math import bounded, log1p_or_log, ops, stirling_remainder
 from skvae.likelihoods._base import Column, Likelihood, Size
 
 MIN_MEAN = 1e-4  # the mean is at least so far from 0 and 1
@@ -60,9 +60,9 @@ class Beta(Likelihood):
         mean, rest = _inside(ops.sigmoid(logits)), _inside(ops.sigmoid(-logits))
         precision = ops.exp(log_precision)
         x = ops.clip(x, LOWEST, HIGHEST)
-        log_x = ops.log1p_or_log((x - mean) / mean, x / mean)
-        log_rest = ops.log1p_or_log((mean - x) / rest, (1.0 - x) / rest)
-        remainders = [ops.stirling_remainder(precision * share) for share in (1.0, mean, rest)]
+        log_x = log1p_or_log((x - mean) / mean, x / mean)
+        log_rest = log1p_or_log((mean - x) / rest, (1.0 - x) / rest)
+        remainders = [stirling_remainder(precision * share) for share in (1.0, mean, rest)]
         log_slope = ops.log(mean / x) + ops.log(rest / (1.0 - x)) + log_precision
         return precision * (mean * log_x + rest * log_rest) + remainders[0] - remainders[1] - remainders[2] + log_slope
 
@@ -75,7 +75,7 @@ class Beta(Likelihood):
         return rng.beta(_inside(expit(logits)) * precision, _inside(expit(-logits)) * precision).clip(LOWEST, HIGHEST)
 
     def _logits_and_log_precision(self, w: dict, raw: Any, xp: Any) -> tuple[Any, Any]:
-        logits, log_precision = xp.split(ops.bounded(raw, xp), 2, axis=-1)
+        logits, log_precision = xp.split(bounded(raw, xp), 2, axis=-1)
         return w["base_logit"] + logits, w["base_log_precision"] + log_precision
 
 

@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import bounded
 from skvae.likelihoods import _slots
 from skvae.likelihoods._base import Column, Likelihood, Size
 
@@ -48,7 +48,7 @@ class Categorical(Likelihood):
         return _slots.one_hot(w, x, seen)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        return _slots.log_prob(w, x, w["base"] + ops.bounded(raw))
+        return _slots.log_prob(w, x, w["base"] + bounded(raw))
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         return _slots.most_likely(self._probabilities(w, raw))
@@ -60,4 +60,4 @@ class Categorical(Likelihood):
         return np.stack([_slots.draw(p, rng) for p in self._probabilities(w, raw)], axis=-1)
 
     def _probabilities(self, w: dict, raw: np.ndarray) -> list[np.ndarray]:
-        return _slots.probabilities(w, w["base"] + ops.bounded(raw, np))
+        return _slots.probabilities(w, w["base"] + bounded(raw, np))

@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import ops
 from skvae.likelihoods._base import Likelihood, in_unit_interval
 
 NEAR_ZERO = 0.3  # below it the series are exact to float32, above it the formulas are

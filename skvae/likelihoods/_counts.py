@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import ops
 
 SUPPORT = "counts (whole numbers from 0 to 16,777,216)"
 LARGEST = 2.0**24  # float32 holds no larger range of whole numbers

@@ -3,9 +3,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import ndtri
-from sklearn.utils._param_validation import Interval
 
-from skvae import _math as ops
+from skvae._math import bounded, ops
+from skvae._sklearn import Interval
 from skvae.likelihoods import _slots
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
 from skvae.likelihoods._grid import INSIDE, Grid
@@ -96,7 +96,7 @@ class Histogram(Likelihood):
         tilt = xp.matmul(raw[..., n_slots : n_slots + n_cells], columns)
         bend = xp.matmul(raw[..., n_slots + n_cells :], columns)
         score = w["score"]
-        return w["base"] + ops.bounded(raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0), xp)
+        return w["base"] + bounded(raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0), xp)
 
 
 def _normal_scores(shares: np.ndarray) -> np.ndarray:

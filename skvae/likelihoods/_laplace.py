@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Likelihood, Size
 

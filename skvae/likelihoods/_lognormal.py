@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import LOG_2PI, bounded, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size
 
@@ -52,10 +52,10 @@ class Lognormal(Likelihood):
         return seen * self._standardised_log(w, x)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        mean, log_scale = _scale.location_and_log_scale("feature", w, ops.bounded(raw), ops)
+        mean, log_scale = _scale.location_and_log_scale("feature", w, bounded(raw), ops)
         residual = (self._standardised_log(w, x) - mean) * ops.exp(-log_scale)
         log_slope = -ops.log(w["spread"]) - ops.log(ops.maximum(x, SMALLEST))
-        return -0.5 * (residual * residual + ops.LOG_2PI) - log_scale + log_slope
+        return -0.5 * (residual * residual + LOG_2PI) - log_scale + log_slope
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         mean, deviation = self._mean_and_deviation_of_log(w, raw)
@@ -69,6 +69,6 @@ class Lognormal(Likelihood):
         return (ops.log(ops.maximum(x, SMALLEST)) - w["center"]) / w["spread"]
 
     def _mean_and_deviation_of_log(self, w: dict, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raw = ops.bounded(raw.astype(np.float64), np)
+        raw = bounded(raw.astype(np.float64), np)
         mean, log_scale = _scale.location_and_log_scale("feature", w, raw, np)
         return w["center"] + w["spread"] * mean, w["spread"] * np.exp(log_scale.astype(np.float64))

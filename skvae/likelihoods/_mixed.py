@@ -3,8 +3,8 @@ from typing import Any
 
 import numpy as np
 
-from skvae import _math as ops
 from skvae._component import Component, expect
+from skvae._math import ops
 from skvae.likelihoods._base import Column, Likelihood, Size
 
 

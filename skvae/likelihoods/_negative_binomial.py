@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import bounded, log1p_or_log, ops, stirling_remainder
 from skvae.likelihoods import _counts
 from skvae.likelihoods._base import Column, Likelihood, Size
 
@@ -55,7 +55,7 @@ class NegativeBinomial(Likelihood):
         d = log_mean - ops.log(safe)
         share, rest = safe / (safe + r), r / (safe + r)
         deviance = safe * _log_mixture(rest, share, -d) + r * _log_mixture(share, rest, d)
-        remainder = ops.stirling_remainder(safe + r) - ops.stirling_remainder(r) - ops.stirling_remainder(safe)
+        remainder = stirling_remainder(safe + r) - stirling_remainder(r) - stirling_remainder(safe)
         return ops.where(positive, remainder - ops.log1p(safe / r) - deviance, -r * ops.log1p(ops.exp(log_mean) / r))
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
@@ -67,12 +67,12 @@ class NegativeBinomial(Likelihood):
         return rng.poisson(rate).astype(np.float64).clip(max=_counts.LARGEST)
 
     def _log_mean(self, w: dict, raw: Any, xp: Any) -> Any:
-        return w["log_mean"] + ops.bounded(raw, xp)
+        return w["log_mean"] + bounded(raw, xp)
 
     def _log_r(self, w: dict, xp: Any) -> Any:
-        return w["base_log_r"] + ops.bounded(w["log_r"], xp)
+        return w["base_log_r"] + bounded(w["log_r"], xp)
 
 
 def _log_mixture(share: Any, rest: Any, d: Any) -> Any:
     """log(rest + share * exp(d)), where share + rest = 1."""
-    return ops.log1p_or_log(share * ops.expm1(d), rest + share * ops.exp(d))
+    return log1p_or_log(share * ops.expm1(d), rest + share * ops.exp(d))

@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from skvae import _math as ops
+from skvae._math import bounded, ops
 from skvae.likelihoods import _slots
 from skvae.likelihoods._base import Column, Likelihood, Size
 
@@ -94,4 +94,4 @@ def _ends(shares: np.ndarray) -> np.ndarray:
 
 def _location_and_log_slope(raw: Any, xp: Any) -> tuple[Any, Any]:
     location, log_slope = xp.split(raw, 2, axis=-1)
-    return ops.bounded(location, xp), MAX_LOG_SLOPE * xp.tanh(log_slope / MAX_LOG_SLOPE)
+    return bounded(location, xp), MAX_LOG_SLOPE * xp.tanh(log_slope / MAX_LOG_SLOPE)

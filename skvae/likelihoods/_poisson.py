@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import bounded, ops, stirling_remainder
 from skvae.likelihoods import _counts
 from skvae.likelihoods._base import Column, Likelihood
 
@@ -39,15 +39,15 @@ class Poisson(Likelihood):
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         # x log(rate) - rate - log(x!), written so that large terms cancel on paper: with
         # d = log(rate / x) it is -x (exp(d) - 1 - d) - (log(x!) - x log(x) + x).
-        log_rate = w["log_mean"] + ops.bounded(raw)
+        log_rate = w["log_mean"] + bounded(raw)
         positive = x > 0
         safe = ops.where(positive, x, 1.0)
         d = log_rate - ops.log(safe)
         deviance = ops.where(positive, safe * (ops.expm1(d) - d), ops.exp(log_rate))
-        return -deviance - ops.where(positive, ops.stirling_remainder(safe), 0.0)
+        return -deviance - ops.where(positive, stirling_remainder(safe), 0.0)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        return np.exp(w["log_mean"] + ops.bounded(raw.astype(np.float64), np))
+        return np.exp(w["log_mean"] + bounded(raw.astype(np.float64), np))
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return rng.poisson(self.point(w, raw)).astype(np.float64)

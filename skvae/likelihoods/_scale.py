@@ -4,9 +4,9 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skvae import _math as ops
+from skvae._math import bounded
+from skvae._sklearn import Interval, StrOptions
 from skvae.likelihoods._base import Size, mean_and_deviation
 
 CONSTRAINT = [StrOptions({"feature", "shared", "cell"}), Interval(Real, 0, None, closed="neither")]
@@ -34,7 +34,7 @@ def location_and_log_scale(scale: str | float, w: dict, raw: Any, xp: Any) -> tu
         location, log_scale = raw, w["log_scale"]
     else:
         return raw, np.float32(np.log(scale))
-    return location, xp.logaddexp(ops.bounded(log_scale, xp), LOG_MIN_SCALE)
+    return location, xp.logaddexp(bounded(log_scale, xp), LOG_MIN_SCALE)
 
 
 def median_and_spread(X: np.ndarray) -> tuple[float, float]:

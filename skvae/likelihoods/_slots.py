@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae import _math as ops
+from skvae._math import ops
 from skvae.likelihoods._base import Column
 
 PADDING = 64  # the number of slots is rounded up to a multiple of this, or of an eighth of the power of two below

@@ -3,9 +3,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import gammaln
-from sklearn.utils._param_validation import Interval
 
-from skvae import _math as ops
+from skvae._math import ops
+from skvae._sklearn import Interval
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Likelihood, Size
 

@@ -3,8 +3,8 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, logit
 
-from skvae import _math as ops
 from skvae._component import resolve
+from skvae._math import bounded, ops
 from skvae.likelihoods._base import Column, Likelihood, Size
 
 INNER = "inner_"  # what the names of the inner likelihood's arrays begin with
@@ -109,7 +109,7 @@ class ZeroInflated(Likelihood):
 
     def _split(self, w: dict, raw: Any, xp: Any = None) -> tuple[Any, Any]:
         n_cells = w["base_logit"].shape[-1]
-        return raw[..., :-n_cells], w["base_logit"] + ops.bounded(raw[..., -n_cells:], xp)
+        return raw[..., :-n_cells], w["base_logit"] + bounded(raw[..., -n_cells:], xp)
 
     def _inner(self) -> Likelihood:
         from skvae import likelihoods

@@ -1,6 +1,6 @@
 from typing import Any, ClassVar
 
-from skvae import _math as ops
+from skvae._math import ops
 from skvae.objectives._base import Objective
 
 

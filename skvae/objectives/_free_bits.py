@@ -1,9 +1,8 @@
 from numbers import Real
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import Interval
-
-from skvae import _math as ops
+from skvae._math import ops
+from skvae._sklearn import Interval
 from skvae.objectives._base import Objective
 
 

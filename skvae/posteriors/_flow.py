@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
-from sklearn.utils._param_validation import Interval
 
 from skvae import _coupling
-from skvae import _math as ops
+from skvae._math import ops
+from skvae._sklearn import Interval
 from skvae.posteriors._base import Posterior
 from skvae.posteriors._gaussian import Gaussian
 

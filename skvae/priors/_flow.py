@@ -2,10 +2,10 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
 from skvae import _coupling
-from skvae import _math as ops
+from skvae._math import ops
+from skvae._sklearn import Interval
 from skvae.priors._base import Prior
 from skvae.priors._normal import Normal
 

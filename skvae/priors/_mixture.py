@@ -2,9 +2,9 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
-from skvae import _math as ops
+from skvae._math import LOG_2PI, ops
+from skvae._sklearn import Interval
 from skvae.priors._base import Prior
 from skvae.priors._components import chosen
 
@@ -48,7 +48,7 @@ class Mixture(Prior):
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         log_scale = _log_scale(w, ops)
         standard = (ops.expand_dims(z, -2) - w["mean"]) * ops.exp(-log_scale)  # (..., components, d)
-        log_probs = -ops.sum(0.5 * (standard * standard + ops.LOG_2PI) + log_scale, axis=-1)
+        log_probs = -ops.sum(0.5 * (standard * standard + LOG_2PI) + log_scale, axis=-1)
         return ops.logsumexp(ops.log_softmax(w["logits"]) + log_probs, axis=-1)
 
     def sample(self, w: dict, noise: np.ndarray, q: Any) -> np.ndarray:
