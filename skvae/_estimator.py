@@ -321,10 +321,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Z : ndarray of shape (n_samples, latent_dim)
             In float32 for float32 input, else in float64. Deterministic.
         """
-        from skvae import _inference
+        from skvae import inference
 
         x, dtype = self._encoded(X)
-        return _inference.posterior_mean(self._model, x).astype(dtype)
+        return inference.posterior_mean(self._model, x).astype(dtype)
 
     def inverse_transform(self, Z):
         """The mean or most likely value of p(x | z) at each latent point, as a table like the one seen in `fit`.
@@ -346,11 +346,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             points = check_array(Z, dtype=FLOATS, input_name="Z")
         if points.shape[1] != self._n_features_out:
             raise ValueError(f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
-        from skvae import _inference
+        from skvae import inference
 
         with np.errstate(over="ignore"):  # told by the decoder
             points = points.astype(np.float32)
-        cells = _inference.cells(self._model, points, self._model.network.likelihood.point)
+        cells = inference.cells(self._model, points, self._model.network.likelihood.point)
         return self._codec.decode(cells, len(points), points=True, like=Z)
 
     def sample(self, n_samples=1, random_state=None, *, given=None):
@@ -472,7 +472,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Data Sets.
         """
         check_is_fitted(self)
-        from skvae._filling import drawn_cells, expected_cells
+        from skvae.inference import drawn_cells, expected_cells
 
         rng, n_draws = _generator(random_state), _count(n_draws, "n_draws")
         X = X.toarray() if issparse(X) else X
@@ -509,12 +509,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ----------
         Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders.
         """
-        from skvae import _inference
+        from skvae import inference
 
         n_draws = _count(n_draws, "n_draws")
         rows = self._rows(X)
         x, offset = self._codec.encode(rows)
-        return self._like(X, _inference.log_likelihood(self._model, x, n_draws) + offset)
+        return self._like(X, inference.log_likelihood(self._model, x, n_draws) + offset)
 
     def score(self, X, y=None):
         """Mean of `score_samples` over the rows: higher is better.
@@ -606,9 +606,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         codec = self._codec if continues else Codec.learn(rows, Frame.of(X, rows.names), choose, self.min_count)
         _check_backend()
 
-        from skvae._inference import trainable
         from skvae._network import Network
         from skvae._training import limit_threads
+        from skvae.inference import trainable
 
         limit_threads()
         optimizer = _optimizer.resolve(self.optimizer)
@@ -636,10 +636,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _start(self, network: Any, codec: Codec, training: Cells, rng: np.random.Generator) -> tuple[Any, dict]:
         """An untrained model and an empty history."""
-        from skvae import _inference, _network
+        from skvae import _network, inference
 
         constants = network.constants(training, codec.columns(), codec.varies[codec.order])
-        model = _inference.Model(
+        model = inference.Model(
             network, _network.pack(network.init(rng, training, constants)), _network.pack(constants)
         )
         if self.init != "random":
@@ -648,11 +648,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _embedded(self, model: Any, training: Cells, rng: np.random.Generator) -> np.ndarray:
         """Weights fitted to an embedding of some training rows."""
-        from skvae import _inference, _training
+        from skvae import _training, inference
         from skvae._embedding import embedding
 
         some = training.take(rng.permutation(len(training))[: _training.START_ROWS])
-        z = embedding(self.init, _inference.features(model, some), model.network.latent_dim, int(rng.integers(2**31)))
+        z = embedding(self.init, inference.features(model, some), model.network.latent_dim, int(rng.integers(2**31)))
         return _training.started_at(*model, some[:], z, rng)
 
     def _train(
@@ -670,7 +670,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         The offsets turn nats of training and of validation cells into nats in the units of X.
         """
-        from skvae import _inference, _training
+        from skvae import _training, inference
 
         before, kept = getattr(self, "_slots", None) or (None, None)
         batch_size = _batch_size(self.batch_size, len(training))
@@ -695,7 +695,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             report=lambda epoch, curve: self._report(epoch, curve + shift),
         )
         prior = resolve(self.prior, priors.Prior, priors)
-        model = _inference.finished(model._replace(weights=state.weights), prior, training, rng)
+        model = inference.finished(model._replace(weights=state.weights), prior, training, rng)
         self._codec, self._model = codec, model
         self._slots = (optimizer, state.slots) if self.warm_start else None
         self.history_ = {
@@ -709,12 +709,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _summarise(self, training: Cells, offset: np.ndarray, rng: np.random.Generator) -> None:
         """Set the ELBO, and the nats of each latent dimension, of training rows: of some where they are many."""
-        from skvae import _inference
+        from skvae import inference
 
         if len(training) > SUMMARY_DRAWS:
             some = rng.choice(len(training), SUMMARY_DRAWS, replace=False)
             training, offset = training.take(some), offset[some]
-        bound, self.latent_kl_ = _inference.lower_bound(self._model, training, SUMMARY_DRAWS // len(training))
+        bound, self.latent_kl_ = inference.lower_bound(self._model, training, SUMMARY_DRAWS // len(training))
         self.lower_bound_ = bound + offset.mean()
 
     def _held_out(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
@@ -763,10 +763,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _drawn(self, z: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """A row of cells for each latent point, block by block."""
-        from skvae import _inference
+        from skvae import inference
 
         sample = self._model.network.likelihood.sample
-        return _inference.cells(self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng))
+        return inference.cells(self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng))
 
     def _like(self, X: Any, values: np.ndarray) -> Any:
         """One value per row, with the index of X where the output is set to pandas."""
@@ -776,14 +776,14 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _draw_prior(self, n: Any, name: str, rng: np.random.Generator) -> np.ndarray:
         check_is_fitted(self)
-        from skvae import _inference
+        from skvae import inference
 
         noise = rng.standard_normal((_count(n, name), self._n_features_out), np.float32)
-        return _inference.prior_sample(self._model, noise).astype(np.float64)
+        return inference.prior_sample(self._model, noise).astype(np.float64)
 
     def _draw_given(self, n: int, given: Any, rng: np.random.Generator) -> Any:
         """n rows for each condition."""
-        from skvae._conditioning import latents_given
+        from skvae.inference import latents_given
 
         met = conditions(self._codec, given)
         found = [latents_given(self._model, met.x[i : i + 1], n, rng) for i in range(len(met.x))]
@@ -799,16 +799,16 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return self._codec.table(columns, len(z), given)
 
     def _draw_posterior(self, x: Cells, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
-        from skvae import _inference
+        from skvae import inference
 
         noise = rng.standard_normal((_count(n_draws, "n_draws"), len(x), self._n_features_out), np.float32)
-        return _inference.posterior_sample(self._model, x, noise)
+        return inference.posterior_sample(self._model, x, noise)
 
     def _keras_model(self, part: str) -> Any:
         check_is_fitted(self)
-        from skvae import _inference
+        from skvae import inference
 
-        return getattr(self._model.network, part).keras_model(_inference.learned(self._model)[part])
+        return getattr(self._model.network, part).keras_model(inference.learned(self._model)[part])
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 from sklearn.pipeline import make_pipeline
 
-from skvae import VAEImputer, VAETransformer, _conditioning, _inference
-from skvae._inference import learned
+from skvae import VAEImputer, VAETransformer, inference
+from skvae.inference import _condition, learned
+from skvae.inference._prior import log_prior
 from skvae.likelihoods import Gaussian
 from skvae.table import conditions
 
@@ -92,7 +93,7 @@ def test_arrays_and_polars_frames_take_conditions_too():
 
 def test_a_thousand_rows_rest_on_nearly_as_many_latent_points(vae):
     x = conditions(vae._codec, {"job": "judge", "income": 22}).x
-    z, size, _ = _conditioning.latents_given(vae._model, x, 1000, np.random.default_rng(0))
+    z, size, _ = _condition.latents_given(vae._model, x, 1000, np.random.default_rng(0))
     assert len(np.unique(z, axis=0)) >= 900
     assert size >= 1000
 
@@ -130,37 +131,37 @@ def test_moments_given_1_3_and_10_columns_of_a_linear_model_are_those_in_closed_
 
 
 def test_the_density_of_a_mixture_is_that_of_its_draws(vae):
-    mixture = _conditioning.Mixture(
+    mixture = _condition.Mixture(
         np.log([0.3, 0.7]), np.array([[1.0, 0, 0, 0]]), np.tril(np.full((1, 4, 4), 0.2)) + 0.5 * np.eye(4)
     )
-    z = _conditioning._draw(vae._model, mixture, 20_000, np.random.default_rng(0))
-    log_q, parts = _conditioning._log_density(vae._model, mixture, z)
+    z = _condition._draw(vae._model, mixture, 20_000, np.random.default_rng(0))
+    log_q, parts = _condition._log_density(vae._model, mixture, z)
     np.testing.assert_allclose(np.exp(log_q), np.exp(parts).sum(axis=1), rtol=1e-6)
-    prior = _inference.log_prior(vae._model, z)
+    prior = log_prior(vae._model, z)
     assert np.exp(prior - log_q).mean() == pytest.approx(1, abs=0.03)
     assert np.exp(parts[:, 1] - log_q).mean() == pytest.approx(0.7, abs=0.02)
 
 
 def test_systematic_resampling_takes_each_draw_as_often_as_it_is_due():
     w = np.array([0.5, 0.25, 0.125, 0.125])
-    counts = np.bincount(_conditioning._systematic(np.log(w), 80, np.random.default_rng(0)), minlength=4)
+    counts = np.bincount(_condition._systematic(np.log(w), 80, np.random.default_rng(0)), minlength=4)
     assert (abs(counts - 80 * w) < 1).all()
 
 
 def test_draws_for_a_condition_stay_below_their_limit(vae, monkeypatch):
     drawn = []
-    joint = _inference.log_joint
-    monkeypatch.setattr(_inference, "log_joint", lambda model, x, z: drawn.append(len(z)) or joint(model, x, z))
-    monkeypatch.setattr(_conditioning, "MOST", 4 * _conditioning.BATCH)
+    joint = _condition.log_joint
+    monkeypatch.setattr(_condition, "log_joint", lambda model, x, z: drawn.append(len(z)) or joint(model, x, z))
+    monkeypatch.setattr(_condition, "MOST", 4 * _condition.BATCH)
     with pytest.warns(UserWarning, match="never saw"), pytest.warns(UserWarning, match="The condition is far"):
         vae.sample(10**4, random_state=0, given={"height": 1e3})
-    assert sum(drawn[-3:]) <= 4 * _conditioning.BATCH
+    assert sum(drawn[-3:]) <= 4 * _condition.BATCH
 
 
 def test_a_hopeless_condition_warns_and_still_gives_its_rows(vae, monkeypatch):
-    monkeypatch.setattr(_conditioning, "MOST", _conditioning.BATCH)
-    monkeypatch.setattr(_conditioning, "PER_ROW", 10**6)
-    monkeypatch.setattr(_conditioning, "_effective_size", lambda log_w: 7.0)
+    monkeypatch.setattr(_condition, "MOST", _condition.BATCH)
+    monkeypatch.setattr(_condition, "PER_ROW", 10**6)
+    monkeypatch.setattr(_condition, "_effective_size", lambda log_w: 7.0)
     with pytest.warns(UserWarning, match="50 rows rest on 7 effective draws of 4096"):
         assert len(vae.sample(50, given={"job": "judge"})) == 50
 
@@ -261,7 +262,7 @@ def is_met(cell, value):
 @pytest.mark.parametrize("name", FITTED)
 def test_a_condition_is_met_exactly_or_refused(name, library, monkeypatch):
     monkeypatch.setattr(
-        _conditioning, "latents_given", lambda model, x, n, rng: (rng.normal(size=(n, 2)).astype("f4"), 1e9, 1)
+        inference, "latents_given", lambda model, x, n, rng: (rng.normal(size=(n, 2)).astype("f4"), 1e9, 1)
     )
     frame = pd.DataFrame({"x": FITTED[name], "z": NARROW["z"]})
     vae, met = short_fit(pl.from_pandas(frame) if library == "polars" else frame), 0

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from skvae import VAETransformer, _conditioning
+from skvae import VAETransformer, inference
 from skvae.table import Codec, Frame, checked
 from skvae.table._dtypes import Dtype, of_scalars, read, short
 
@@ -140,7 +140,7 @@ def anywhere(monkeypatch):
     def points(model, x, n, rng):
         return rng.normal(size=(n, 2)).astype(np.float32), 1e9, 1
 
-    monkeypatch.setattr(_conditioning, "latents_given", points)
+    monkeypatch.setattr(inference, "latents_given", points)
 
 
 def short_fit(X, **parameters):

@@ -58,8 +58,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
-from skvae import VAEImputer, VAEOutlierDetector, VAETransformer, _conditioning, _estimator, _inference, _training
+import skvae
+from skvae import VAEImputer, VAEOutlierDetector, VAETransformer, _estimator, _training, inference
 from skvae._network import reader
+from skvae.inference import _blocks, _encode, _noise, _prior, _proposals
 from skvae.table._dtypes import short
 
 CALLS, PER_FIT = 5000, 15  # calls in all, and on each fitted model
@@ -67,7 +69,7 @@ ON_AVERAGE = 11  # calls on each table: some cannot be fitted
 TRAINED = 25  # one model in so many is trained
 TRIES = 150  # smaller cases to try for each violation
 LONGEST = 600  # characters of a message
-PACKAGE = str(Path(_inference.__file__).parent)
+PACKAGE = str(Path(skvae.__file__).parent)
 INTERNALS = ("narwhals", "pyarrow.lib", "arrowinvalid", "panicexception", "ufunc", "tensorflow", "traceback", " at 0x")
 
 
@@ -336,7 +338,7 @@ def identity(column: pd.Series) -> Any:
 
 
 def eager(function: Callable, network: Any, mapped: int = 0) -> Callable:
-    """A function of `_inference` as it is, without the seconds that compiling takes."""
+    """A function of `inference` as it is, without the seconds that compiling takes."""
     read = reader(network)
 
     def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
@@ -362,13 +364,13 @@ def quick_model(trained: bool) -> Iterator[None]:
     """Without compiling, without a search for latent points, and mostly without training."""
     with contextlib.ExitStack() as stack:
         for module, name, stand_in in [
-            (_inference, "_compiled", eager),
-            (_inference, "REFINE_STEPS", 1),
-            (_inference, "HEIGHT", 48),
-            (_inference, "_height", lambda model, n_draws: 48),
+            (_blocks, "compiled", eager),
+            (_proposals, "REFINE_STEPS", 1),
+            *[(module, "HEIGHT", 48) for module in (_blocks, _encode, _prior)],
+            *[(module, "height_of", lambda model, n_draws: 48) for module in (_encode, _noise, _proposals)],
             (_estimator, "SUMMARY_DRAWS", 40),
-            (_inference, "PRIOR_DRAWS", 32),
-            (_conditioning, "latents_given", anywhere),
+            (_proposals, "PRIOR_DRAWS", 32),
+            (inference, "latents_given", anywhere),
             *[(_training, "train", untrained)] * (not trained),
         ]:
             stack.enter_context(patch.object(module, name, stand_in))

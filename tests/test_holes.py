@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.datasets import load_iris
 
 from skvae import VAETransformer
-from skvae._inference import learned
+from skvae.inference import learned
 from skvae.likelihoods import Gaussian, ZeroInflated
 
 IRIS = load_iris().data
@@ -141,9 +141,9 @@ def test_an_empty_column_leaves_complete_rows_complete():
 def _refinements(use):
     from unittest.mock import patch
 
-    from skvae import _inference
+    from skvae.inference import _proposals
 
-    with patch.object(_inference, "refine", side_effect=_inference.refine) as refine:
+    with patch.object(_proposals, "refine", side_effect=_proposals.refine) as refine:
         use()
     return refine.call_count
 
@@ -237,15 +237,16 @@ def test_levels_that_fit_never_saw_are_holes_with_one_warning_and_have_a_small_f
 def test_five_folds_of_a_mixed_table_have_finite_scores_and_trace_once():
     from sklearn.model_selection import KFold, cross_val_score
 
-    from skvae import _inference, _training
+    from skvae import _training
+    from skvae.inference._blocks import compiled
 
     X = with_holes(people(300), 0.1)
     X.loc[7, "job"] = "hermit"  # a level of one row: one fold does not see it
     vae = small(max_iter=5)
     vae.fit(X).score(X)
-    before = _training.compiled.cache_info().misses, _inference._compiled.cache_info().misses
+    before = _training.compiled.cache_info().misses, compiled.cache_info().misses
     assert np.isfinite(cross_val_score(vae, X, cv=KFold(5))).all()
-    assert (_training.compiled.cache_info().misses, _inference._compiled.cache_info().misses) == before
+    assert (_training.compiled.cache_info().misses, compiled.cache_info().misses) == before
 
 
 def test_thousands_of_levels_cost_little():

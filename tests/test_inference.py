@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
 
-from skvae import VAETransformer, _inference
-from skvae._inference import _row_shifts
+from skvae import VAETransformer, inference
+from skvae.inference._noise import row_shifts
 from skvae.table import checked
 
 IRIS, DIGITS = load_iris().data, load_digits().data[:300]
@@ -48,7 +48,7 @@ def test_the_elbo_of_many_rows_rests_on_some_of_them():
     X = np.random.default_rng(0).normal(size=(20_000, 2)) * [1.0, 1e-3]
     vae = VAETransformer(1, hidden_layer_sizes=(), max_iter=2, random_state=0).fit(X)
     x, offset = vae._codec.encode(checked(vae, X, reset=False))
-    of_all = _inference.lower_bound(vae._model, x, 1)[0] + offset.mean()
+    of_all = inference.lower_bound(vae._model, x, 1)[0] + offset.mean()
     assert vae.lower_bound_ == pytest.approx(of_all, abs=0.05)
 
 
@@ -100,21 +100,21 @@ def test_numpy_integers_are_counts(fitted):
     assert np.isfinite(vae.score_samples(X, n_draws=np.int64(4))).all()
 
 
-def test_row_shifts_are_uniform_and_differ_between_rows_and_dimensions():
+def testrow_shifts_are_uniform_and_differ_between_rows_and_dimensions():
     x = np.random.default_rng(0).normal(size=(20_000, 5)).astype(np.float32)
-    shifts = _row_shifts(x, 3)
+    shifts = row_shifts(x, 3)
     assert shifts.min() >= 0
     assert shifts.max() < 1
     np.testing.assert_allclose(shifts.mean(axis=0), 0.5, atol=0.01)
     np.testing.assert_allclose(np.cov(shifts.T), np.eye(3) / 12, atol=0.002)
     assert len(np.unique(shifts[:, 0])) > 19_900
     nearby = np.nextafter(x, np.float32(np.inf))
-    assert abs(np.corrcoef(shifts[:, 0], _row_shifts(nearby, 3)[:, 0])[0, 1]) < 0.05
+    assert abs(np.corrcoef(shifts[:, 0], row_shifts(nearby, 3)[:, 0])[0, 1]) < 0.05
 
 
 def test_minus_zero_is_zero():
     zeros = np.zeros((1, 4), np.float32)
-    np.testing.assert_array_equal(_row_shifts(zeros, 2), _row_shifts(-zeros, 2))
+    np.testing.assert_array_equal(row_shifts(zeros, 2), row_shifts(-zeros, 2))
 
 
 def test_keras_models_give_what_transform_and_inverse_transform_give(fitted):

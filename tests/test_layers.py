@@ -13,8 +13,9 @@ from keras import layers
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from skvae import VAETransformer, _inference, _layers, _training
+from skvae import VAETransformer, _layers, _training
 from skvae._layers import Inference, of_user
+from skvae.inference._blocks import compiled
 
 X = load_digits().data[:400]
 
@@ -169,7 +170,7 @@ def test_a_function_that_builds_other_layers_after_fit_is_told(monkeypatch):
     with pytest.raises(ValueError, match="builds other layers than it did in fit"):
         vae.encoder_  # noqa: B018
     _layers._model.cache_clear()  # as in another process
-    _inference._compiled.cache_clear()
+    compiled.cache_clear()
     with pytest.raises(ValueError, match="builds other layers than it did in fit"):
         vae.transform(X)
 

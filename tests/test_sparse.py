@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from scipy.sparse import csc_array, csr_array, csr_matrix, vstack
 
-from skvae import VAEOutlierDetector, VAETransformer, _inference
+from skvae import VAEOutlierDetector, VAETransformer
+from skvae.inference import _proposals
 from skvae.likelihoods import ZeroInflated
 from skvae.table import Dense, Sparse, _cells
 from skvae.table._cells import differing
@@ -71,7 +72,7 @@ def test_rows_with_holes_are_scored_some_at_a_time_with_the_same_bits(monkeypatc
     X[::3, 0] = np.nan
     vae = small().fit(csr_array(X))
     expected = vae.score_samples(csr_array(X))
-    monkeypatch.setattr(_inference, "DENSE", 50 * X.shape[1])
+    monkeypatch.setattr(_proposals, "DENSE", 50 * X.shape[1])
     np.testing.assert_array_equal(vae.score_samples(csr_array(X)), expected)
 
 

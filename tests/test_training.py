@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy.stats import chisquare
 from sklearn.exceptions import ConvergenceWarning
 
-from skvae import VAETransformer, _inference, _training, likelihoods, objectives, posteriors, priors
+from skvae import VAETransformer, _training, inference, likelihoods, objectives, posteriors, priors
 from skvae._layers import dense
 from skvae._network import Network, pack
 from skvae._optimizer import adam
@@ -27,7 +27,7 @@ def small(**parameters):
 
 def traces():
     """How often anything has been traced: every miss of a cache traces once, and nothing else does."""
-    caches = _training.compiled, _training._compiled_losses, _inference._compiled
+    caches = _training.compiled, _training._compiled_losses, inference._blocks.compiled
     return tuple(cache.cache_info().misses for cache in caches)
 
 
@@ -191,7 +191,7 @@ def test_early_stopping_restores_the_best_weights():
     assert len(losses) == vae.n_iter_ < 200
     held_out = noise[np.random.default_rng(0).permutation(150)[:15]]
     x, offset = vae._codec.encode(checked(vae, held_out, reset=False))
-    bound, kl = _inference.lower_bound(vae._model, x, n_draws=128)
+    bound, kl = inference.lower_bound(vae._model, x, n_draws=128)
     restored = 0.1 * kl.sum() - (bound + kl.sum()) - offset.mean()
     lowest = losses[49:].min()  # the KL term has come in
     assert abs(restored - lowest) < 0.2 * (losses[-1] - lowest)

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from skvae import VAETransformer
-from skvae._inference import learned
 from skvae._math import LOG_2PI, ops
+from skvae.inference import learned
 from skvae.likelihoods import Likelihood
 from skvae.objectives import Objective
 from skvae.priors import Prior

@@ -107,7 +107,7 @@ class ZeroInflated(Likelihood):
         rest = self._inner().sample(_own(w), raw, rng)
         return np.where(rng.random(rest.shape) < expit(logits), 0.0, rest)
 
-    def _split(self, w: dict, raw: Any, xp: Any = None) -> tuple[Any, Any]:
+    def _split(self, w: dict, raw: Any, xp: Any = ops) -> tuple[Any, Any]:
         n_cells = w["base_logit"].shape[-1]
         return raw[..., :-n_cells], w["base_logit"] + bounded(raw[..., -n_cells:], xp)
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from skvae import _inference
-from skvae._inference import Model
+from skvae.inference._blocks import Model
+from skvae.inference._prior import log_prior, prior_sample
+from skvae.inference._proposals import log_joint, near, refine
 
 SCREEN = 4096  # draws from the prior among which normals look for their start
 STARTS = 8
@@ -37,19 +38,19 @@ def latents_given(model: Model, x: np.ndarray, n: int, rng: np.random.Generator)
     enough, z, log_w = max(FEWEST, PER_ROW * n), np.empty((0, model.network.latent_dim), np.float32), np.empty(0)
     while len(z) < BATCH or (_effective_size(log_w) < enough and len(z) < MOST):
         draws = _draw(model, mixture, max(BATCH, len(z)), rng)  # twice as many in all
-        new = _inference.log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
+        new = log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
         z, log_w = np.concatenate([z, draws]), np.append(log_w, new)
     return z[_systematic(log_w, n, rng)], _effective_size(log_w), len(z)
 
 
 def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:
     """Normals fitted to the row from the encoder's mean and from draws of the prior that explain it best."""
-    screen = _inference.prior_sample(model, rng.standard_normal((SCREEN, model.network.latent_dim), np.float32))
-    log_lik = _inference.log_joint(model, x, screen) - _inference.log_prior(model, screen)
+    screen = prior_sample(model, rng.standard_normal((SCREEN, model.network.latent_dim), np.float32))
+    log_lik = log_joint(model, x, screen) - log_prior(model, screen)
     best = np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[: STARTS - 1]
-    starts = np.concatenate([_inference.near(model, x)[0], screen[best]])
+    starts = np.concatenate([near(model, x)[0], screen[best]])
     wide = np.full_like(starts, -1.0)
-    mean, log_scale = _inference.refine(model, np.repeat(x, STARTS, axis=0), starts, wide, height=STARTS)
+    mean, log_scale = refine(model, np.repeat(x, STARTS, axis=0), starts, wide, height=STARTS)
     factor = np.exp(log_scale, dtype=np.float64)[:, :, None] * np.eye(starts.shape[1])
     return Mixture(np.full(1 + STARTS, -np.log(1 + STARTS)), mean.astype(np.float64), factor)
 
@@ -59,7 +60,7 @@ def _adapted(model: Model, x: np.ndarray, mixture: Mixture, rng: np.random.Gener
     for _ in range(ROUNDS):
         z = _draw(model, mixture, BATCH, rng)
         log_q, log_own = _log_density(model, mixture, z)
-        log_w = _inference.log_joint(model, x, z) - log_q
+        log_w = log_joint(model, x, z) - log_q
         w = np.exp(log_w - logsumexp(log_w))
         mixture = _reweighted(mixture, z, w[:, None] * np.exp(log_own - log_q[:, None]))
     return mixture
@@ -86,7 +87,7 @@ def _reweighted(mixture: Mixture, z: np.ndarray, w: np.ndarray) -> Mixture:
 def _draw(model: Model, mixture: Mixture, n: int, rng: np.random.Generator) -> np.ndarray:
     noise = rng.standard_normal((n, mixture.mean.shape[1]), np.float32)
     part = rng.choice(len(mixture.log_share), n, p=np.exp(mixture.log_share))
-    z = _inference.prior_sample(model, noise)
+    z = prior_sample(model, noise)
     for k, (mean, factor) in enumerate(zip(mixture.mean, mixture.factor, strict=True)):
         z[part == k + 1] = mean + noise[part == k + 1] @ factor.T
     return z
@@ -94,7 +95,7 @@ def _draw(model: Model, mixture: Mixture, n: int, rng: np.random.Generator) -> n
 
 def _log_density(model: Model, mixture: Mixture, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log-density of the mixture, (draws,), and of each part times its share, (draws, 1 + k)."""
-    parts = [_inference.log_prior(model, z)]
+    parts = [log_prior(model, z)]
     for mean, factor in zip(mixture.mean, mixture.factor, strict=True):
         standard = np.linalg.solve(factor, (z - mean).T)
         log_determinant = np.log(np.diag(factor)).sum()

@@ -3,7 +3,9 @@
 import numpy as np
 from scipy.special import softmax
 
-from skvae._inference import Model, cells, decode, learned, weighted_draws
+from skvae.inference._blocks import Model, learned
+from skvae.inference._encode import cells, decode
+from skvae.inference._proposals import weighted_draws
 from skvae.table import Cells
 
 

@@ -1,0 +1,128 @@
+"""Rows in blocks of one fixed height, through compiled functions of an architecture.
+
+Products of different heights differ in their last bits, and so do the rows that are left over
+where a processor takes many at a time. So every block is padded to the same height, with none
+left over: what a row gives then never depends on its neighbours. A call takes many blocks.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from inspect import signature
+from math import gcd, lcm
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from skvae._memory import aligned, tensor
+from skvae._network import Network, reader
+
+HEIGHT = 192  # rows in a block: few, so that one row alone does not wait for many
+UNITS = 192, 48  # rows of a product that processors take at a time are 4, 6, 8 or 24 and more: none is left over
+PACKED = 16  # most numbers that a processor takes at a time
+AT_ONCE = 8  # blocks that cores share
+GROUP = 2**15  # most rows in a call
+DRAWS = 8192  # rows x draws in a block, where there are draws
+NUMBERS = 2**23  # most numbers that the decoder gives, or the prior holds, for a block
+REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
+
+
+class Model(NamedTuple):
+    """A network with what it has learned."""
+
+    network: Network
+    weights: np.ndarray
+    constants: np.ndarray
+
+
+def learned(model: Model) -> dict:
+    """The learned arrays by part: the argument `w`, in NumPy."""
+    return reader(model.network)(model.weights, model.constants)
+
+
+@lru_cache(maxsize=128)
+def compiled(function: Callable, network: Network, mapped: int = 0) -> Callable:
+    """One of the functions above for an architecture; later calls reuse it without tracing.
+
+    Of its arrays the first `mapped` come in blocks, and its outputs are stacked.
+    """
+    read = reader(network)
+    d = network.latent_dim
+    rows, latent, draws = ([None, network.n_cells], [None, d], [None, None, d])
+    shapes = {"x": rows, "z": latent, "mean": latent, "log_scale": latent, "shifts": latent}
+    shapes |= {"noise": draws, "by_row": draws, "draws": draws, "points": [REFINE_STEPS, REFINE_DRAWS, 1, d]}
+    names = list(signature(function).parameters)[2:]
+    specs = [tf.TensorSpec([None] * (i < mapped) + shapes[name]) for i, name in enumerate(names)]
+    vector = tf.TensorSpec([None])
+
+    @tf.function(autograph=False, input_signature=[vector, vector, *specs])
+    def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
+        w = read(weights, constants)
+        if not mapped:
+            return function(network, w, *arrays)
+        blocks, others = arrays[:mapped], arrays[mapped:]
+
+        def of_block(block: tuple) -> Any:
+            return tf.stack(function(network, w, *block, *others))
+
+        return (tf.map_fn(of_block, blocks, fn_output_signature=tf.float32, parallel_iterations=AT_ONCE),)
+
+    return run.get_concrete_function()
+
+
+def run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0) -> list[np.ndarray]:
+    # TensorFlow takes half of a call's time for arrays
+    tensors = map(tensor, (model.weights, model.constants, *arrays))
+    return [output.numpy() for output in compiled(function, model.network, mapped)(*tensors)]
+
+
+def height_of(model: Model, n_draws: int) -> int:
+    """Rows in a block with that many draws of each."""
+    draws = min(DRAWS, NUMBERS // model.network.numbers_per_draw)
+    return _even(min(draws // n_draws, NUMBERS // model.network.encoder.widest), n_draws)
+
+
+def encoding_height(model: Model) -> int:
+    """Rows in a block that is encoded."""
+    return _even(min(HEIGHT, NUMBERS // model.network.encoder.widest))
+
+
+def _even(height: int, n_draws: int = 1) -> int:
+    """The next lower height that leaves no row over; or else one row, which is always in the same place."""
+    steps = [lcm(PACKED, unit // gcd(unit, n_draws)) for unit in UNITS]
+    return next((height // step * step for step in steps if step <= height), 1)
+
+
+def by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray) -> list[np.ndarray]:
+    """What a function of rows alone gives for all rows."""
+    groups = zip(*by_group(function, model, height, *arrays, **more), strict=True)
+    return [np.concatenate(group) for group in groups]
+
+
+def by_group(
+    function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray
+) -> Iterator[list[np.ndarray]]:
+    """The same, group by group of rows."""
+    widest = max(model.network.decoder.n_out, *(array[:1].size for array in arrays))
+    rows = height * max(1, min(GROUP, NUMBERS // widest) // height)
+    for start in range(0, len(arrays[0]), rows):
+        group = [array[start : start + rows] for array in arrays]
+        n = len(group[0])
+        blocks = [padded(array, -(-n // height) * height).reshape(-1, height, *array.shape[1:]) for array in group]
+        out = run(function, model, *blocks, *more.values(), mapped=len(blocks))[0]
+        yield [part.reshape(-1, *part.shape[2:])[:n] for part in out.swapaxes(0, 1)]
+
+
+def in_blocks(height: int, *arrays: np.ndarray) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Slices of one height, the last filled with zeros, each with its number of true rows."""
+    for start in range(0, len(arrays[0]), height):
+        blocks = [array[start : start + height] for array in arrays]
+        yield len(blocks[0]), [padded(block, height) for block in blocks]
+
+
+def padded(block: np.ndarray, height: int) -> np.ndarray:
+    if len(block) == height:
+        return block
+    padded = aligned((height, *block.shape[1:]), block.dtype)
+    padded[: len(block)], padded[len(block) :] = block, 0.0
+    return padded

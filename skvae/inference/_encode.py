@@ -1,0 +1,80 @@
+"""Rows to latent points, and latent points to cells."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from skvae._layers import Inference
+from skvae._network import Network
+from skvae.inference._blocks import HEIGHT, Model, by_group, by_row, encoding_height, height_of, learned, padded, run
+from skvae.table import Cells
+
+
+def posterior_mean(model: Model, x: Cells) -> np.ndarray:
+    """Mean of q(z | x) of each row, (rows, latent_dim)."""
+    height = encoding_height(model)
+    if len(x) <= height:  # as quick as can be, for rows that come one by one
+        return run(_mean, model, padded(x[:], height))[0][: len(x)]
+    return by_row(_mean, model, height, x)[0]
+
+
+def features(model: Model, x: Cells) -> np.ndarray:
+    """Rows as the encoder sees them, (rows, n_features)."""
+    return by_row(_features, model, encoding_height(model), x)[0]
+
+
+def posterior_sample(model: Model, x: Cells, noise: np.ndarray) -> np.ndarray:
+    """Draws from q(z | x) made from standard normal noise (draws, rows, latent_dim), of its shape."""
+    height = height_of(model, len(noise))
+    draws = by_row(_sample, model, height, x, noise.swapaxes(0, 1))[0]
+    return draws.swapaxes(0, 1)
+
+
+def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
+    """The decoder's raw numbers at each latent point, block by block, (n, n_raw)."""
+    start = 0
+    for (raw,) in by_group(_decode, model, min(HEIGHT, height_of(model, 1)), z):
+        _check_decoded(raw, z[start:], start)
+        start += len(raw)
+        yield raw
+
+
+def _check_decoded(raw: np.ndarray, z: np.ndarray, first: int) -> None:
+    with np.errstate(invalid="ignore"):
+        total = raw.sum(dtype=np.float64)
+    if np.isfinite(total):
+        return
+    wrong = ~np.isfinite(raw).all(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"The latent point {z[row].tolist()} (row {first + row}) is too far out for the decoder, which gives no "
+            "finite numbers there; points near those of transform are expected."
+        )
+
+
+def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
+    """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
+    w = learned(model)["likelihood"]
+    for raw in decode(model, z):
+        with np.errstate(over="ignore", invalid="ignore"):  # brought back into the range of its column
+            yield read(w, raw)
+
+
+def _mean(network: Network, w: dict, x: Any) -> tuple:
+    return (network.posterior.mean(w["posterior"], network.encode(w, x, Inference())),)
+
+
+def _features(network: Network, w: dict, x: Any) -> tuple:
+    return (network.features(w, x),)
+
+
+def _sample(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
+    z, _ = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), tf.transpose(by_row, [1, 0, 2]))
+    return (tf.transpose(z, [1, 0, 2]),)
+
+
+def _decode(network: Network, w: dict, z: Any) -> tuple:
+    return (network.decode(w, z, Inference()),)

@@ -1,0 +1,45 @@
+"""The prior of a trained model."""
+
+from typing import Any
+
+import numpy as np
+
+from skvae._network import Network, with_prior
+from skvae.inference._blocks import HEIGHT, Model, by_row, learned
+from skvae.inference._encode import posterior_sample
+from skvae.table import Cells
+
+FITTED_ROWS = 20_000  # training rows behind a prior that is fitted after training
+
+
+def prior_sample(model: Model, noise: np.ndarray) -> np.ndarray:
+    """Latent points of the prior made from standard normal noise, of its shape."""
+    return np.array(model.network.prior_sample(learned(model), noise))
+
+
+def log_prior(model: Model, z: np.ndarray) -> np.ndarray:
+    """log p(z) of latent points (draws, d), (draws,)."""
+    return by_row(_log_prior, model, HEIGHT, z)[0].astype(np.float64)
+
+
+def trainable(model: Model) -> Model:
+    """The model with the prior that training goes by."""
+    prior = model.network.prior
+    return model if prior.in_training == prior else _with_prior(model, prior.in_training, {})
+
+
+def finished(model: Model, prior: Any, x: Cells, rng: np.random.Generator) -> Model:
+    """A trained model with the prior asked for, fitted to latent points of some training rows if need be."""
+    if prior == model.network.prior:
+        return model
+    some = x.take(rng.permutation(len(x))[:FITTED_ROWS])
+    z = posterior_sample(model, some, rng.standard_normal((1, len(some), model.network.latent_dim), np.float32))[0]
+    return _with_prior(model, prior, prior.fitted(z, int(rng.integers(2**31))))
+
+
+def _with_prior(model: Model, prior: Any, arrays: dict) -> Model:
+    return Model(*with_prior(model.network, model.weights, prior, arrays), model.constants)
+
+
+def _log_prior(network: Network, w: dict, z: Any) -> tuple:
+    return (network.log_prior(w, z),)

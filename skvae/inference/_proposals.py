@@ -1,0 +1,155 @@
+"""Weighted draws of latent points given a row, with or without holes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy.special import logsumexp
+
+from skvae._layers import Inference
+from skvae._math import LOG_2PI, normal_quantile
+from skvae._network import Network
+from skvae.inference._blocks import (
+    REFINE_DRAWS,
+    REFINE_HEIGHT,
+    REFINE_STEPS,
+    Model,
+    by_row,
+    encoding_height,
+    height_of,
+    in_blocks,
+    learned,
+    padded,
+    run,
+)
+from skvae.inference._noise import row_shifts, sobol, with_noise
+from skvae.inference._prior import log_prior, prior_sample
+from skvae.table import Cells
+
+JOINT = 4096  # draws in a block, where there is one row
+DENSE = 2**23  # most numbers of rows with holes at once
+REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
+TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
+WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
+FURTHEST, NARROWEST = 4.0, -3.0  # where refining may start: in deviations of the prior, and logarithm of the scale
+PRIOR_DRAWS = 512  # behind the prior's mean and deviation
+
+
+def weighted_draws(model: Model, x: Cells, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Block by block: places of rows, draws of their z and log p(x, z) / q(z); (n,), (draws, n, d) and (n, draws).
+
+    Draws come from the encoder's q(z | x). For a row with holes, whose pattern the encoder may
+    never have met, they come in turns from q(z | x), from a normal fitted to that row and from
+    the prior, and the weights are those of this mixture (Veach, Guibas 1995).
+    """
+    varies = learned(model)["cells"]["varies"] > 0
+    holes = x.rows_with_holes(varies)
+    for rows, block, noise in with_noise(model, x.where(~holes), n_draws):
+        yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
+    places, most = np.flatnonzero(holes), max(1, DENSE // x.shape[1])
+    for some in (places[i : i + most] for i in range(0, len(places), most)):
+        x_some = x.take(some)[:]
+        fitted = refine(model, x_some, *near(model, x_some))
+        for rows, block, noise in with_noise(model, x_some, n_draws):
+            z, log_q = _proposed(model, block, noise, *[padded(part[rows], len(block)) for part in fitted])
+            log_w = run(_joint, model, block, z)[0] - log_q
+            yield some[rows], z[:, : len(rows)], _by_draw(log_w, rows)
+
+
+def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and log-scale of normals near q(z | x), kept from extremes, (rows, d) each."""
+    mean, log_scale = by_row(_moments, model, encoding_height(model), x)
+    draws = prior_sample(model, np.asarray(normal_quantile(sobol(PRIOR_DRAWS, model.network.latent_dim))))
+    center, reach = draws.mean(axis=0), FURTHEST * draws.std(axis=0)
+    return mean.clip(center - reach, center + reach), log_scale.clip(NARROWEST, 0.0)
+
+
+def refine(
+    model: Model, x: np.ndarray, mean: np.ndarray, log_scale: np.ndarray, height: int = REFINE_HEIGHT
+) -> tuple[np.ndarray, np.ndarray]:
+    """The normals that bring up the ELBO of each row's observed cells, from the given ones on, (rows, d) each."""
+    points = sobol(REFINE_STEPS * REFINE_DRAWS, model.network.latent_dim)
+    points = points.reshape(REFINE_STEPS, REFINE_DRAWS, 1, -1)
+    shifts = row_shifts(x, model.network.latent_dim)
+    mean, log_scale = by_row(_refined, model, height, x, mean, log_scale, shifts, points=points)
+    return mean, log_scale + WIDER
+
+
+def _proposed(model: Model, x: np.ndarray, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray) -> tuple:
+    """Draws from q(z | x), the fitted normal and the prior, in turns, and their log-density under the mixture."""
+    turn = np.resize(TURNS, len(noise))
+    prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
+    encoder = run(_draws_of_q, model, x, noise)[0]
+    z = np.choose(turn[:, None, None], [encoder, mean + np.exp(log_scale) * noise, prior])
+    standard = (z - mean) * np.exp(-log_scale)
+    fitted = -(0.5 * (standard**2 + LOG_2PI) + log_scale).sum(axis=-1)
+    log_prior_ = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
+    shares = np.bincount(turn, minlength=3) / len(turn)
+    return z, logsumexp([run(_log_q, model, x, z)[0], fitted, log_prior_], b=shares[:, None, None], axis=0)
+
+
+def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """log p(x, z) of one row, (1, cells), at many points (draws, d), (draws,)."""
+    blocks = [run(_joint, model, x, z[:, None])[0][:n, 0] for n, (z,) in in_blocks(min(JOINT, height_of(model, 1)), z)]
+    return np.concatenate(blocks).astype(np.float64)
+
+
+def _of_rows(function: Callable, model: Model, rows: np.ndarray, *arrays: np.ndarray) -> tuple:
+    """Draws and the logarithms of their weights, of the true rows of a block."""
+    z, log_w = run(function, model, *arrays)
+    return z[:, : len(rows)], _by_draw(log_w, rows)
+
+
+def _by_draw(log_w: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Logarithms of the true rows in float64, (n, draws): sums over draws do not depend on how many rows there are."""
+    return np.ascontiguousarray(log_w[:, : len(rows)].T, dtype=np.float64)
+
+
+def _draws_of_encoder(network: Network, w: dict, x: Any, noise: Any) -> tuple:
+    z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise)
+    return z, _log_joint(network, w, x, z) - log_q
+
+
+def _draws_of_q(network: Network, w: dict, x: Any, noise: Any) -> tuple:
+    return (network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise)[0],)
+
+
+def _log_q(network: Network, w: dict, x: Any, draws: Any) -> tuple:
+    return (network.posterior.log_prob(w["posterior"], network.encode(w, x, Inference()), draws),)
+
+
+def _joint(network: Network, w: dict, x: Any, draws: Any) -> tuple:
+    return (_log_joint(network, w, x, draws),)
+
+
+def _log_joint(network: Network, w: dict, x: Any, z: Any) -> Any:
+    return network.log_likelihood(w, x, z, Inference()) + network.log_prior(w, z)
+
+
+def _moments(network: Network, w: dict, x: Any) -> tuple:
+    raw = network.encode(w, x, Inference())
+    moments = network.posterior.moments(w["posterior"], raw)
+    mean = network.posterior.mean(w["posterior"], raw)
+    return mean, tf.zeros_like(mean) if moments is None else moments[1]
+
+
+def _refined(network: Network, w: dict, x: Any, mean: Any, log_scale: Any, shifts: Any, points: Any) -> tuple:
+    start, end = REFINE_RATE
+
+    def step(i: Any, q: Any, m: Any, v: Any) -> tuple:
+        noise = normal_quantile((points[i] + shifts) % 1.0)
+        with tf.GradientTape() as tape:
+            tape.watch(q)
+            bound = tf.reduce_mean(_log_joint(network, w, x, q[0] + tf.exp(q[1]) * noise), axis=0)
+            bound += tf.reduce_sum(q[1], axis=-1)
+        gradient = tape.gradient(bound, q)
+        m, v = 0.9 * m + 0.1 * gradient, 0.99 * v + 0.01 * gradient * gradient
+        t = tf.cast(i + 1, tf.float32)
+        rate = start * (end / start) ** (t / REFINE_STEPS)
+        return i + 1, q + rate * (m / (1 - 0.9**t)) / (tf.sqrt(v / (1 - 0.99**t)) + 1e-8), m, v
+
+    q = tf.stack([mean, log_scale])
+    state = tf.constant(0), q, tf.zeros_like(q), tf.zeros_like(q)
+    q = tf.while_loop(lambda i, *_: i < REFINE_STEPS, step, state, parallel_iterations=1)[1]
+    return q[0], q[1]

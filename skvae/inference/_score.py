@@ -1,0 +1,41 @@
+"""Bounds of log p of rows."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy.special import logsumexp
+
+from skvae._layers import Inference
+from skvae._network import Network
+from skvae.inference._blocks import Model, run
+from skvae.inference._noise import with_noise
+from skvae.inference._proposals import weighted_draws
+from skvae.table import Cells
+
+
+def log_likelihood(model: Model, x: Cells, n_draws: int) -> np.ndarray:
+    """Importance-weighted lower bound of log p of the observed cells of each row, in nats, (rows,)."""
+    bounds = np.empty(len(x))
+    for rows, _, log_w in weighted_draws(model, x, n_draws):
+        bounds[rows] = logsumexp(log_w, axis=1) - np.log(n_draws)
+    return bounds
+
+
+def lower_bound(model: Model, x: Cells, n_draws: int) -> tuple[float, np.ndarray]:
+    """The ELBO in nats per row, and the nats that each latent dimension carries, (latent_dim,).
+
+    Where the KL has no closed form, the second is its total, (1,).
+    """
+    log_liks, kls = 0.0, 0.0
+    for rows, block, noise in with_noise(model, x, n_draws):
+        log_lik, kl = run(_terms, model, block, noise)
+        log_liks += log_lik[:, : len(rows)].sum(dtype=np.float64) / n_draws
+        kls += kl[: len(rows)].sum(axis=0, dtype=np.float64)
+    kl = kls / len(x)
+    return float(log_liks / len(x) - kl.sum()), kl
+
+
+def _terms(network: Network, w: dict, x: Any, noise: Any) -> tuple:
+    _, log_lik, log_ratio, kl = network.terms(w, x, noise, Inference())
+    return log_lik, tf.reduce_mean(log_ratio, axis=0)[:, None] if kl is None else kl
