@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from skvae._math import LOG_2PI, ops
 from skvae._sklearn import Interval
@@ -52,6 +51,8 @@ class Fitted(Prior):
         return _arrays(np.ones(1), np.zeros((1, latent_dim)), np.eye(latent_dim)[None], self.n_components)
 
     def fitted(self, z: np.ndarray, seed: int) -> dict:
+        from sklearn.mixture import GaussianMixture  # takes longer to import than all of this package
+
         mixture = GaussianMixture(min(self.n_components, len(z)), reg_covar=FLOOR, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # any mixture on the way there is a density
