@@ -276,13 +276,24 @@ def test_tables_of_few_rows_keep_no_value_of_a_single_one(n, likelihood):
 
 
 def test_bins_and_atoms_have_as_many_rows_behind_them_as_they_have_to():
-    for x in (np.repeat(np.arange(20.0), 3), RNG.normal(size=3000), np.round(RNG.normal(size=500), 1)):
+    between = np.concatenate([np.zeros(500), np.ones(500), RNG.random(60)])
+    for x in (np.repeat(np.arange(20.0), 3), RNG.normal(size=3000), np.round(RNG.normal(size=500), 1), between):
         vae = short(min_count=25, likelihood="histogram").fit(np.column_stack([x, x]))
         grid = vae._codec.features[0].grid
         counts = [(x == atom).sum() for atom in grid.atoms]
         edges = [-np.inf, *grid.edges[1:-1], np.inf]  # as many rows lie at or beyond the ends
         counts += np.histogram(x[~np.isin(x, grid.atoms)], edges)[0].tolist() if grid.n_bins else []
         assert min(counts) >= 25
+
+
+@pytest.mark.parametrize("n_rare", [1, 3, 15, 49, 60])
+def test_rare_numbers_between_frequent_ones_are_not_kept(n_rare):
+    rare = np.sort(RNG.random(n_rare))
+    x = np.concatenate([np.zeros(100), rare, np.full(100, 2.0)])
+    grid = short(min_count=25, likelihood="histogram").fit(x[:, None])._codec.features[0].grid
+    kept = [*rare[:24], *rare[-24:]]
+    assert not np.isin([*grid.edges, *grid.atoms], kept).any()
+    assert grid.atoms.tolist() == [0, 2]
 
 
 def test_constants_come_back_to_the_last_digit():

@@ -246,6 +246,7 @@ def test_a_column_without_a_cell_is_a_column_of_holes_in_any_dtype(name, likelih
         ([datetime.timedelta(1)], "duration"),
         ([decimal.Decimal("1.5")], "float"),
         ([pd.NA, None, np.nan, pd.NaT], "nothing"),
+        ([np.int64(2**53 + 1), 0.5], "category"),
     ],
 )
 def test_single_values_are_read_as_what_they_mean(values, meaning):
@@ -285,6 +286,14 @@ REFUSED = {
     "period": (pd.Series(pd.period_range("2020", periods=N)), r"dtype period\[D\].*to_timestamp"),
     "interval": (pd.Series(pd.interval_range(0, N)), "dtype interval.*turn its intervals into text"),
     "category of intervals": (pd.Series(pd.cut(Z, 4)), "dtype interval.*rename_categories"),
+    "category of decimals": (
+        pd.Series([decimal.Decimal("0.1")] * N, dtype=pd.ArrowDtype(pa.decimal128(5, 2))).astype("category"),
+        r"categories of dtype decimal128\(5, 2\).*astype\(float\)",
+    ),
+    "category of intervals without a cell": (
+        pd.Series(pd.Categorical([None] * N, categories=pd.interval_range(0, 3))),
+        "dtype interval.*rename_categories",
+    ),
     "category of times": (TIMES.astype("category"), "categories of dtype datetime64.*to_datetime"),
     "time": (pd.Series([datetime.time(1)] * N, dtype="time64[us][pyarrow]"), "dtype time64.*seconds since midnight"),
     "pl.Time": (pl.Series([datetime.time(1)] * N), "dtype Time.*seconds since midnight"),
@@ -355,8 +364,10 @@ def test_years_without_time_zones_and_zones_without_names_are_refused():
         def dst(self, _):
             return datetime.timedelta(0)
 
-    with pytest.raises(ValueError, match="Column 'x' has the time zone .*tz_convert"):
-        short_fit(pd.DataFrame({"x": TIMES.dt.tz_localize(Nameless()), "z": Z}))
+    misnamed = datetime.timezone(datetime.timedelta(hours=1), "CET")  # which has summer time
+    for zone in (Nameless(), misnamed, "tzlocal()"):
+        with pytest.raises(ValueError, match="Column 'x' has the time zone .*tz_convert"):
+            short_fit(pd.DataFrame({"x": TIMES.dt.tz_localize("UTC").dt.tz_convert(zone), "z": Z}))
 
 
 @pytest.mark.parametrize(("precision", "scale"), [(4, 2), (20, 5), (38, 0), (38, 10), (38, 15)])

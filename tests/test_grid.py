@@ -163,6 +163,14 @@ def test_a_single_value_has_tails_as_well():
     np.testing.assert_allclose(np.exp(log_slope), [0.005 / 4, 0.99, 0.005 / 4])
 
 
+def test_tails_are_finite_at_any_distance():
+    for X in (np.array([0.0, 1e-10] * 9), np.array([-1e307, 1e307] * 9), RNG.normal(size=100)):
+        for X_ in (X, X + np.linspace(0, X.max(), len(X))):  # atoms, or bins
+            with np.errstate(all="raise", under="ignore"):
+                _, log_slope = learned(X_).encode(np.array([-1.7e308, -1e300, 1e300, 1.7e308]))
+            assert np.isfinite(log_slope).all()
+
+
 @each_column
 def test_one_far_value_does_not_outweigh_all_others(X):
     grid = learned(X)

@@ -6,6 +6,7 @@ import numpy as np
 
 INSIDE = 1 - 2.0**-12  # largest share of a slot: code + share stays below the next code in float32
 TAIL = 10  # fewest values in the bins that the outermost ones are split into
+LARGEST = np.finfo(np.float64).max
 REPEATS = 5  # a value found less often than this is no atom, however short the column
 
 
@@ -40,6 +41,9 @@ class Grid:
             kept = is_atom if is_atom.any() else ~is_atom
             values, counts, is_atom = values[kept], counts[kept], kept[kept]
         rest = np.repeat(values[~is_atom], counts[~is_atom])
+        if min_count > 1 and is_atom.any():  # the ends of the bins are no single rows' values either
+            rest = _without_ends(rest, min_count) if len(rest) >= 2 * min_count else rest[:0]
+            rest = rest if len(rest) and rest[0] < rest[-1] else rest[:0]
         fewer = max(1, min(n_bins, len(rest) // min_count)) if min_count > 1 else n_bins
         edges = _quantiles(rest, fewer, max(TAIL, min_count))
         atoms = values[is_atom]
@@ -82,7 +86,8 @@ class Grid:
     def _in_bins(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         i = np.searchsorted(self.edges[1:-1], X, side="right")
         width = np.diff(self.edges)
-        share = (X - self.edges[i]) / width[i]
+        with np.errstate(over="ignore"):  # clipped
+            share = (X - self.edges[i]) / width[i]
         sides = (np.arange(self.n_bins) == 0).astype(int) + (np.arange(self.n_bins) == self.n_bins - 1)
         log_slope = (np.log1p(-self.beside * sides) - np.log(width))[i]
         return i + share.clip(0.0, INSIDE), self._with_tails(X, log_slope)
@@ -101,8 +106,9 @@ class Grid:
         """
         ends = self.edges if self.n_bins else self.atoms
         scale = (ends[-1] - ends[0]) or 1.0
-        beyond = np.maximum(ends[0] - X, X - ends[-1]) / scale
-        log_tail = np.log(self.beside) - np.log(scale) - 2 * np.log1p(np.maximum(beyond, 0))
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # holes too
+            beyond = np.maximum(ends[0] - X, X - ends[-1]).clip(0, LARGEST)
+            log_tail = np.log(self.beside) + np.log(scale) - 2 * np.logaddexp(np.log(scale), np.log(beyond))
         return np.where(beyond > 0, log_tail, log_slope)
 
 

@@ -38,6 +38,7 @@ ADVICE = {  # what to do where a column cannot be taken, by how the name of its 
     "dictionary": "cast it to the type of its values",
     "decimal": "turn it into floats, as with .astype(float)",
     "longdouble": "turn it into floats, as with .astype(float)",
+    "float128": "turn it into floats, as with .astype(float)",
 }
 TEXTS = {None, "string", "large_string", "string_view"}  # what values of dictionaries of pyarrow may be
 SHORT = reprlib.Repr()
@@ -110,7 +111,7 @@ class Dtype(NamedTuple):
             return False
         with np.errstate(all="ignore"):
             back = np.round(cells.astype(there), places) if places is not None else cells.astype(there)
-            return bool(((back == cells) & (back.astype(cells.dtype) == cells)).all())
+            return bool(_same(back, cells).all())
 
     def series(self, cells: np.ndarray, holes: np.ndarray | None = None) -> Any:
         """A native column of cells in NumPy, empty at holes; an array where the library is NumPy."""
@@ -253,7 +254,8 @@ def inferred(column: pd.Series) -> pd.Series:
         there = column.infer_objects()
     except OverflowError:  # a whole number that no dtype holds
         return column
-    exact = there.dtype.kind != "f" or all(map(eq, cells, there[~there.isna()]))
+    cells = [cell.item() if isinstance(cell, np.integer) else cell for cell in cells]  # NumPy compares as floats
+    exact = there.dtype.kind != "f" or all(map(eq, cells, there[~there.isna()].tolist()))
     return there if exact else column
 
 
@@ -297,7 +299,7 @@ def _factorized(cells: Any, holes: np.ndarray) -> tuple:
     """Codes and what they stand for, as pandas finds them, which takes text in objects to end at a NUL."""
     if getattr(cells.dtype, "storage", "") == "python":
         cells = cells.to_numpy(object)
-    if not isinstance(cells, np.ndarray) or "\0" not in "".join(cell for cell in cells if isinstance(cell, str)):
+    if not isinstance(cells, np.ndarray) or not any("\0" in cell for cell in cells if isinstance(cell, str)):
         return pd.factorize(cells)
     levels = list(dict.fromkeys(cells[~holes]))
     places = {level: code for code, level in enumerate(levels)}
@@ -335,10 +337,12 @@ def _of_category(name: Any, column: Any) -> Values:
     categories = column.cat.categories
     used, codes = np.unique(column.cat.codes.to_numpy(), return_inverse=True)
     holes, codes = (used < 0)[codes], codes - (used < 0).sum()  # -1 in a hole
-    labels = read(name, pd.Series(categories if categories.dtype == object else categories.take(used[used >= 0])))
-    if labels.cells.dtype.kind in "mM":
+    used = used[used >= 0]
+    every = categories.dtype == object or not len(used)
+    labels = read(name, pd.Series(categories if every else categories.take(used)))
+    if labels.cells.dtype.kind in "mM" or labels.dtype.get("scale") is not None:
         raise refused(name, f"has categories of dtype {categories.dtype}", _first_word(categories.dtype))
-    levels = _plain_labels(name, labels.plain() if categories.dtype != object else labels.plain()[used[used >= 0]])
+    levels = _plain_labels(name, labels.plain()[used] if every else labels.plain())
     details = ("levels", tuple(categories.tolist())), ("ordered", bool(column.cat.ordered)), ("of", labels.dtype)
     return Values(Dtype("pandas", "category", "object", details), codes, holes, levels)
 
@@ -369,10 +373,10 @@ def _check_years(name: Any, cells: np.ndarray) -> None:
 
 def _zone_name(dtype: pd.DatetimeTZDtype) -> str | None:
     """The name that gives the zone again: that of zoneinfo, pytz or an offset, or that of dateutil."""
-    name = getattr(dtype.tz, "key", None) or getattr(dtype.tz, "zone", None) or str(dtype.tz)
-    names = [zone for zone in (name, f"dateutil/{name}") if _is_zone(zone)]
+    own = getattr(dtype.tz, "key", None) or getattr(dtype.tz, "zone", None)
+    names = [zone for zone in (own, f"dateutil/{own}", str(dtype.tz)) if zone != "tzlocal()" and _is_zone(zone)]
     same = [zone for zone in names if pd.DatetimeTZDtype("ns", zone).tz == dtype.tz]
-    return (same or names or [None])[0]
+    return (same or [zone for zone in names if zone == own] or [None])[0]
 
 
 def _is_zone(name: str) -> bool:
@@ -523,6 +527,15 @@ def _pandas_dtype(dtype: Dtype) -> Any:
     return pd.CategoricalDtype(categories, ordered=dtype.get("ordered"))
 
 
+def _same(back: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Which cells are the same in another dtype; NumPy compares whole numbers with floats as floats."""
+    same = (back == cells) & (back.astype(cells.dtype) == cells)
+    floats = [array for array in (back, cells) if array.dtype.kind == "f"]
+    if len(floats) == 1:  # what casts make of larger ones differs from processor to processor
+        same &= abs(floats[0]) < 2.0**63
+    return same
+
+
 def _array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> np.ndarray:
     """Floats where there are holes; objects where floats do not hold the cells."""
     if holes is None:
@@ -531,7 +544,7 @@ def _array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> np.ndar
     if dtype.meaning == "float":
         return with_holes.astype(dtype.name)
     with np.errstate(invalid="ignore"):
-        exact = holes | (with_holes.astype(cells.dtype) == cells)
+        exact = holes | _same(with_holes, cells)
     return with_holes if exact.all() else np.where(holes, None, cells.astype(object))
 
 
