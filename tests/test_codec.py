@@ -296,6 +296,11 @@ def test_rare_numbers_between_frequent_ones_are_not_kept(n_rare):
     assert grid.atoms.tolist() == [0, 2]
 
 
+def test_sums_of_the_largest_floats_are_no_matter():
+    X = np.array([[1.7e308, 0.0], [-0.2, 1.0]] * 10)
+    assert np.isfinite(short().fit(X).sample(300, random_state=0)).all()
+
+
 def test_constants_come_back_to_the_last_digit():
     ns = pd.Timestamp("2020-01-01 00:00:00.000000123").as_unit("ns")
     repeated = pd.Timestamp("2021-10-31 00:30", tz="UTC").tz_convert("Europe/Vienna")  # the first 02:30 of that night

@@ -238,7 +238,7 @@ class Codec:
             with np.errstate(over="ignore"):  # brought back into the range of the dtype
                 restored[start : start + len(block)] = self.scaling.center + self.scaling.scale * cells
             start += len(block)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             total = restored.sum(dtype=np.float64)
         if not np.isfinite(total):
             largest = np.finfo(restored.dtype).max
