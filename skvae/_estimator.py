@@ -462,9 +462,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             Observed cells are unchanged, in a wider dtype than that of `fit` if need be, and so are
-            the index and the columns; a level that `fit`
-            never saw counts as missing and is replaced, with a warning. A column of which `fit`
-            saw no cell stays empty.
+            the index and the columns; a level that `fit` never saw counts as missing and is
+            replaced, with a warning. A column of which `fit` saw no cell stays empty.
 
         References
         ----------

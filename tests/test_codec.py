@@ -197,8 +197,8 @@ def test_sentinels_at_the_ends_of_time_come_back_exactly(sentinel):
 @pytest.mark.parametrize("tick", [-(2**63) + 1, 2**63 - 1, -1, 0])
 @pytest.mark.parametrize("dtype", ["datetime64[ns]", "timedelta64[ns]", "datetime64[us]"])
 def test_constants_at_the_ends_of_time_come_back_exactly(dtype, tick):
-    times = np.full(N, tick).view(dtype)
-    frame = pd.DataFrame({"t": times if dtype[-3] == "n" else np.full(N, tick // 1000).view(dtype)})
+    ticks = np.full(N, tick if "[ns]" in dtype else tick // 1000)
+    frame = pd.DataFrame({"t": ticks.view(dtype)})
     assert (short().fit(frame).sample(5)["t"] == frame["t"][0]).all()
 
 
@@ -236,13 +236,8 @@ def test_floats_of_few_decimals_come_back_with_as_many_under_a_histogram(places,
 FAR = [[1e39, 0.0], [3.4e38, -3.4e38], [1e300, 1.0], [1e30, -1e30], [1e5, 1e5], [-80.0, 80.0]]
 
 
-@pytest.mark.parametrize(
-    ("likelihood", "dtype"),
-    [
-        *((likelihood, "float64") for likelihood in ("auto", "lognormal", "poisson", "histogram", "student_t", "beta")),
-        *(("auto", dtype) for dtype in ("float32", "float16", "int8")),
-    ],
-)
+@pytest.mark.parametrize("likelihood", ["auto", "lognormal", "poisson", "histogram", "student_t", "beta"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8"])
 def test_finite_latent_points_give_finite_cells_or_a_sentence(likelihood, dtype):
     X = RNG.integers(1, 100, (50, 2)).astype(dtype)
     if likelihood == "beta":

@@ -215,25 +215,8 @@ FITTED = {
     "timedelta64[s]": pd.Series(TIMES - TIMES[0]).astype("timedelta64[s]"),
     "str": pd.Series(["a", "b"] * 30),
 }
-GIVEN = [
-    0,
-    3,
-    -1,
-    300,
-    2**53 + 1,
-    2**63,
-    2**64,
-    10**400,
-    2.5,
-    0.1,
-    1e39,
-    np.inf,
-    True,
-    np.True_,
-    1j,
-    np.longdouble(1) / 3,
-    Fraction(1, 2),
-]
+GIVEN = [0, 3, -1, 300, 2**53 + 1, 2**63, 2**64, 10**400, 2.5, 0.1, 1e39, np.inf, True, np.True_, 1j, Fraction(1, 2)]
+GIVEN += [np.longdouble(1) / 3]
 GIVEN += [Decimal("3"), Decimal("0.1"), "3", "2020-01-05", "a", b"a", np.int8(3), np.float32(0.1), np.float64(0.1)]
 GIVEN += [TIMES[4], TIMES[4].to_pydatetime(), TIMES[4].date(), np.datetime64("2020-01-05"), datetime(9999, 1, 1)]
 GIVEN += [TIMES[4] + pd.Timedelta(1, unit="ms"), TIMES[4].as_unit("ns") + pd.Timedelta(1, unit="ns")]

@@ -100,7 +100,7 @@ def test_numpy_integers_are_counts(fitted):
     assert np.isfinite(vae.score_samples(X, n_draws=np.int64(4))).all()
 
 
-def testrow_shifts_are_uniform_and_differ_between_rows_and_dimensions():
+def test_row_shifts_are_uniform_and_differ_between_rows_and_dimensions():
     x = np.random.default_rng(0).normal(size=(20_000, 5)).astype(np.float32)
     shifts = row_shifts(x, 3)
     assert shifts.min() >= 0

@@ -24,7 +24,6 @@ AT_ONCE = 8  # blocks that cores share
 GROUP = 2**15  # most rows in a call
 DRAWS = 8192  # rows x draws in a block, where there are draws
 NUMBERS = 2**23  # most numbers that the decoder gives, or the prior holds, for a block
-REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
 
 
 class Model(NamedTuple):
@@ -42,7 +41,7 @@ def learned(model: Model) -> dict:
 
 @lru_cache(maxsize=128)
 def compiled(function: Callable, network: Network, mapped: int = 0) -> Callable:
-    """One of the functions above for an architecture; later calls reuse it without tracing.
+    """A function of (network, w, arrays) that gives a tuple, for an architecture; later calls reuse it without tracing.
 
     Of its arrays the first `mapped` come in blocks, and its outputs are stacked.
     """
@@ -50,7 +49,7 @@ def compiled(function: Callable, network: Network, mapped: int = 0) -> Callable:
     d = network.latent_dim
     rows, latent, draws = ([None, network.n_cells], [None, d], [None, None, d])
     shapes = {"x": rows, "z": latent, "mean": latent, "log_scale": latent, "shifts": latent}
-    shapes |= {"noise": draws, "by_row": draws, "draws": draws, "points": [REFINE_STEPS, REFINE_DRAWS, 1, d]}
+    shapes |= {"noise": draws, "by_row": draws, "draws": draws, "points": [None, None, 1, d]}
     names = list(signature(function).parameters)[2:]
     specs = [tf.TensorSpec([None] * (i < mapped) + shapes[name]) for i, name in enumerate(names)]
     vector = tf.TensorSpec([None])

@@ -11,9 +11,6 @@ from skvae._layers import Inference
 from skvae._math import LOG_2PI, normal_quantile
 from skvae._network import Network
 from skvae.inference._blocks import (
-    REFINE_DRAWS,
-    REFINE_HEIGHT,
-    REFINE_STEPS,
     Model,
     by_row,
     encoding_height,
@@ -29,6 +26,7 @@ from skvae.table import Cells
 
 JOINT = 4096  # draws in a block, where there is one row
 DENSE = 2**23  # most numbers of rows with holes at once
+REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
 WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
