@@ -76,13 +76,27 @@ CHOICE_ROWS = 5000
 COST_SET, COST_EPOCHS = "abalone", 20
 
 FILES = {
-    "red wine": ("tabular/winequality-red.csv.gz", {"sep": ";"}, ("wine-quality-red", 1), slice(11)),
-    "banknote": ("tabular/banknote_authentication.csv.gz", {"header": None}, ("banknote-authentication", 1), slice(4)),
+    "red wine": (
+        "tabular/winequality-red.csv.gz",
+        {"sep": ";"},
+        ("wine-quality-red", 1),
+        slice(11),
+    ),
+    "banknote": (
+        "tabular/banknote_authentication.csv.gz",
+        {"header": None},
+        ("banknote-authentication", 1),
+        slice(4),
+    ),
     "abalone": ("tabular/abalone.data.gz", {"header": None}, ("abalone", 1), slice(1, 8)),
     "California": ("tabular/california_housing.csv.gz", {}, ("california_housing", 1), slice(9)),
     "magic": ("tabular/magic04.data.gz", {"header": None}, ("MagicTelescope", 1), slice(10)),
 }
-SHIPPED = {"wine": load_wine, "breast cancer": load_breast_cancer, "diabetes": lambda: load_diabetes(scaled=False)}
+SHIPPED = {
+    "wine": load_wine,
+    "breast cancer": load_breast_cancer,
+    "diabetes": lambda: load_diabetes(scaled=False),
+}
 
 
 # Parts ----------------------------------------------------------------------------------
@@ -92,11 +106,19 @@ def choices(arguments):
     tables = {name: split(name, arguments.quick, CHOICE_ROWS) for name in arguments.sets}
     rows = {}
     for label, parts in CHOICES.items():
-        scores = {name: score(vae(BASE | parts, arguments.quick), *table)[1] for name, table in tables.items()}
+        scores = {
+            name: score(vae(BASE | parts, arguments.quick), *table)[1]
+            for name, table in tables.items()
+        }
         rows[label] = scores | {"ms per step": cost(BASE | parts, arguments.quick)}
         show_row(label, rows[label])
-    for label, models in {"FactorAnalysis, tuned": factor_analyses, "GaussianMixture, tuned": mixtures}.items():
-        rows[label] = {name: best(models(table, arguments.quick), table)[0] for name, table in tables.items()}
+    for label, models in {
+        "FactorAnalysis, tuned": factor_analyses,
+        "GaussianMixture, tuned": mixtures,
+    }.items():
+        rows[label] = {
+            name: best(models(table, arguments.quick), table)[0] for name, table in tables.items()
+        }
         rows[label]["ms per step"] = "-"
     show(f"choices: held-out nats per row, {BASE} with one part changed; milliseconds per step of warm fits on "
          f"{COST_SET}, median of 3", rows)  # fmt: skip
@@ -108,7 +130,9 @@ def tuned(arguments):
     for name in arguments.sets:
         table = split(name, arguments.quick)
         found = {
-            "VAETransformer": [(f"model {i}", vae(parts, arguments.quick)) for i, parts in enumerate(TUNED, 1)],
+            "VAETransformer": [
+                (f"model {i}", vae(parts, arguments.quick)) for i, parts in enumerate(TUNED, 1)
+            ],
             "FactorAnalysis": factor_analyses(table, arguments.quick),
             "GaussianMixture": mixtures(table, arguments.quick),
         }
@@ -118,7 +142,10 @@ def tuned(arguments):
             rows[name] |= {label: shown, f"{label}: chosen": which}
         show_row(name, rows[name])
     listed = "\n".join(f"    {i}  {parts}" for i, parts in enumerate(TUNED, 1))
-    show(f"tuned: held-out nats per row of the best model by validation rows. VAETransformer's models:\n{listed}", rows)
+    show(
+        f"tuned: held-out nats per row of the best model by validation rows. VAETransformer's models:\n{listed}",
+        rows,
+    )
     return rows
 
 
@@ -129,13 +156,18 @@ def best(models, table):
 
 
 def factor_analyses(table, quick):
-    return [(f"{k} factors", FactorAnalysis(k)) for k in range(1, 3 if quick else table[0].shape[1])]
+    return [
+        (f"{k} factors", FactorAnalysis(k)) for k in range(1, 3 if quick else table[0].shape[1])
+    ]
 
 
 def mixtures(table, quick):
     counts = COMPONENTS + (MANY_COMPONENTS if len(table[0]) > MANY_ROWS else ())
     return [
-        (f"{k} {shape}, {floor:g}", GaussianMixture(k, covariance_type=shape, reg_covar=floor, random_state=0))
+        (
+            f"{k} {shape}, {floor:g}",
+            GaussianMixture(k, covariance_type=shape, reg_covar=floor, random_state=0),
+        )
         for k in (counts[:2] if quick else counts)
         for shape in ("full", "diag", "tied")
         for floor in REGULARISATIONS
@@ -160,7 +192,11 @@ def score(model, train, validation, test):
 def cost(parts, quick):
     """Milliseconds per step of a fit whose program is there already; the first of four fits makes it."""
     train, _, _ = split(COST_SET, quick)
-    settings = parts | {"early_stopping": False, "max_iter": 2 if quick else COST_EPOCHS, "batch_size": 128}
+    settings = parts | {
+        "early_stopping": False,
+        "max_iter": 2 if quick else COST_EPOCHS,
+        "batch_size": 128,
+    }
     seconds = []
     for _ in range(4):
         start = time.perf_counter()
@@ -177,7 +213,9 @@ def split(name, quick, n_rows=None):
     rng = np.random.default_rng(0)
     X = load(name).astype(float)
     X = X[:300] if quick else X if n_rows is None else X[rng.permutation(len(X))[:n_rows]]
-    X = X + (rng.random(X.shape) - 0.5) * [np.diff(np.unique(column.round(9))).min() for column in X.T]
+    X = X + (rng.random(X.shape) - 0.5) * [
+        np.diff(np.unique(column.round(9))).min() for column in X.T
+    ]
     train, others = train_test_split(X, train_size=0.6, random_state=0)
     return train, *train_test_split(others, train_size=0.5, random_state=0)
 
@@ -209,7 +247,9 @@ PARTS = {"choices": choices, "tuned": tuned}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true")

@@ -85,7 +85,9 @@ def textbook_vae(n_features, hidden, latent_dim, dropout, likelihood, learning_r
     if likelihood == "gaussian":
         out = GaussianLoss()([x, out])
     model = keras.Model(x, out)
-    model.compile(keras.optimizers.Adam(learning_rate), bernoulli_loss if likelihood == "bernoulli" else None)
+    model.compile(
+        keras.optimizers.Adam(learning_rate), bernoulli_loss if likelihood == "bernoulli" else None
+    )
     return model
 
 
@@ -110,12 +112,20 @@ def compare_fits(name, X, X_test, *, latent_dim, hidden, dropout, likelihood, ba
                 "max_iter": epochs, "learning_rate": 1e-3}  # fmt: skip
 
     def fit_skvae(seed):
-        return VAETransformer(latent_dim, **settings, early_stopping=False, random_state=seed).fit(X)
+        return VAETransformer(latent_dim, **settings, early_stopping=False, random_state=seed).fit(
+            X
+        )
 
     def fit_keras(seed):
         keras.utils.set_random_seed(seed)
         model = textbook_vae(X.shape[1], hidden, latent_dim, dropout, likelihood, 1e-3)
-        model.fit(X, X if likelihood == "bernoulli" else None, batch_size=batch_size, epochs=epochs, verbose=0)
+        model.fit(
+            X,
+            X if likelihood == "bernoulli" else None,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=0,
+        )
         return model
 
     def fit_mlp(seed):
@@ -127,14 +137,20 @@ def compare_fits(name, X, X_test, *, latent_dim, hidden, dropout, likelihood, ba
             return mlp.fit(X, X)
 
     rows = {}
-    for label, fit in {"skvae": fit_skvae, "keras.Model.fit": fit_keras, "MLPRegressor": fit_mlp}.items():
+    for label, fit in {
+        "skvae": fit_skvae,
+        "keras.Model.fit": fit_keras,
+        "MLPRegressor": fit_mlp,
+    }.items():
         first, _ = timed(lambda fit=fit: fit(0))
         second, model = timed(lambda fit=fit: fit(1))
         loss = None
         if label == "skvae":
             loss = negative_elbo(model, X_test)
         elif label == "keras.Model.fit":
-            loss = float(model.evaluate(X_test, X_test if likelihood == "bernoulli" else None, verbose=0))
+            loss = float(
+                model.evaluate(X_test, X_test if likelihood == "bernoulli" else None, verbose=0)
+            )
         rows[label] = {
             "first fit s": first,
             "second fit s": second,
@@ -168,7 +184,10 @@ def digits():
                 make_pipeline(StandardScaler(), reduce, KNeighborsClassifier(5)), X, y, cv=cv
             ).mean()
         }
-        for label, reduce in {"skvae, defaults": VAETransformer(8, random_state=0), "PCA": PCA(8)}.items()
+        for label, reduce in {
+            "skvae, defaults": VAETransformer(8, random_state=0),
+            "PCA": PCA(8),
+        }.items()
     }
     show("digits: 5 nearest neighbours on 8 dimensions, mean of 5 folds", accuracy)
     return {"fits": rows, "accuracy": accuracy}
@@ -185,13 +204,24 @@ def bounds():
     X, X_test = load_mnist()
     rows = {}
     for label, parameters in {
-        "256, dropout 0.2, batch 100": {"hidden_layer_sizes": 256, "dropout": 0.2, "batch_size": 100},
+        "256, dropout 0.2, batch 100": {
+            "hidden_layer_sizes": 256,
+            "dropout": 0.2,
+            "batch_size": 100,
+        },
         "defaults": {},
     }.items():
         vae = VAETransformer(2, likelihood="bernoulli", max_iter=50, random_state=0, **parameters)
         seconds, _ = timed(lambda vae=vae: vae.fit(X))
-        rows[label] = {"fit s": seconds, "epochs": vae.n_iter_, "held-out loss": negative_elbo(vae, X_test)}
-    show("MNIST: skvae with early stopping, at most 50 epochs, latent 2, Bernoulli on grey values", rows)
+        rows[label] = {
+            "fit s": seconds,
+            "epochs": vae.n_iter_,
+            "held-out loss": negative_elbo(vae, X_test),
+        }
+    show(
+        "MNIST: skvae with early stopping, at most 50 epochs, latent 2, Bernoulli on grey values",
+        rows,
+    )
     return rows
 
 
@@ -201,9 +231,13 @@ def bounds():
 def load_mnist():
     folder = os.environ.get("SKVAE_DATA")
     if folder:
-        files = (Path(folder, "mnist", f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k"))
+        files = (
+            Path(folder, "mnist", f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k")
+        )
         bytes_ = (gzip.decompress(file.read_bytes()) for file in files)
-        X, X_test = (np.frombuffer(images, np.uint8, offset=16).reshape(-1, 784) for images in bytes_)
+        X, X_test = (
+            np.frombuffer(images, np.uint8, offset=16).reshape(-1, 784) for images in bytes_
+        )
     else:
         images = fetch_openml("mnist_784", as_frame=False).data
         X, X_test = images[:60_000], images[60_000:]
@@ -219,11 +253,15 @@ def show(title, rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", default=["digits", "mnist", "bounds"])
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    print(f"Python {platform.python_version()}, Keras {keras.__version__}, {os.cpu_count()} CPU cores")
+    print(
+        f"Python {platform.python_version()}, Keras {keras.__version__}, {os.cpu_count()} CPU cores"
+    )
     known = {"digits": digits, "mnist": mnist, "bounds": bounds}
     results = {part: known[part]() for part in arguments.parts}
     if arguments.json:

@@ -54,7 +54,9 @@ BINARISATIONS = 10
 def settings_of(name):
     if name == "dynamic":
         return DYNAMIC
-    return STATIC | (SHORT if name.startswith("short ") else {}) | CHANGES[name.removeprefix("short ")]
+    return (
+        STATIC | (SHORT if name.startswith("short ") else {}) | CHANGES[name.removeprefix("short ")]
+    )
 
 
 def run(name):
@@ -63,7 +65,9 @@ def run(name):
     start = time.perf_counter()
     vae = VAETransformer(**settings_of(name)).fit(X)
     minutes = (time.perf_counter() - start) / 60
-    X_test = X_test[::5] if name.startswith("short ") else X_test  # the first ones are easier than the others
+    X_test = (
+        X_test[::5] if name.startswith("short ") else X_test
+    )  # the first ones are easier than the others
     log_prob = vae.score_samples(X_test, n_draws=500 if name == "dynamic" else 200).mean()
     elbo = vae.score_samples(X_test, n_draws=1).mean()  # with one draw the bound is the ELBO
     return {"epochs": vae.n_iter_, "minutes": minutes, "log-likelihood": log_prob, "ELBO": elbo,
@@ -77,7 +81,10 @@ def static_images():
         rng = np.random.default_rng(0)
         return tuple((rng.random(X.shape) < X).astype(np.float32) for X in load_mnist())
     bits = np.load(Path(folder, "binarized_mnist", "binarized_mnist.npz"))
-    images = {part: np.unpackbits(bits[part], axis=1).astype(np.float32) for part in ("train", "valid", "test")}
+    images = {
+        part: np.unpackbits(bits[part], axis=1).astype(np.float32)
+        for part in ("train", "valid", "test")
+    }
     return np.concatenate([images["train"], images["valid"]]), images["test"]
 
 
@@ -90,13 +97,17 @@ def dynamic_images():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", nargs="*", default=["short"], metavar="RUN")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     short = [f"short {change}" for change in CHANGES]
     names = [name for given in arguments.runs for name in (short if given == "short" else [given])]
-    results = json.loads(arguments.json.read_text()) if arguments.json and arguments.json.exists() else {}
+    results = (
+        json.loads(arguments.json.read_text()) if arguments.json and arguments.json.exists() else {}
+    )
     print("| | epochs | minutes | log-likelihood | ELBO |\n| --- | --- | --- | --- | --- |")
     for name in names:
         if results.get(name, {}).get("settings") != repr(settings_of(name)):

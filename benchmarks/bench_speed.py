@@ -117,13 +117,19 @@ def torch_trainer(X, hidden, latent_dim, batch, likelihood, epochs):
     from torch import nn
 
     def stack(sizes):
-        inner = [part for a, b in pairwise(sizes[:-1]) for part in (nn.Linear(a, b), nn.ReLU(), nn.Dropout(DROPOUT))]
+        inner = [
+            part
+            for a, b in pairwise(sizes[:-1])
+            for part in (nn.Linear(a, b), nn.ReLU(), nn.Dropout(DROPOUT))
+        ]
         return nn.Sequential(*inner, nn.Linear(*sizes[-2:]))
 
     encoder = stack((X.shape[1], *hidden, 2 * latent_dim))
     decoder = stack((latent_dim, *reversed(hidden), X.shape[1]))
     log_scale = nn.Parameter(torch.zeros(X.shape[1]))
-    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters(), log_scale], fused=True)
+    optimizer = torch.optim.Adam(
+        [*encoder.parameters(), *decoder.parameters(), log_scale], fused=True
+    )
     rows = torch.from_numpy(np.ascontiguousarray(X, np.float32))
 
     def nll(x, raw):
@@ -158,7 +164,9 @@ def pyod_trainer(X, hidden, latent_dim, batch, likelihood, epochs):
 
 def mlp_trainer(X, hidden, latent_dim, batch, likelihood, epochs):
     layers = (*hidden, latent_dim, *reversed(hidden))
-    mlp = MLPRegressor(hidden_layer_sizes=layers, batch_size=batch, max_iter=epochs, tol=0, n_iter_no_change=epochs)
+    mlp = MLPRegressor(
+        hidden_layer_sizes=layers, batch_size=batch, max_iter=epochs, tol=0, n_iter_no_change=epochs
+    )
     return lambda: mlp.fit(X, X)
 
 
@@ -167,7 +175,10 @@ def products(X, hidden, latent_dim, batch, likelihood, epochs):
     rng = np.random.default_rng(0)
     stacks = (X.shape[1], *hidden, 2 * latent_dim), (latent_dim, *reversed(hidden), X.shape[1])
     shapes = [(a, b) for sizes in stacks for a, b in pairwise(sizes)]
-    layers = [[rng.normal(size=s).astype("f4") for s in ((batch, a), (a, b), (batch, b))] for a, b in shapes]
+    layers = [
+        [rng.normal(size=s).astype("f4") for s in ((batch, a), (a, b), (batch, b))]
+        for a, b in shapes
+    ]
 
     def run():
         for _ in range(epochs * -(-len(X) // batch)):
@@ -207,7 +218,9 @@ def quality(quick):
         fresh().fit(X[:batch], None if y is None else y[:batch], batch_size=batch, verbose=0)
         keras.utils.set_random_seed(0)
         model = fresh()
-        keras_seconds, _ = timed(lambda: model.fit(X, y, batch_size=batch, epochs=epochs, verbose=0))  # noqa: B023
+        keras_seconds, _ = timed(
+            lambda: model.fit(X, y, batch_size=batch, epochs=epochs, verbose=0)
+        )  # noqa: B023
         target = -float(model.evaluate(X_test, y_test, verbose=0))
         for budget in BUDGETS:
             vae = VAETransformer(latent_dim, hidden_layer_sizes=hidden, likelihood=likelihood, max_iter=budget,
@@ -238,7 +251,9 @@ class NaiveKeras(BaseEstimator):
         self.epochs = epochs
 
     def fit(self, X, y=None):
-        self.model_ = textbook_vae(X.shape[1], self.hidden, 8, self.dropout, "gaussian", self.learning_rate)
+        self.model_ = textbook_vae(
+            X.shape[1], self.hidden, 8, self.dropout, "gaussian", self.learning_rate
+        )
         self.model_.fit(X, batch_size=64, epochs=self.epochs, verbose=0)
         return self
 
@@ -276,8 +291,16 @@ def inference(quick):
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(n, 5)).astype("f4") @ rng.normal(size=(5, 30)).astype("f4")).astype("f4")
     vae = VAETransformer(8, max_iter=10, random_state=0).fit(X[:10_000])
-    vae.transform(X[:1]), vae.transform(X[:5000]), vae.sample(5000), vae.score_samples(X[:1000], n_draws=100)
-    single = [1e3 * timed(lambda i=i: vae.transform(X[i : i + 1]))[0] for i in range(100 if quick else 2000)]
+    (
+        vae.transform(X[:1]),
+        vae.transform(X[:5000]),
+        vae.sample(5000),
+        vae.score_samples(X[:1000], n_draws=100),
+    )
+    single = [
+        1e3 * timed(lambda i=i: vae.transform(X[i : i + 1]))[0]
+        for i in range(100 if quick else 2000)
+    ]
     bulk, _ = timed(lambda: vae.transform(X))
     drawn, _ = timed(lambda: vae.sample(n, random_state=0))
     scored, _ = timed(lambda: vae.score_samples(X[: n // 20], n_draws=100))
@@ -288,7 +311,10 @@ def inference(quick):
         f"sample({n}), s": drawn,
         f"score_samples of {n // 20} rows, 100 draws, rows per s": n // 20 / scored,
     }
-    show("inference: 30 columns, default layers, latent 8", {label: {"": value} for label, value in rows.items()})
+    show(
+        "inference: 30 columns, default layers, latent 8",
+        {label: {"": value} for label, value in rows.items()},
+    )
     return rows
 
 
@@ -336,13 +362,21 @@ print((resident() - before) / 2**20)
 
 def alone(code):
     """The numbers that a process of its own prints."""
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     return [float(number) for number in printed.split()]
 
 
 def first(quick):
     runs = [alone(FIRST) for _ in range(1 if quick else REPEATS)]
-    row = dict(zip(["import s", "trace and compile s", "train s"], np.median(runs, axis=0).tolist(), strict=True))
+    row = dict(
+        zip(
+            ["import s", "trace and compile s", "train s"],
+            np.median(runs, axis=0).tolist(),
+            strict=True,
+        )
+    )
     show("first: 10,000 x 30, 64-64, 10 epochs, in a process of its own, medians", {"skvae": row})
     return row
 
@@ -393,9 +427,14 @@ def epoch_seconds(X, n_draws, batch=128, least=600):
     They have steps enough for one program to serve them all.
     """
     few = -(-least * batch // len(X))
-    vae = VAETransformer(8, n_draws=n_draws, batch_size=batch, early_stopping=False, random_state=0, max_iter=few)
+    vae = VAETransformer(
+        8, n_draws=n_draws, batch_size=batch, early_stopping=False, random_state=0, max_iter=few
+    )
     vae.fit(X)
-    times = [min(timed(lambda: vae.set_params(max_iter=n).fit(X))[0] for _ in range(2)) for n in (few, 2 * few)]  # noqa: B023
+    times = [
+        min(timed(lambda: vae.set_params(max_iter=n).fit(X))[0] for _ in range(2))
+        for n in (few, 2 * few)
+    ]  # noqa: B023
     return (times[1] - times[0]) / few
 
 
@@ -428,7 +467,10 @@ def adult():
         table = fetch_openml("adult", version=2, as_frame=True).frame
     numbers = table.select_dtypes("number")
     labels = table.drop(columns=numbers.columns).astype(str)
-    columns = [StandardScaler().fit_transform(numbers), OneHotEncoder(sparse_output=False).fit_transform(labels)]
+    columns = [
+        StandardScaler().fit_transform(numbers),
+        OneHotEncoder(sparse_output=False).fit_transform(labels),
+    ]
     X = np.hstack(columns).astype(np.float32)
     return X[np.random.default_rng(0).permutation(len(X))]
 
@@ -437,13 +479,17 @@ PARTS = {part.__name__: part for part in (steps, quality, search, inference, fir
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(f"Python {platform.python_version()}, Keras {keras.__version__}, {os.cpu_count()} CPU cores")
+    print(
+        f"Python {platform.python_version()}, Keras {keras.__version__}, {os.cpu_count()} CPU cores"
+    )
     results = {}
     for part in arguments.parts:
         results[part] = PARTS[part](arguments.quick)

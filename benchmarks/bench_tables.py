@@ -34,7 +34,9 @@ from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # boosted trees are 60 times slower where busy cores spin
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # boosted trees are 60 times slower where busy cores spin
 
 import numpy as np
 import pandas as pd
@@ -145,8 +147,14 @@ def fidelity(arguments):
         rows[f"{name}, real rows"] = compare(train, test, test, target, learn_from=train)
         for label, generate in GENERATORS.items():
             seconds, synthetic = timed(lambda g=generate, t=train: g(t, len(t), arguments.quick))
-            rows[f"{name}, {label}"] = compare(train, test, synthetic, target) | {"fit and sample s": seconds}
-    note = "" if sdmetrics_is_there() else " The first three columns need sdmetrics, which is not installed."
+            rows[f"{name}, {label}"] = compare(train, test, synthetic, target) | {
+                "fit and sample s": seconds
+            }
+    note = (
+        ""
+        if sdmetrics_is_there()
+        else " The first three columns need sdmetrics, which is not installed."
+    )
     show(
         "fidelity: as many synthetic rows as training rows, all against the training rows; the real rows are the test "
         "rows, but for AUC or R2 (boosted trees, tested on the test rows) the training rows. Nearer to training rows: "
@@ -158,19 +166,25 @@ def fidelity(arguments):
 
 
 def vae_rows(train, n, quick, **more):
-    return VAETransformer(**settings(FIDELITY_VAE | more, quick)).fit(train).sample(n, random_state=0)
+    return (
+        VAETransformer(**settings(FIDELITY_VAE | more, quick)).fit(train).sample(n, random_state=0)
+    )
 
 
 def interpolated_rows(train, n, quick):
     """Rows between a random row and one of its five nearest neighbours, as SMOTE makes them."""
     rng = np.random.default_rng(0)
     x = distance_space(train).fit_transform(plain(train)).astype(np.float32)
-    neighbours = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(x).kneighbors(return_distance=False)
+    neighbours = (
+        NearestNeighbors(n_neighbors=5, algorithm="brute").fit(x).kneighbors(return_distance=False)
+    )
     row = rng.integers(len(train), size=n)
     neighbour = neighbours[row, rng.integers(5, size=n)]
     a, b = (train.iloc[rows].reset_index(drop=True) for rows in (row, neighbour))
     share = rng.random(n)
-    return pd.DataFrame({column: between(a[column], b[column], share, rng.random(n) < 0.5) for column in train})
+    return pd.DataFrame(
+        {column: between(a[column], b[column], share, rng.random(n) < 0.5) for column in train}
+    )
 
 
 def between(a, b, share, takes_a):
@@ -183,7 +197,9 @@ def between(a, b, share, takes_a):
 
 
 def independent_columns(train, n, quick):
-    columns = {c: train[c].sample(n, replace=True, random_state=i).array for i, c in enumerate(train)}
+    columns = {
+        c: train[c].sample(n, replace=True, random_state=i).array for i, c in enumerate(train)
+    }
     return pd.DataFrame(columns)
 
 
@@ -204,7 +220,9 @@ def compare(train, test, synthetic, target, learn_from=None):
         "shape error %": shape,
         "trend error %": trend,
         "of all pairs %": all_trends,
-        "AUC or R2": utility(train if real else synthetic, train, test, *target) if target else None,
+        "AUC or R2": utility(train if real else synthetic, train, test, *target)
+        if target
+        else None,
         "nearer to training rows": nearer,
         "distance": distance,
         "missing categories": missing_categories(train, synthetic),
@@ -234,9 +252,13 @@ def quality_errors(real, synthetic):
             report = QualityReport()
             if all_pairs:  # as papers have it: the thresholds came later
                 report.real_correlation_threshold = report.real_association_threshold = 0
-            report.generate(with_gaps(real), with_gaps(synthetic), {"columns": kinds}, verbose=False)
+            report.generate(
+                with_gaps(real), with_gaps(synthetic), {"columns": kinds}, verbose=False
+            )
             scores[all_pairs] = 100 * (1 - report.get_properties().set_index("Property")["Score"])
-    return scores[True]["Column Shapes"], *(scores[which]["Column Pair Trends"] for which in (False, True))
+    return scores[True]["Column Shapes"], *(
+        scores[which]["Column Pair Trends"] for which in (False, True)
+    )
 
 
 def utility(rows, train, test, target, positive):
@@ -249,13 +271,17 @@ def utility(rows, train, test, target, positive):
     y, y_test = rows[target] == positive, test[target] == positive
     if y.nunique() == 1:
         return None
-    model = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0).fit(X, y)
+    model = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0).fit(
+        X, y
+    )
     return roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
 
 
 def learnable(table, train):
     """Numbers as floats, all else as the categories of the training rows."""
-    return plain(table).apply(lambda x: x if is_number(x) else categories(x, text(train[x.name]).unique()))
+    return plain(table).apply(
+        lambda x: x if is_number(x) else categories(x, text(train[x.name]).unique())
+    )
 
 
 def categories(column, levels):
@@ -271,7 +297,9 @@ def privacy(train, test, synthetic):
     rng = np.random.default_rng(0)
     space = distance_space(train).fit(plain(train))
     near = synthetic.sample(min(PRIVACY_ROWS, len(synthetic)), random_state=0)
-    x, x_test, x_new = (space.transform(plain(table)).astype(np.float32) for table in (train, test, near))
+    x, x_test, x_new = (
+        space.transform(plain(table)).astype(np.float32) for table in (train, test, near)
+    )
     x, x_test = (rows + rng.normal(0, 1e-4, rows.shape).astype(np.float32) for rows in (x, x_test))
     to_train, to_test = nearest(x, x_new), nearest(x_test, x_new)
     share = np.mean(to_train < to_test)
@@ -336,7 +364,9 @@ def imputation(arguments):
         errors = {name: [] for name in tables}
         seconds, _ = timed(lambda i=imputer, e=errors: [e[name].extend(hidden_errors(i, tables[name], arguments.quick))
                                                         for name in tables])  # fmt: skip
-        rows[label] = {name: statistics.mean(values) for name, values in errors.items()} | {"s": seconds}
+        rows[label] = {name: statistics.mean(values) for name, values in errors.items()} | {
+            "s": seconds
+        }
     masks = 1 if arguments.quick else MASKS
     show(f"imputation: mean squared error of hidden cells of standardised columns, {100 * HIDDEN_SHARE:g} % hidden at "
          f"random, mean over {masks} masks; seconds of all sets and masks", rows)  # fmt: skip
@@ -387,13 +417,17 @@ def hivae(arguments):
 def load_hivae(name, percent):
     """Cells as numbers, kind and number of levels of each column, and which cells the mask hides."""
     if "SKVAE_DATA" not in os.environ:
-        raise SystemExit("The HI-VAE sets come with its code, not from OpenML: see SKVAE_DATA in the README.")
+        raise SystemExit(
+            "The HI-VAE sets come with its code, not from OpenML: see SKVAE_DATA in the README."
+        )
     with zipfile.ZipFile(Path(os.environ["SKVAE_DATA"], "hivae", "hivae.zip")) as archive:
         x = pd.read_csv(archive.open(f"{name}/data.csv"), header=None).astype(float)
         types = pd.read_csv(archive.open(f"{name}/data_types.csv"))
         hidden = cells(archive, f"{name}/Missing{percent}_1.csv", x.shape)
         lost = f"{name}/MissingTrue.csv"
-        lost = cells(archive, lost, x.shape) if lost in archive.namelist() else np.zeros(x.shape, bool)
+        lost = (
+            cells(archive, lost, x.shape) if lost in archive.namelist() else np.zeros(x.shape, bool)
+        )
     return x.mask(lost), list(types["type"]), list(types["nclass"]), hidden & ~lost
 
 
@@ -406,7 +440,9 @@ def cells(archive, file, shape):
 
 def typed(seen, x, kinds):
     """The table that a user would have: categories, ordered categories, whole numbers and floats."""
-    return pd.DataFrame({f"{kind}-{c}": typed_column(seen[c], x[c], kind) for c, kind in enumerate(kinds)})
+    return pd.DataFrame(
+        {f"{kind}-{c}": typed_column(seen[c], x[c], kind) for c, kind in enumerate(kinds)}
+    )
 
 
 def typed_column(seen, x, kind):
@@ -442,7 +478,9 @@ def knn(seen, quick):
     donors = np.random.default_rng(0).permutation(len(x))[:DONORS]
     x = KNNImputer(keep_empty_features=True).fit(x[donors]).transform(x)
     parts = np.split(x, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1)
-    return pd.DataFrame({c: from_neighbours(part, seen[c]) for c, part in zip(seen, parts, strict=True)})
+    return pd.DataFrame(
+        {c: from_neighbours(part, seen[c]) for c, part in zip(seen, parts, strict=True)}
+    )
 
 
 def neighbour_space(column):
@@ -466,7 +504,11 @@ def vae_filled(seen, quick):
     return VAEImputer(vae=vae, random_state=0).set_output(transform="pandas").fit_transform(seen)
 
 
-HIVAE_IMPUTERS = {"mean or mode": mean_or_mode, f"kNN, {DONORS} donors": knn, "VAEImputer": vae_filled}
+HIVAE_IMPUTERS = {
+    "mean or mode": mean_or_mode,
+    f"kNN, {DONORS} donors": knn,
+    "VAEImputer": vae_filled,
+}
 
 
 def is_category(column):
@@ -477,15 +519,20 @@ def is_category(column):
 
 
 def outliers(arguments):
-    files = sorted(data_folder("adbench").glob("*.npz"), key=n_rows)[: 3 if arguments.quick else OUTLIER_SETS]
+    files = sorted(data_folder("adbench").glob("*.npz"), key=n_rows)[
+        : 3 if arguments.quick else OUTLIER_SETS
+    ]
     rows = {}
     for file in files:
         X, X_test, y_test = normal_and_rest(file)
         name = file.stem.split("_", 1)[1]
         rows[name] = {
-            label: roc_auc_score(y_test, -score(X, X_test, arguments.quick)) for label, score in DETECTORS.items()
+            label: roc_auc_score(y_test, -score(X, X_test, arguments.quick))
+            for label, score in DETECTORS.items()
         }
-    rows["mean"] = {label: statistics.mean(row[label] for row in rows.values()) for label in DETECTORS}
+    rows["mean"] = {
+        label: statistics.mean(row[label] for row in rows.values()) for label in DETECTORS
+    }
     show(f"outliers: ROC AUC on the {len(files)} smallest sets, trained on half of the normal rows (at most "
          f"{NORMAL_ROWS}), tested on all others", rows)  # fmt: skip
     return rows
@@ -493,7 +540,9 @@ def outliers(arguments):
 
 def data_folder(name):
     if "SKVAE_DATA" not in os.environ:
-        raise SystemExit(f"The {name} files are not on OpenML: name their folder's parent in SKVAE_DATA.")
+        raise SystemExit(
+            f"The {name} files are not on OpenML: name their folder's parent in SKVAE_DATA."
+        )
     return Path(os.environ["SKVAE_DATA"], name)
 
 
@@ -550,22 +599,35 @@ def counts(arguments):
     X = load("NMES1988")[COUNTS]
     cv = KFold(2 if arguments.quick else 5, shuffle=True, random_state=0)
     rows = {}
-    for likelihood, log_prob in {"poisson": poisson_log_prob, "negative_binomial": negative_binomial_log_prob}.items():
+    for likelihood, log_prob in {
+        "poisson": poisson_log_prob,
+        "negative_binomial": negative_binomial_log_prob,
+    }.items():
         vae = VAETransformer(likelihood=likelihood, **settings(COUNTS_VAE, arguments.quick))
         runs = {
-            f"VAETransformer, {likelihood}": lambda vae=vae: cross_val_score(vae, X, cv=cv, error_score="raise"),
-            f"independent columns, {likelihood}": lambda p=log_prob: independent_scores(p, X.to_numpy(), cv),
+            f"VAETransformer, {likelihood}": lambda vae=vae: cross_val_score(
+                vae, X, cv=cv, error_score="raise"
+            ),
+            f"independent columns, {likelihood}": lambda p=log_prob: independent_scores(
+                p, X.to_numpy(), cv
+            ),
         }
         for label, run in runs.items():
             seconds, scores = timed(run)
             rows[label] = {"score": np.mean(scores), "lowest fold": min(scores), "highest fold": max(scores),
                            "s": seconds}  # fmt: skip
-    show(f"counts: {', '.join(COUNTS)} of NMES1988, held-out nats per row, mean of {cv.n_splits} folds", rows)
+    show(
+        f"counts: {', '.join(COUNTS)} of NMES1988, held-out nats per row, mean of {cv.n_splits} folds",
+        rows,
+    )
     return rows
 
 
 def independent_scores(log_prob, X, cv):
-    return [sum(log_prob(X[train, c], X[test, c]).mean() for c in range(X.shape[1])) for train, test in cv.split(X)]
+    return [
+        sum(log_prob(X[train, c], X[test, c]).mean() for c in range(X.shape[1]))
+        for train, test in cv.split(X)
+    ]
 
 
 def poisson_log_prob(train, test):
@@ -601,8 +663,14 @@ def round_trip(arguments):
                 "inverse_transform": vae.inverse_transform(vae.transform(table)),
                 "impute": vae.impute(table),
             }
-        shape = {"rows": len(table), "columns": table.shape[1], "missing cells": int(table.isna().sum().sum())}
-        rows[name] = shape | {f"{method} is alike": alike(result, table) for method, result in results.items()}
+        shape = {
+            "rows": len(table),
+            "columns": table.shape[1],
+            "missing cells": int(table.isna().sum().sum()),
+        }
+        rows[name] = shape | {
+            f"{method} is alike": alike(result, table) for method, result in results.items()
+        }
         rows[name] |= {
             "impute only fills": only_fills(results["impute"], table),
             "warnings": len(caught),
@@ -616,7 +684,9 @@ def round_trip(arguments):
 def alike(result, table):
     same = list(result.columns) == list(table.columns) and result.dtypes.equals(table.dtypes)
     return same and all(
-        result[c].dropna().isin(table[c].dropna().unique()).all() for c in table if not is_number(table[c])
+        result[c].dropna().isin(table[c].dropna().unique()).all()
+        for c in table
+        if not is_number(table[c])
     )
 
 
@@ -638,7 +708,9 @@ def min_count(arguments):
         for least in LEAST:
             own = [runs[least, seed] for seed in range(SEEDS)]
             rows[f"{name}, min_count={least}"] = {
-                part: statistics.fmean(run[part] for run in own) if own[0][part] is not None else None
+                part: statistics.fmean(run[part] for run in own)
+                if own[0][part] is not None
+                else None
                 for part in own[0]
             }
     show(f"min_count: {MIN_COUNT_VAE}, means of {SEEDS} seeds; nats per row of the test rows, and of all but the "
@@ -647,10 +719,16 @@ def min_count(arguments):
 
 
 def kept_from(least, seed, name, train, test, quick):
-    vae = VAETransformer(**settings(MIN_COUNT_VAE | {"random_state": seed, "min_count": least}, quick)).fit(train)
+    vae = VAETransformer(
+        **settings(MIN_COUNT_VAE | {"random_state": seed, "min_count": least}, quick)
+    ).fit(train)
     scores = np.sort(vae.score_samples(test, n_draws=20))
     likeness = compare(train, test, vae.sample(len(train), random_state=0), TARGETS.get(name))
-    return {"nats": scores.mean(), "nats but for 1 %": scores[len(scores) // 100 :].mean(), **likeness}
+    return {
+        "nats": scores.mean(),
+        "nats but for 1 %": scores[len(scores) // 100 :].mean(),
+        **likeness,
+    }
 
 
 # Cost -----------------------------------------------------------------------------------
@@ -677,7 +755,9 @@ def epoch_cost(quick):
             if repeat:  # the first round warms up
                 seconds[label].append(spent / vae.n_iter_)
     ratios = [a / b for a, b in zip(seconds["mixed"], seconds["floats"], strict=True)]
-    medians = {f"{label}, s per epoch": statistics.median(values) for label, values in seconds.items()}
+    medians = {
+        f"{label}, s per epoch": statistics.median(values) for label, values in seconds.items()
+    }
     return medians | {"median ratio": statistics.median(ratios)}
 
 
@@ -685,7 +765,9 @@ def memory_cost(quick):
     """Measured in a process of its own, whose peak is the fit's."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
-    process = context.Process(target=measure_memory, args=(20_000 if quick else LARGE_ROWS, answers))
+    process = context.Process(
+        target=measure_memory, args=(20_000 if quick else LARGE_ROWS, answers)
+    )
     process.start()
     answer = answers.get()
     process.join()
@@ -732,7 +814,9 @@ def load(name):
         file, options = FILES[name]
         return pd.read_csv(Path(os.environ["SKVAE_DATA"], file), **options)
     if name not in OPENML:
-        raise SystemExit(f"{name} is not on OpenML: name the folder of {FILES[name][0]} in SKVAE_DATA.")
+        raise SystemExit(
+            f"{name} is not on OpenML: name the folder of {FILES[name][0]} in SKVAE_DATA."
+        )
     set_name, version = OPENML[name]
     return fetch_openml(set_name, version=version, as_frame=True).frame
 
@@ -742,7 +826,9 @@ def split(name, quick):
     table = load(name).drop(columns=IDENTIFIERS, errors="ignore")
     if name == "adult" and "SKVAE_DATA" in os.environ:
         train = table
-        test = pd.read_csv(Path(os.environ["SKVAE_DATA"], "tabular/adult.test.gz"), skiprows=1, **ADULT)
+        test = pd.read_csv(
+            Path(os.environ["SKVAE_DATA"], "tabular/adult.test.gz"), skiprows=1, **ADULT
+        )
         test["class"] = test["class"].str.rstrip(".")
     else:
         train, test = train_test_split(table, test_size=0.2, random_state=0)
@@ -789,7 +875,9 @@ PARTS = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true")
@@ -797,7 +885,9 @@ def main():
     parser.add_argument("--sets", type=lambda names: names.split(","))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print(f"Python {platform.python_version()}, pandas {pd.__version__}, {os.cpu_count()} CPU cores")
+    print(
+        f"Python {platform.python_version()}, pandas {pd.__version__}, {os.cpu_count()} CPU cores"
+    )
     results = {part: PARTS[part](arguments) for part in arguments.parts}
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2, default=float))

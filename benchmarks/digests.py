@@ -40,11 +40,14 @@ def mixed(holes=0.0):
             "many": rng.integers(0, 10_000, ROWS),
             "flag": rng.random(ROWS) < 0.3,
             "label": np.array(["a", "b", "c"])[group],
-            "when": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 5000, ROWS), unit="h"),
+            "when": pd.Timestamp("2020-01-01")
+            + pd.to_timedelta(rng.integers(0, 5000, ROWS), unit="h"),
             "same": np.full(ROWS, 7),
         }
     )
-    frame["grade"] = pd.Categorical(np.array(["low", "mid", "high"])[group], ["low", "mid", "high"], ordered=True)
+    frame["grade"] = pd.Categorical(
+        np.array(["low", "mid", "high"])[group], ["low", "mid", "high"], ordered=True
+    )
     if not holes:
         return frame
     nullable = {"count": "Int64", "many": "Int64", "flag": "boolean", "same": "Int64"}
@@ -83,15 +86,27 @@ CONFIGURATIONS = {
     "a likelihood per column": (mixed(), {"likelihood": LIKELIHOODS}),
     "laplace and zeros": (
         mixed()[["real", "count", "positive"]],
-        {"likelihood": {"real": "laplace", "count": "zero_inflated", "positive": ZeroInflated("lognormal")}},
+        {
+            "likelihood": {
+                "real": "laplace",
+                "count": "zero_inflated",
+                "positive": ZeroInflated("lognormal"),
+            }
+        },
     ),
     "categorical numbers": (mixed()[["count", "label", "grade"]], {"likelihood": "categorical"}),
     "sparse counts": (csr_array(counts()), {"likelihood": "poisson"}),
     "whole numbers in an array": (counts(), {}),
-    "mixture, full covariance": (load_wine().data, {"prior": "mixture", "posterior": "full_gaussian"}),
+    "mixture, full covariance": (
+        load_wine().data,
+        {"prior": "mixture", "posterior": "full_gaussian"},
+    ),
     "vamp, iwae": (load_wine().data, {"prior": "vamp", "objective": "iwae", "n_draws": 3}),
     "flows": (load_wine().data, {"prior": "flow", "posterior": "flow"}),
-    "fitted prior, pca, hidden cells": (load_wine().data, {"prior": "fitted", "init": "pca", "hide": 0.2}),
+    "fitted prior, pca, hidden cells": (
+        load_wine().data,
+        {"prior": "fitted", "init": "pca", "hide": 0.2},
+    ),
     "free bits, sgd": (load_wine().data, {"objective": "free_bits", "optimizer": "sgd"}),
     "own networks": (load_wine().data, {"encoder": build, "decoder": build}),
     "grey values": (np.clip(load_wine().data / 2000, 0, 1), {"likelihood": "continuous_bernoulli"}),
@@ -101,13 +116,19 @@ CONFIGURATIONS = {
 
 def digest(table):
     """The hash of a table's cells, whatever holds them."""
-    cells = table.to_numpy(object).tolist() if hasattr(table, "iloc") else np.asarray(table).tolist()
+    cells = (
+        table.to_numpy(object).tolist() if hasattr(table, "iloc") else np.asarray(table).tolist()
+    )
     return hashlib.sha256(repr(cells).encode()).hexdigest()[:16]
 
 
 def digests(X, parameters):
     """What a fit gives, as hashes."""
-    vae = VAETransformer(hidden_layer_sizes=8, max_iter=4, random_state=0).set_params(**parameters).fit(X)
+    vae = (
+        VAETransformer(hidden_layer_sizes=8, max_iter=4, random_state=0)
+        .set_params(**parameters)
+        .fit(X)
+    )
     if vae.warm_start:
         vae.fit(X)
     rows = X[:50] if not hasattr(X, "iloc") else X.iloc[:50]
@@ -131,7 +152,9 @@ def digests(X, parameters):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--against", help="what an earlier run printed; tells the differences")
     before = parser.parse_args().against
     warnings.simplefilter("ignore")
@@ -141,7 +164,12 @@ def main():
         return
     with open(before) as file:
         known = json.load(file)
-    moved = [f"{name}: {part}" for name in known for part in known[name] if known[name][part] != found[name][part]]
+    moved = [
+        f"{name}: {part}"
+        for name in known
+        for part in known[name]
+        if known[name][part] != found[name][part]
+    ]
     print("\n".join(moved) or f"All {sum(map(len, found.values()))} digests are equal.")
 
 

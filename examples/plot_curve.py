@@ -29,7 +29,9 @@ def described(label, vae, X, t):
     Z = vae.fit_transform(X)
     error = ((vae.inverse_transform(Z) - X) ** 2).mean()
     follows = max(abs(spearmanr(z, t)[0]) for z in Z.T)
-    print(f"{label}: squared error {error:.4f}, rank correlation {follows:.3f}, {perf_counter() - start:.0f} s")
+    print(
+        f"{label}: squared error {error:.4f}, rank correlation {follows:.3f}, {perf_counter() - start:.0f} s"
+    )
     return f"{label}\nsquared error {error:.4f}, rank correlation {follows:.3f}"
 
 

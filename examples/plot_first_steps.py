@@ -33,7 +33,9 @@ print(f"     nats that each latent dimension carries: {np.round(vae.latent_kl_, 
 for name, reduce in {"skvae": vae, "PCA": make_pipeline(StandardScaler(), PCA(8))}.items():
     Z_train, Z_test = reduce.fit(X_train).transform(X_train), reduce.transform(X_test)
     accuracy = KNeighborsClassifier(5).fit(Z_train, y_train).score(Z_test, y_test)
-    print(f"reduce: 5 nearest neighbours on 8 dimensions of {name} name {accuracy:.1%} of new digits")
+    print(
+        f"reduce: 5 nearest neighbours on 8 dimensions of {name} name {accuracy:.1%} of new digits"
+    )
 
 # %%
 # Restore images from their 8 numbers, and generate new ones.
@@ -46,11 +48,15 @@ print(f"generate: 8 new images, pixels from {drawn.min():.1f} to {drawn.max():.1
 # %%
 # Score: log-density per image in nats, in the units of X. Higher is better.
 shuffled = np.random.default_rng(0).permuted(X_test, axis=1)
-print(f"score: {vae.score(X_test):.1f} nats for new images, {vae.score(shuffled):.3g} for images with shuffled pixels")
+print(
+    f"score: {vae.score(X_test):.1f} nats for new images, {vae.score(shuffled):.3g} for images with shuffled pixels"
+)
 
 # %%
 # Tune: `score` makes GridSearchCV work without a `scoring`.
-search = GridSearchCV(VAETransformer(max_iter=40, random_state=0), {"latent_dim": [2, 16]}, cv=2).fit(X_train)
+search = GridSearchCV(
+    VAETransformer(max_iter=40, random_state=0), {"latent_dim": [2, 16]}, cv=2
+).fit(X_train)
 print(f"tune: latent_dim={search.best_params_['latent_dim']} scores best of 2 and 16")
 
 # %%

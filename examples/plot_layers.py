@@ -53,7 +53,9 @@ convolutional = VAETransformer(
 
 for name, vae in {"dense": dense, "convolutional": convolutional}.items():
     n_weights = vae.encoder_.count_params() + vae.decoder_.count_params()
-    print(f"digits, {name:13}: {vae.score(held_out):.2f} nats per held-out image, {n_weights} weights")
+    print(
+        f"digits, {name:13}: {vae.score(held_out):.2f} nats per held-out image, {n_weights} weights"
+    )
 
 # %%
 # Recurrence
@@ -88,25 +90,37 @@ def recurrent_decoder(n_inputs, n_outputs):
 
 rng = np.random.default_rng(0)
 time = np.arange(40)
-amplitude, frequency, phase = (rng.uniform(*limits, (2000, 1)) for limits in ((0.5, 2), (0.1, 0.4), (0, 2 * np.pi)))
+amplitude, frequency, phase = (
+    rng.uniform(*limits, (2000, 1)) for limits in ((0.5, 2), (0.1, 0.4), (0, 2 * np.pi))
+)
 truth = amplitude * np.sin(frequency * time + phase)
 waves = truth + 0.1 * rng.normal(size=truth.shape)
 cut = waves[:200].copy()
 cut[:, 25:] = np.nan
 
 recurrent = VAETransformer(
-    4, encoder=recurrent_encoder, decoder=recurrent_decoder, hide=0.2, max_iter=40, learning_rate=5e-3, random_state=0
+    4,
+    encoder=recurrent_encoder,
+    decoder=recurrent_decoder,
+    hide=0.2,
+    max_iter=40,
+    learning_rate=5e-3,
+    random_state=0,
 ).fit(waves[200:])
 continued = recurrent.impute(cut)
 error = np.sqrt(np.mean((continued - truth[:200])[:, 25:] ** 2))
-print(f"waves continued by 15 steps: error {error:.2f}, standard deviation of the truth {truth[:200, 25:].std():.2f}")
+print(
+    f"waves continued by 15 steps: error {error:.2f}, standard deviation of the truth {truth[:200, 25:].std():.2f}"
+)
 
 # %%
 # On the left, digits drawn from the convolutional model; on the right, waves and how the
 # recurrent one continues them.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
-drawn = convolutional.inverse_transform(convolutional.sample_latent(n_draws=36, random_state=0)).reshape(6, 6, 8, 8)
+drawn = convolutional.inverse_transform(
+    convolutional.sample_latent(n_draws=36, random_state=0)
+).reshape(6, 6, 8, 8)
 framed = np.pad(drawn, ((0, 0), (0, 0), (1, 1), (1, 1)))
 left.imshow(framed.transpose(0, 2, 1, 3).reshape(60, 60), cmap="gray_r")
 left.set(title="digits drawn", xticks=[], yticks=[])

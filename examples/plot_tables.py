@@ -19,7 +19,9 @@ from sklearn.model_selection import train_test_split
 
 from skvae import VAETransformer
 
-NAMES = "age workclass fnlwgt education education-num marital-status occupation relationship race sex "
+NAMES = (
+    "age workclass fnlwgt education education-num marital-status occupation relationship race sex "
+)
 NAMES += "capital-gain capital-loss hours-per-week native-country class"
 
 
@@ -49,7 +51,9 @@ drawn = vae.sample(1000, random_state=0, given=given)
 print(drawn.head(3).to_string(index=False))
 real = table.query("sex == 'Female' and education == 'Doctorate'")
 shares = [(rows["class"] == ">50K").mean() for rows in (drawn, real)]
-print(f"share that earns more than 50K: {shares[0]:.2f}; in the table, of {len(real)} rows, {shares[1]:.2f}")
+print(
+    f"share that earns more than 50K: {shares[0]:.2f}; in the table, of {len(real)} rows, {shares[1]:.2f}"
+)
 
 # %%
 # Missing cells, filled with their most likely value or drawn.
@@ -59,13 +63,19 @@ print(vae.impute(holes)[["age", "education", "workclass", "occupation"]].to_stri
 
 # %%
 # Prediction is imputation: here as log p(row with >50K) - log p(row with <=50K).
-log_odds = vae.score_samples(test.assign(**{"class": ">50K"})) - vae.score_samples(test.assign(**{"class": "<=50K"}))
+log_odds = vae.score_samples(test.assign(**{"class": ">50K"})) - vae.score_samples(
+    test.assign(**{"class": "<=50K"})
+)
 rich = test["class"] == ">50K"
 X, X_test = (
-    t.drop(columns="class").astype({c: "category" for c in t.select_dtypes(exclude="number") if c != "class"})
+    t.drop(columns="class").astype(
+        {c: "category" for c in t.select_dtypes(exclude="number") if c != "class"}
+    )
     for t in (table, test)
 )
-trees = HistGradientBoostingClassifier(random_state=0, categorical_features="from_dtype").fit(X, table["class"])
+trees = HistGradientBoostingClassifier(random_state=0, categorical_features="from_dtype").fit(
+    X, table["class"]
+)
 print(
     f"\nROC AUC of the income: VAE {roc_auc_score(rich, log_odds):.3f}, "
     f"boosted trees {roc_auc_score(rich, trees.predict_proba(X_test)[:, 1]):.3f}"

@@ -70,7 +70,8 @@ class Factorised(Normal):
     def init(self, latent_dim, rng, features):
         shapes = {"inner": (latent_dim, 64), "outer": (64, 1)}
         return {"bias": np.zeros(64, np.float32)} | {
-            name: rng.standard_normal(shape, np.float32) / shape[0] ** 0.5 for name, shape in shapes.items()
+            name: rng.standard_normal(shape, np.float32) / shape[0] ** 0.5
+            for name, shape in shapes.items()
         }
 
     def log_odds(self, w, z):
@@ -79,26 +80,44 @@ class Factorised(Normal):
     def auxiliary_loss(self, w, z):
         fixed = {name: ops.stop_gradient(array) for name, array in w.items()}
         codes = ops.stop_gradient(z)
-        shuffled = ops.stack([ops.roll(codes[..., i], i, axis=1) for i in range(z.shape[-1])], axis=-1)
+        shuffled = ops.stack(
+            [ops.roll(codes[..., i], i, axis=1) for i in range(z.shape[-1])], axis=-1
+        )
         told = ops.softplus(-self.log_odds(w, codes)) + ops.softplus(self.log_odds(w, shuffled))
         return self.weight * self.log_odds(fixed, z) + told - ops.stop_gradient(told)
 
 
 rng = np.random.default_rng(0)
 wind = rng.integers(0, 3, 2000)
-X = np.array([-2.5, 0.0, 3.0])[wind][:, None] + 0.3 * rng.standard_cauchy((2000, 4)) * [0.2, 0.5, 1.0, 0.3]
+X = np.array([-2.5, 0.0, 3.0])[wind][:, None] + 0.3 * rng.standard_cauchy((2000, 4)) * [
+    0.2,
+    0.5,
+    1.0,
+    0.3,
+]
 X = np.angle(np.exp(1j * X))
 
 settings = {"latent_dim": 2, "max_iter": 60, "random_state": 0}
 normal = VAETransformer(**settings).fit(X)
 angles = VAETransformer(likelihood=WrappedCauchy(), **settings).fit(X)
 both = VAETransformer(likelihood=WrappedCauchy(), prior=Factorised(), **settings).fit(X)
-for label, vae in {"normal distributions": normal, "wrapped Cauchy": angles, "and a factorised prior": both}.items():
-    print(f"{label}: {vae.score(X):.2f} nats per row, {vae.latent_kl_.sum():.2f} of them through the codes; ", end="")
+for label, vae in {
+    "normal distributions": normal,
+    "wrapped Cauchy": angles,
+    "and a factorised prior": both,
+}.items():
+    print(
+        f"{label}: {vae.score(X):.2f} nats per row, {vae.latent_kl_.sum():.2f} of them through the codes; ",
+        end="",
+    )
     print(f"correlation of the codes {np.corrcoef(vae.transform(X).T)[0, 1]:.2f}")
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-tables = {"table": X, "drawn": both.sample(2000, random_state=0), "drawn, normal": normal.sample(2000, random_state=0)}
+tables = {
+    "table": X,
+    "drawn": both.sample(2000, random_state=0),
+    "drawn, normal": normal.sample(2000, random_state=0),
+}
 for axis, (title, rows) in zip(axes, tables.items(), strict=True):
     axis.scatter(rows[:, 0], rows[:, 1], s=2)
     axis.set(title=title, xlabel="sensor 0", ylabel="sensor 1", xlim=(-5, 5), ylim=(-5, 5))

@@ -5,5 +5,13 @@ from skvae._estimator import VAETransformer
 from skvae._imputer import VAEImputer
 from skvae._outliers import VAEOutlierDetector
 
-__all__ = ["VAEImputer", "VAEOutlierDetector", "VAETransformer", "likelihoods", "objectives", "posteriors", "priors"]
+__all__ = [
+    "VAEImputer",
+    "VAEOutlierDetector",
+    "VAETransformer",
+    "likelihoods",
+    "objectives",
+    "posteriors",
+    "priors",
+]
 __version__ = "0.1.0"

@@ -21,7 +21,9 @@ class Component(BaseEstimator, ABC):
     _parameter_constraints: dict = {}
 
     def _key(self) -> tuple:
-        return type(self), tuple((name, _hashable(value)) for name, value in self.get_params(deep=False).items())
+        return type(self), tuple(
+            (name, _hashable(value)) for name, value in self.get_params(deep=False).items()
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Component) and self._key() == other._key()
@@ -40,7 +42,9 @@ def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
 def expect(what: str, array: Any, shape: tuple, words: str) -> Any:
     """The array, if it has that shape as far as both are known; else a ValueError that says what gave it."""
     given = tuple(array.shape)
-    if len(given) != len(shape) or any(a != b for a, b in zip(given, shape, strict=True) if None not in (a, b)):
+    if len(given) != len(shape) or any(
+        a != b for a, b in zip(given, shape, strict=True) if None not in (a, b)
+    ):
         raise ValueError(f"{what} gave an array of shape {given}, but {words} is expected.")
     return array
 

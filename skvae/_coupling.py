@@ -12,7 +12,9 @@ from skvae._math import ops
 STEEPEST = 2.0  # log of the largest stretch in a layer
 
 
-def init(n_layers: int, latent_dim: int, n_context: int, units: int, rng: np.random.Generator) -> list[dict]:
+def init(
+    n_layers: int, latent_dim: int, n_context: int, units: int, rng: np.random.Generator
+) -> list[dict]:
     """Weights of layers that begin as the identity."""
     n_in = latent_dim // 2 + n_context
     n_out = 2 * (latent_dim - latent_dim // 2)
@@ -36,7 +38,9 @@ def forward(layers: list[dict], z: Any, context: Any = None) -> tuple[Any, Any]:
         n = z.shape[-1] // 2
         kept, moved = z[..., :n], z[..., n:]
         shift, log_scale = _affine(layer, kept, context)
-        z = ops.concatenate([moved * ops.exp(log_scale) + shift, kept], axis=-1)  # the next layer keeps what has moved
+        z = ops.concatenate(
+            [moved * ops.exp(log_scale) + shift, kept], axis=-1
+        )  # the next layer keeps what has moved
         log_stretch += ops.sum(log_scale, axis=-1)
     return z, log_stretch
 
@@ -68,5 +72,7 @@ def _affine(layer: dict, kept: Any, context: Any) -> tuple[Any, Any]:
     flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
     inner = ops.tanh(flat @ layer["inner"] + layer["inner_bias"])
     outer = inner @ layer["outer"] + layer["outer_bias"]
-    shift, log_scale = ops.split(ops.reshape(outer, (*ops.shape(inputs)[:-1], outer.shape[-1])), 2, axis=-1)
+    shift, log_scale = ops.split(
+        ops.reshape(outer, (*ops.shape(inputs)[:-1], outer.shape[-1])), 2, axis=-1
+    )
     return shift, STEEPEST * ops.tanh(log_scale / STEEPEST)

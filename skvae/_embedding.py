@@ -27,7 +27,9 @@ def embedding(init: Any, features: np.ndarray, latent_dim: int, seed: int = 0) -
         )
     found = found - found.mean(axis=0)
     scale = found.std(axis=0)
-    z[:, :n_components] = np.where(scale > NOISE * scale.max(), found / np.where(scale > 0, scale, 1.0), 0.0)
+    z[:, :n_components] = np.where(
+        scale > NOISE * scale.max(), found / np.where(scale > 0, scale, 1.0), 0.0
+    )
     return z
 
 
@@ -42,7 +44,9 @@ def _fitted(init: Any, features: np.ndarray, n_components: int, seed: int) -> np
     method.set_params(n_components=n_components)
     if method.get_params().get("random_state", 0) is None:
         method.set_params(random_state=seed)
-    with warnings.catch_warnings():  # pieces that Isomap has to join are fine; it would be slow on many rows only
+    with (
+        warnings.catch_warnings()
+    ):  # pieces that Isomap has to join are fine; it would be slow on many rows only
         warnings.filterwarnings("ignore", "The number of connected components")
         warnings.simplefilter("ignore", SparseEfficiencyWarning)
         try:
@@ -60,5 +64,7 @@ def _method(init: Any, n_rows: int) -> Any:
     if not isinstance(init, str):
         return clone(init)
     n_neighbors = max(1, min(N_NEIGHBORS, n_rows - 1))
-    isomap = Isomap(n_neighbors=n_neighbors, eigen_solver="dense")  # the other solver starts at random
+    isomap = Isomap(
+        n_neighbors=n_neighbors, eigen_solver="dense"
+    )  # the other solver starts at random
     return {"pca": PCA(svd_solver="full"), "isomap": isomap}[init]

@@ -19,12 +19,25 @@ from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context, output
 from skvae.likelihoods._auto import automatic
 from skvae.table import FLOATS, Cells, Codec, Frame, Rows, checked, conditions, overlaid, parted
 
-COLLAPSED = 0.05, 300  # nats in all, and steps after which a model with less does not use its latent points
+COLLAPSED = (
+    0.05,
+    300,
+)  # nats in all, and steps after which a model with less does not use its latent points
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
-WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, and at most so many epochs and steps
+WARM_UP = (
+    0.25,
+    50,
+    5000,
+)  # the KL term comes in over this share of max_iter, and at most so many epochs and steps
 SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
 AUTO_BATCH = 16, 128  # smallest and largest
-HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # and the sign of its Jacobian
+HISTORY = {
+    "loss": -1,
+    "log_likelihood": 1,
+    "kl": 0,
+    "beta": 0,
+    "validation_loss": -1,
+}  # and the sign of its Jacobian
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
 
 
@@ -210,7 +223,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "encoder": [None, callable],
         "decoder": [None, callable],
         "hide": [Interval(Real, 0, 1, closed="left")],
-        "init": [StrOptions({"random", "pca", "isomap"}), HasMethods(["fit_transform", "set_params"])],
+        "init": [
+            StrOptions({"random", "pca", "isomap"}),
+            HasMethods(["fit_transform", "set_params"]),
+        ],
         "optimizer": [StrOptions({"adam", *_optimizer.NAMED}), HasMethods(["apply", "get_config"])],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -345,7 +361,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         with np.errstate(over="ignore", invalid="ignore"):  # of sums that look for NaN
             points = check_array(Z, dtype=FLOATS, input_name="Z")
         if points.shape[1] != self._n_features_out:
-            raise ValueError(f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}.")
+            raise ValueError(
+                f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}."
+            )
         from skvae import inference
 
         with np.errstate(over="ignore"):  # told by the decoder
@@ -477,7 +495,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
         x = self._codec.encode(rows, warns=True).x
-        cells = drawn_cells(self._model, x, n_draws, rng) if draw else expected_cells(self._model, x, n_draws)
+        cells = (
+            drawn_cells(self._model, x, n_draws, rng)
+            if draw
+            else expected_cells(self._model, x, n_draws)
+        )
         filled = self._codec.restore([cells], len(x), points=not draw)
         columns = overlaid(self._codec, filled, rows, self._codec.observed(x[:], rows), len(x))
         return self._codec.table(columns, len(x), X)
@@ -588,21 +610,34 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """The functions that make the encoder and the decoder for so many inputs and outputs."""
         from skvae._layers import dense, of_user
 
-        layers = {"encoder": dense(hidden, self.activation), "decoder": dense(hidden[::-1], self.activation)}
+        layers = {
+            "encoder": dense(hidden, self.activation),
+            "decoder": dense(hidden[::-1], self.activation),
+        }
         own = {"encoder": self.encoder, "decoder": self.decoder}
         return layers | {
-            part: of_user(build, part, getattr(before, part, None)) for part, build in own.items() if build is not None
+            part: of_user(build, part, getattr(before, part, None))
+            for part, build in own.items()
+            if build is not None
         }
 
     def _fit(self, X: Any) -> None:
         """Check everything, in the order that gives the clearest message; then train."""
         continues = self.warm_start and hasattr(self, "_model")
         rng = _generator(self.random_state)
-        choose, parts, hidden = self._chooser(), self._parts(), _hidden_layers(self.hidden_layer_sizes)
+        choose, parts, hidden = (
+            self._chooser(),
+            self._parts(),
+            _hidden_layers(self.hidden_layer_sizes),
+        )
         self._betas(0, 1)  # a wrong schedule is told before anything takes time
         rows = checked(self, X, reset=not continues, like=self._codec.frame if continues else None)
         _check_names(self.likelihood, rows.names)
-        codec = self._codec if continues else Codec.learn(rows, Frame.of(X, rows.names), choose, self.min_count)
+        codec = (
+            self._codec
+            if continues
+            else Codec.learn(rows, Frame.of(X, rows.names), choose, self.min_count)
+        )
         _check_backend()
 
         from skvae._network import Network
@@ -613,17 +648,28 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         optimizer = _optimizer.resolve(self.optimizer)
         before = trainable(self._model) if continues else None
         same = codec.has_likelihoods_of(choose)
-        x, held_out, offsets = self._divided(*codec.encode(rows, supported=not continues, continues=continues), rng)
-        holes = before.network.holes if continues else bool(self.hide or any(c.any_holes() for c in (x, held_out) if c))
+        x, held_out, offsets = self._divided(
+            *codec.encode(rows, supported=not continues, continues=continues), rng
+        )
+        holes = (
+            before.network.holes
+            if continues
+            else bool(self.hide or any(c.any_holes() for c in (x, held_out) if c))
+        )
         network = Network.of(
-            likelihood=codec.likelihood, holes=holes, **self._stacks(hidden, before and before.network), **parts
+            likelihood=codec.likelihood,
+            holes=holes,
+            **self._stacks(hidden, before and before.network),
+            **parts,
         )
         if continues and not (same and network == before.network):
             raise ValueError(
                 "warm_start continues the model of the last fit, but its architecture or its likelihoods differ; set "
                 "warm_start=False."
             )
-        model, history = self._start(network, codec, x, rng) if not continues else (before, self.history_)
+        model, history = (
+            self._start(network, codec, x, rng) if not continues else (before, self.history_)
+        )
         self._train(codec, model, history, optimizer, x, held_out, offsets, rng)
 
     def _divided(self, x: Cells, offset: np.ndarray, rng: np.random.Generator) -> tuple:
@@ -633,7 +679,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             return x, None, (offset, None)
         return *x.parted(held_out), parted(offset, held_out)
 
-    def _start(self, network: Any, codec: Codec, training: Cells, rng: np.random.Generator) -> tuple[Any, dict]:
+    def _start(
+        self, network: Any, codec: Codec, training: Cells, rng: np.random.Generator
+    ) -> tuple[Any, dict]:
         """An untrained model and an empty history."""
         from skvae import _network, inference
 
@@ -651,7 +699,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         from skvae._embedding import embedding
 
         some = training.take(rng.permutation(len(training))[: _training.START_ROWS])
-        z = embedding(self.init, inference.features(model, some), model.network.latent_dim, int(rng.integers(2**31)))
+        z = embedding(
+            self.init,
+            inference.features(model, some),
+            model.network.latent_dim,
+            int(rng.integers(2**31)),
+        )
         return _training.started_at(*model, some[:], z, rng)
 
     def _train(
@@ -675,7 +728,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         batch_size = _batch_size(self.batch_size, len(training))
         offset, shown = offsets[0], offsets[0].mean() * (1 - self.hide)
         judged = shown if validation is None else offsets[1].mean()
-        shift = np.array([(judged if name == "validation_loss" else shown) * sign for name, sign in HISTORY.items()])
+        shift = np.array(
+            [
+                (judged if name == "validation_loss" else shown) * sign
+                for name, sign in HISTORY.items()
+            ]
+        )
         state, curves = _training.train(
             model.network,
             model.weights,
@@ -698,7 +756,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._codec, self._model = codec, model
         self._slots = (optimizer, state.slots) if self.warm_start else None
         self.history_ = {
-            name: np.append(history[name], curve) for name, curve in zip(HISTORY, (curves + shift).T, strict=True)
+            name: np.append(history[name], curve)
+            for name, curve in zip(HISTORY, (curves + shift).T, strict=True)
         }
         self.n_iter_ = len(self.history_["loss"])
         self.likelihood_ = _per_column(codec)
@@ -713,7 +772,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if len(training) > SUMMARY_DRAWS:
             some = rng.choice(len(training), SUMMARY_DRAWS, replace=False)
             training, offset = training.take(some), offset[some]
-        bound, self.latent_kl_ = inference.lower_bound(self._model, training, SUMMARY_DRAWS // len(training))
+        bound, self.latent_kl_ = inference.lower_bound(
+            self._model, training, SUMMARY_DRAWS // len(training)
+        )
         self.lower_bound_ = bound + offset.mean()
 
     def _held_out(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
@@ -731,7 +792,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _betas(self, epochs_before: int, n_steps: int) -> np.ndarray:
         """The KL term's weight in each epoch to come: at first it rises linearly, unless there is a schedule."""
         if isinstance(self.beta, schedules.Schedule):
-            betas = np.asarray(resolve(self.beta, schedules.Schedule, schedules).betas(self.max_iter), float)
+            betas = np.asarray(
+                resolve(self.beta, schedules.Schedule, schedules).betas(self.max_iter), float
+            )
             if betas.shape != (self.max_iter,) or not (np.isfinite(betas) & (betas >= 0)).all():
                 raise ValueError(
                     f"beta={self.beta} gave {betas.tolist()[:5]}... of shape {betas.shape}, but a finite number of at "
@@ -739,14 +802,21 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 )
             return np.full_like(betas, betas[-1]) if epochs_before else betas
         share, most_epochs, most_steps = WARM_UP
-        length = 1 if epochs_before else max(1.0, min(share * self.max_iter, most_epochs, most_steps / n_steps))
+        length = (
+            1
+            if epochs_before
+            else max(1.0, min(share * self.max_iter, most_epochs, most_steps / n_steps))
+        )
         return self.beta * np.minimum(1.0, np.arange(1, self.max_iter + 1) / length)
 
     def _report(self, epoch: int, curve: np.ndarray) -> None:
         """Print one line per so many epochs."""
         if self.verbose and (epoch + 1) % int(self.verbose) == 0:
             values = zip(HISTORY, curve, strict=True)
-            print(f"epoch {epoch + 1:4d}  " + "  ".join(f"{name} {value:.4g}" for name, value in values))
+            print(
+                f"epoch {epoch + 1:4d}  "
+                + "  ".join(f"{name} {value:.4g}" for name, value in values)
+            )
 
     def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
@@ -765,7 +835,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         from skvae import inference
 
         sample = self._model.network.likelihood.sample
-        return inference.cells(self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng))
+        return inference.cells(
+            self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng)
+        )
 
     def _like(self, X: Any, values: np.ndarray) -> Any:
         """One value per row, with the index of X where the output is set to pandas."""
@@ -794,13 +866,17 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             )
         z = np.stack([z for z, _, _ in found], axis=1)
         z = z.reshape(-1, z.shape[-1])
-        columns = overlaid(self._codec, self._codec.restore(self._drawn(z, rng), len(z)), met, met.kept, len(z))
+        columns = overlaid(
+            self._codec, self._codec.restore(self._drawn(z, rng), len(z)), met, met.kept, len(z)
+        )
         return self._codec.table(columns, len(z), given)
 
     def _draw_posterior(self, x: Cells, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
         from skvae import inference
 
-        noise = rng.standard_normal((_count(n_draws, "n_draws"), len(x), self._n_features_out), np.float32)
+        noise = rng.standard_normal(
+            (_count(n_draws, "n_draws"), len(x), self._n_features_out), np.float32
+        )
         return inference.posterior_sample(self._model, x, noise)
 
     def _keras_model(self, part: str) -> Any:
@@ -875,7 +951,11 @@ def _hidden_layers(sizes: Any) -> tuple[int, ...]:
 def _per_column(codec: Codec) -> Any:
     """The likelihood, or {column: likelihood} where columns differ."""
     first, *others = codec.likelihood.likelihoods
-    return dict(zip(codec.names, map(clone, codec.likelihoods()), strict=True)) if others else clone(first)
+    return (
+        dict(zip(codec.names, map(clone, codec.likelihoods()), strict=True))
+        if others
+        else clone(first)
+    )
 
 
 def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:
@@ -887,7 +967,9 @@ def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:
 
 
 def _check_names(likelihood: Any, names: tuple) -> None:
-    unknown = [name for name in likelihood if name not in names] if isinstance(likelihood, dict) else []
+    unknown = (
+        [name for name in likelihood if name not in names] if isinstance(likelihood, dict) else []
+    )
     if unknown:
         raise ValueError(
             f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "

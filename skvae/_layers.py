@@ -19,7 +19,12 @@ import numpy as np
 from keras import ops
 
 SEEDS = 2**24  # whole numbers below are exact in float32, in which all arrays are kept
-REFERENCES = {"name", "keras_history", "input_layers", "output_layers"}  # keys under which Keras names layers
+REFERENCES = {
+    "name",
+    "keras_history",
+    "input_layers",
+    "output_layers",
+}  # keys under which Keras names layers
 LOCK = RLock()  # held while Python's generator is borrowed
 
 
@@ -65,7 +70,9 @@ class DenseStack:
 
     def init(self, rng: np.random.Generator) -> list:
         """Random arrays to start training from."""
-        return [(_glorot_uniform(a, b, rng), np.zeros(b, np.float32)) for a, b in pairwise(self.sizes)]
+        return [
+            (_glorot_uniform(a, b, rng), np.zeros(b, np.float32)) for a, b in pairwise(self.sizes)
+        ]
 
     def apply(self, arrays: list, x: Any, mode: Any, part: str) -> Any:
         """Outputs of rows of inputs, (rows, n_out)."""
@@ -105,7 +112,9 @@ class KerasStack:
     n_in: int
     n_out: int
     structure: str  # what the layers tell of themselves
-    token: str = ""  # of its own where that is not all: stacks that are equal share compiled programs
+    token: str = (
+        ""  # of its own where that is not all: stacks that are equal share compiled programs
+    )
 
     hidden = ()
     xla = False  # it makes convolutions six times slower, and Keras' own dropout twice
@@ -125,7 +134,11 @@ class KerasStack:
     def apply(self, arrays: dict, x: Any, mode: Any, part: str) -> Any:
         state = [ops.stop_gradient(a) for a in arrays["state"]]
         outputs, state, penalties = _model(self).stateless_call(
-            arrays["trained"], state, ops.convert_to_tensor(x), training=mode.training, return_losses=True
+            arrays["trained"],
+            state,
+            ops.convert_to_tensor(x),
+            training=mode.training,
+            return_losses=True,
         )
         mode.note(part, [ops.cast(a, "float32") for a in state], penalties)
         return ops.cast(outputs, "float32")
@@ -163,11 +176,19 @@ def of_user(build: Callable, name: str, before: Any = None) -> Callable[[int, in
         model = _built(build, name, n_in, n_out, 0)
         structure, told = _structure(model)
         new = KerasStack(build, name, n_in, n_out, structure, "" if told else uuid4().hex)
-        if isinstance(before, KerasStack) and before.build is build and replace(before, token=new.token) == new:
+        if (
+            isinstance(before, KerasStack)
+            and before.build is build
+            and replace(before, token=new.token) == new
+        ):
             return before
         _model(new)  # made here: the first program that needs it would be traced twice
-        if {id(variable) for variable in model.variables} & {id(variable) for variable in new.built(0).variables}:
-            raise TypeError(f"{name}={build!r} gives the same layers at each call, but new ones are expected.")
+        if {id(variable) for variable in model.variables} & {
+            id(variable) for variable in new.built(0).variables
+        }:
+            raise TypeError(
+                f"{name}={build!r} gives the same layers at each call, but new ones are expected."
+            )
         return new
 
     return stack
@@ -184,7 +205,9 @@ def _built(build: Callable, name: str, n_in: int, n_out: int, seed: int) -> kera
         try:
             layers = build(n_in, n_out)
             if not isinstance(layers, keras.layers.Layer):
-                raise TypeError(f"{name}={build!r} gave {layers!r}, but a Keras layer or model is expected.")
+                raise TypeError(
+                    f"{name}={build!r} gave {layers!r}, but a Keras layer or model is expected."
+                )
             inputs = keras.Input((n_in,), dtype="float32")
             outputs = layers(inputs)
         except Exception as error:
@@ -236,13 +259,17 @@ def _dicts(config: Any) -> Iterator[dict]:
     """All dicts in a configuration, in its order."""
     if isinstance(config, dict):
         yield config
-    for inner in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
+    for inner in (
+        config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
+    ):
         yield from _dicts(inner)
 
 
 def _is_of_keras(part: dict) -> bool:
     kind, module = part.get("class_name", "__"), str(part.get("module"))
-    return kind.startswith("__") or (module.partition(".")[0] == "keras" and kind not in ("Lambda", "function"))
+    return kind.startswith("__") or (
+        module.partition(".")[0] == "keras" and kind not in ("Lambda", "function")
+    )
 
 
 def _layer_names(config: dict) -> Iterator[str]:

@@ -52,7 +52,9 @@ def stirling_remainder(x: Any) -> Any:
 def log1p_or_log(x: Any, one_plus_x: Any) -> Any:
     """log(1 + x), from `one_plus_x` where x is so near -1 that the sum would lose it."""
     near = x > -0.5
-    return ops.where(near, ops.log1p(ops.where(near, x, 0.0)), ops.log(ops.where(near, 1.0, one_plus_x)))
+    return ops.where(
+        near, ops.log1p(ops.where(near, x, 0.0)), ops.log(ops.where(near, 1.0, one_plus_x))
+    )
 
 
 def normal_quantile(u: Any) -> Any:

@@ -53,8 +53,13 @@ class Network:
     ) -> Self:
         """The architecture whose encoder and decoder are made to fit between the other parts."""
         n_features = likelihood.n_features() + likelihood.n_cells * holes
-        layers = encoder(n_features, posterior.n_raw(latent_dim)), decoder(latent_dim, likelihood.n_raw())
-        return _first_of_its_kind(cls(latent_dim, *layers, likelihood, prior, posterior, objective, holes))
+        layers = (
+            encoder(n_features, posterior.n_raw(latent_dim)),
+            decoder(latent_dim, likelihood.n_raw()),
+        )
+        return _first_of_its_kind(
+            cls(latent_dim, *layers, likelihood, prior, posterior, objective, holes)
+        )
 
     def __hash__(self) -> int:
         return self._hash
@@ -84,7 +89,10 @@ class Network:
     def constants(self, x: Cells, columns: list, varies: np.ndarray) -> dict:
         """What is learned once from the encoded rows: NumPy arrays by part."""
         complete = x.filled()
-        cells = {"varies": varies.astype(np.float32), "filler": complete.mean()}  # no row's own cells
+        cells = {
+            "varies": varies.astype(np.float32),
+            "filler": complete.mean(),
+        }  # no row's own cells
         return {"likelihood": self.likelihood.constants(complete, columns), "cells": cells}
 
     @property
@@ -107,18 +115,27 @@ class Network:
 
     def decode(self, w: dict, z: Any, mode: Any) -> Any:
         """The raw numbers of p(x | z), (..., likelihood.n_raw)."""
-        raw = self.decoder.apply(w["decoder"], ops.reshape(z, (-1, self.latent_dim)), mode, "decoder")
+        raw = self.decoder.apply(
+            w["decoder"], ops.reshape(z, (-1, self.latent_dim)), mode, "decoder"
+        )
         return ops.reshape(raw, (*ops.shape(z)[:-1], self.decoder.n_out))
 
     def log_likelihood(self, w: dict, x: Any, z: Any, mode: Any) -> Any:
         """log p(x | z) of the cells that are no holes, (draws, rows)."""
-        cells = self.likelihood.log_prob(w["likelihood"], self._filled(w, x), self.decode(w, z, mode))
+        cells = self.likelihood.log_prob(
+            w["likelihood"], self._filled(w, x), self.decode(w, z, mode)
+        )
         return ops.sum(w["cells"]["varies"] * (1.0 - _holes(x)) * cells, axis=-1)
 
     def log_prior(self, w: dict, z: Any) -> Any:
         """log p(z), (...,)."""
         log_prob = self.prior.log_prob(w["prior"], z, self._q(w))
-        return expect(f"{self.prior}.log_prob", log_prob, z.shape[:-1], "a number for each point, (...,) of (..., d),")
+        return expect(
+            f"{self.prior}.log_prob",
+            log_prob,
+            z.shape[:-1],
+            "a number for each point, (...,) of (..., d),",
+        )
 
     def prior_sample(self, w: dict, noise: np.ndarray) -> np.ndarray:
         """Draws of p(z) from standard normal noise (n, d), of its shape."""
@@ -145,14 +162,18 @@ class Network:
             )
         closed_form = self.objective.closed_form_kl and kl is not None
         kl = kl[None] if closed_form else log_ratio[..., None]
-        loss = (self.objective.validation_loss if validation else self.objective.loss)(log_lik, kl, beta)
+        loss = (self.objective.validation_loss if validation else self.objective.loss)(
+            log_lik, kl, beta
+        )
         loss += ops.mean(self.prior.auxiliary_loss(w["prior"], z) + 0.0 * log_lik, axis=0)
         return loss, ops.mean(log_lik, axis=0), ops.mean(ops.sum(kl, axis=-1), axis=0)
 
     def _q(self, w: dict) -> Q:
         encode = partial(self.encoder.apply, w["encoder"], mode=Inference(), part="encoder")
         return Q(
-            encode, partial(self.posterior.sample, w["posterior"]), partial(self.posterior.log_prob, w["posterior"])
+            encode,
+            partial(self.posterior.sample, w["posterior"]),
+            partial(self.posterior.log_prob, w["posterior"]),
         )
 
     def _filled(self, w: dict, x: Any) -> Any:
@@ -191,7 +212,9 @@ def _shapes(network: Network) -> tuple[dict, dict]:
     """Arrays without memory of their own, of the shapes of the weights and of the constants."""
     x = Dense(np.zeros((1, network.n_cells), np.float32))
     with np.errstate(all="ignore"):  # zeros may lie outside of the support; only shapes matter
-        constants = network.constants(x, network.likelihood.some_columns(), np.ones(network.n_cells))
+        constants = network.constants(
+            x, network.likelihood.some_columns(), np.ones(network.n_cells)
+        )
         weights = network.init(np.random.default_rng(0), x, constants)
     return keras.tree.map_structure(_hollow, weights), keras.tree.map_structure(_hollow, constants)
 
@@ -223,11 +246,15 @@ def reader(network: Network) -> Callable[[Any, Any], dict]:
 
 def _merged(weights: dict, constants: dict) -> dict:
     """The argument `w`: what is trained, beside what was learned once."""
-    own = {i: {**arrays, **constants["likelihood"][i]} for i, arrays in weights["likelihood"].items()}
+    own = {
+        i: {**arrays, **constants["likelihood"][i]} for i, arrays in weights["likelihood"].items()
+    }
     return {**weights, "likelihood": own, "cells": constants["cells"]}
 
 
-def with_prior(network: Network, vector: np.ndarray, prior: Any, arrays: dict) -> tuple[Network, np.ndarray]:
+def with_prior(
+    network: Network, vector: np.ndarray, prior: Any, arrays: dict
+) -> tuple[Network, np.ndarray]:
     """The network with another prior, and the vector of weights with the arrays of that one."""
     weights = unpack(vector, _shapes(network)[0])
     return replace(network, prior=prior), pack(weights | {"prior": arrays})

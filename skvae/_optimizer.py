@@ -12,7 +12,11 @@ import numpy as np
 from skvae._math import ops
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # as published and as in Keras
-NAMED = {"adamw": {}, "rmsprop": {}, "sgd": {"momentum": 0.9, "nesterov": True}}  # the last as in MLPRegressor
+NAMED = {
+    "adamw": {},
+    "rmsprop": {},
+    "sgd": {"momentum": 0.9, "nesterov": True},
+}  # the last as in MLPRegressor
 
 
 class Steps(NamedTuple):
@@ -55,9 +59,15 @@ class OfKeras:
 
         def made(weights: np.ndarray) -> tuple[Any, Any, list]:
             optimizer = self.kind.from_config(json.loads(self.config) | {"learning_rate": 1e-3})
-            place = keras.Variable(weights, dtype="float32")  # Keras changes weights in a place of theirs
+            place = keras.Variable(
+                weights, dtype="float32"
+            )  # Keras changes weights in a place of theirs
             optimizer.build([place])
-            own = [variable for variable in optimizer.variables if variable is not optimizer.learning_rate]
+            own = [
+                variable
+                for variable in optimizer.variables
+                if variable is not optimizer.learning_rate
+            ]
             return optimizer, place, own
 
         def start(weights: np.ndarray) -> tuple:
@@ -65,8 +75,14 @@ class OfKeras:
 
         optimizer, place, slots = made(np.zeros(n, np.float32))
 
-        def update(weights: Any, before: tuple, gradient: Any, learning_rate: Any) -> tuple[Any, tuple]:
-            values = zip([place, *slots, optimizer.learning_rate], [weights, *before, learning_rate], strict=True)
+        def update(
+            weights: Any, before: tuple, gradient: Any, learning_rate: Any
+        ) -> tuple[Any, tuple]:
+            values = zip(
+                [place, *slots, optimizer.learning_rate],
+                [weights, *before, learning_rate],
+                strict=True,
+            )
             for variable, value in values:
                 variable.assign(value)
             optimizer.apply([gradient], [place])
@@ -81,7 +97,11 @@ def resolve(spec: Any) -> Callable:
         return adam
     import keras
 
-    optimizer = spec if not isinstance(spec, str) else keras.optimizers.get({"class_name": spec, "config": NAMED[spec]})
+    optimizer = (
+        spec
+        if not isinstance(spec, str)
+        else keras.optimizers.get({"class_name": spec, "config": NAMED[spec]})
+    )
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TypeError(
             f"optimizer={spec!r}, but a name or an object of keras.optimizers, such as keras.optimizers.SGD(), is "
@@ -91,7 +111,9 @@ def resolve(spec: Any) -> Callable:
     for wrong, why in _reasons(optimizer, config):
         if wrong:
             raise ValueError(f"optimizer={spec!r} {why}")
-    config = {name: value for name, value in config.items() if name not in ("learning_rate", "name")}
+    config = {
+        name: value for name, value in config.items() if name not in ("learning_rate", "name")
+    }
     return OfKeras(type(optimizer), json.dumps(config, sort_keys=True, default=float))
 
 
@@ -122,7 +144,10 @@ def _reasons(optimizer: Any, config: dict) -> tuple:
             "has use_ema=True, but averages that are never written back do nothing; set ema_overwrite_frequency.",
         ),
         (
-            any(getattr(optimizer, f"_exclude_from_weight_decay{end}", None) for end in ("", "_pattern")),
+            any(
+                getattr(optimizer, f"_exclude_from_weight_decay{end}", None)
+                for end in ("", "_pattern")
+            ),
             "leaves some variables out of its weight decay, but it is given all weights as one vector, which decay "
             "alike.",
         ),

@@ -125,5 +125,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = (VAETransformer() if self.vae is None else self.vae).__sklearn_tags__().input_tags
+        tags.input_tags = (
+            (VAETransformer() if self.vae is None else self.vae).__sklearn_tags__().input_tags
+        )
         return tags

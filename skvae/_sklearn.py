@@ -10,13 +10,22 @@ from sklearn.utils._set_output import _get_output_config
 
 __all__ = ["HasMethods", "Interval", "StrOptions", "fit_context", "output_container", "warn"]
 
-FOREIGN = ("skvae", "sklearn", "joblib", "contextlib", "functools")  # whose lines a user did not write
+FOREIGN = (
+    "skvae",
+    "sklearn",
+    "joblib",
+    "contextlib",
+    "functools",
+)  # whose lines a user did not write
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """A warning at the first line outside of this package and of those that call it for the user."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in FOREIGN:
+    while (
+        frame.f_back is not None
+        and frame.f_globals.get("__name__", "").partition(".")[0] in FOREIGN
+    ):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 

@@ -23,10 +23,18 @@ XLA_SAVES = 0.3e-3, 7e-9  # seconds of a step, and for each weight
 XLA_PAYS = 0.4  # seconds to save in a fit from which on XLA is used: it compiles for longer, but once for many fits
 SHORT_SUM = 32  # most numbers that XLA adds up without a pass of their own
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
-START_ROWS, START_STEPS, START_BATCH, START_RATE = 2000, 2000, 128, 2e-3  # of fitting to an embedding
+START_ROWS, START_STEPS, START_BATCH, START_RATE = (
+    2000,
+    2000,
+    128,
+    2e-3,
+)  # of fitting to an embedding
 START_SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
 VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell epochs apart
-BLOCK, NUMBERS = 4096, 2**23  # most validation rows x draws at once, and most numbers that a layer gives for them
+BLOCK, NUMBERS = (
+    4096,
+    2**23,
+)  # most validation rows x draws at once, and most numbers that a layer gives for them
 
 
 class State(NamedTuple):
@@ -46,7 +54,10 @@ class Rates(NamedTuple):
 
 
 _SPARSE = Parts(
-    tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int32), tf.TensorSpec([None]), tf.TensorSpec([None])
+    tf.TensorSpec([None], tf.int64),
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([None]),
+    tf.TensorSpec([None]),
 )
 
 
@@ -59,7 +70,10 @@ class Program(NamedTuple):
 
 def limit_threads() -> None:
     """Let TensorFlow take the threads that OMP_NUM_THREADS allows, as joblib's workers need, where it may be told."""
-    limit, told = os.environ.get("OMP_NUM_THREADS", ""), tf.config.threading.get_intra_op_parallelism_threads()
+    limit, told = (
+        os.environ.get("OMP_NUM_THREADS", ""),
+        tf.config.threading.get_intra_op_parallelism_threads(),
+    )
     if limit.isdecimal() and int(limit) and not told and "TF_NUM_INTRAOP_THREADS" not in os.environ:
         with suppress(RuntimeError):  # it runs already
             tf.config.threading.set_intra_op_parallelism_threads(int(limit))
@@ -67,7 +81,13 @@ def limit_threads() -> None:
 
 @lru_cache(maxsize=32)
 def compiled(
-    network: Network, optimizer: Callable, n_draws: int, dropout: bool, hide: bool, xla: bool, sparse: bool = False
+    network: Network,
+    optimizer: Callable,
+    n_draws: int,
+    dropout: bool,
+    hide: bool,
+    xla: bool,
+    sparse: bool = False,
 ) -> Program:
     """The program of an architecture; later fits of the same one reuse it without tracing."""
     steps = optimizer(n_weights(network))
@@ -76,7 +96,9 @@ def compiled(
     taken = _chunk(network, steps, xla, shapes if hashed else None)
     chunk = tf.function(taken, jit_compile=xla, autograph=False)
     vector, scalar = tf.TensorSpec([None]), tf.TensorSpec([])
-    state_spec = State(vector, tuple(tf.TensorSpec([None] * slot.ndim, slot.dtype) for slot in slots))
+    state_spec = State(
+        vector, tuple(tf.TensorSpec([None] * slot.ndim, slot.dtype) for slot in slots)
+    )
 
     @tf.function(
         autograph=False,
@@ -95,8 +117,16 @@ def compiled(
 
         def run(c, state, sums):
             seeds = tf.random.split(tf.random.fold_in(seed, c), 3 + len(shapes(batch)))
-            noise = tf.random.stateless_normal((length, n_draws, batch, network.latent_dim), seeds[0])
-            keep = seeds[3:] if hashed else _random_bits(length, shapes(batch), seeds[3:]) if dropout else []
+            noise = tf.random.stateless_normal(
+                (length, n_draws, batch, network.latent_dim), seeds[0]
+            )
+            keep = (
+                seeds[3:]
+                if hashed
+                else _random_bits(length, shapes(batch), seeds[3:])
+                if dropout
+                else []
+            )
             left = tf.minimum(length, n_steps - c * length)
             x = _dense(rows, order[c]) if sparse else tf.gather(rows, order[c])
             x = _hidden(x, rates.hide, seeds[1:3]) if hide else x
@@ -117,7 +147,9 @@ def _chunk(network: Network, steps: Steps, xla: bool, hashed: Callable | None) -
 
     def mean_losses(weights, constants, x, noise, mode, beta):
         loss, *others = network.losses(read(weights, constants), x, noise, mode, beta)
-        return tf.stack([tf.add_n([tf.reduce_mean(loss), *mode.penalties]), *map(tf.reduce_mean, others)])
+        return tf.stack(
+            [tf.add_n([tf.reduce_mean(loss), *mode.penalties]), *map(tf.reduce_mean, others)]
+        )
 
     def chunk(state, constants, x, noise, keep, n_steps, rates):
         state, rates = State(*state), Rates(*rates)
@@ -128,7 +160,9 @@ def _chunk(network: Network, steps: Steps, xla: bool, hashed: Callable | None) -
             weights = [state.weights for state in states]
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                means = mean_losses(weights if apart else weights[0], constants, x[i], noise[i], mode, rates.beta)
+                means = mean_losses(
+                    weights if apart else weights[0], constants, x[i], noise[i], mode, rates.beta
+                )
                 loss = means[0]
             gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
             gradients = _clipped(gradients, CLIP * network.n_cells**0.5)
@@ -143,7 +177,9 @@ def _chunk(network: Network, steps: Steps, xla: bool, hashed: Callable | None) -
 
         states = _apart(state, partial(arrays_of, network)) if apart else [state]
         start = (tf.constant(0), states, tf.zeros(3))
-        _, states, sums = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
+        _, states, sums = tf.while_loop(
+            lambda i, *_: i < n_steps, step, start, parallel_iterations=1
+        )
         return _together(states, state.slots) if apart else states[0], sums
 
     return chunk
@@ -159,15 +195,28 @@ def _droppable(network: Network, n_draws: int, batch: Any) -> list[tuple]:
 def _compiled_losses(network: Network) -> Callable:
     """The program that gives the loss of each validation row."""
     read = reader(network)
-    vector, rows, seed = tf.TensorSpec([None]), tf.TensorSpec([None, network.n_cells]), tf.TensorSpec([2], tf.int32)
+    vector, rows, seed = (
+        tf.TensorSpec([None]),
+        tf.TensorSpec([None, network.n_cells]),
+        tf.TensorSpec([2], tf.int32),
+    )
 
     @tf.function(
         autograph=False,
-        input_signature=[vector, vector, rows, tf.TensorSpec([], tf.int32), seed, tf.TensorSpec([])],
+        input_signature=[
+            vector,
+            vector,
+            rows,
+            tf.TensorSpec([], tf.int32),
+            seed,
+            tf.TensorSpec([]),
+        ],
     )
     def losses(weights, constants, x, draws, seed, beta):
         noise = tf.random.stateless_normal((draws, tf.shape(x)[0], network.latent_dim), seed)
-        return network.losses(read(weights, constants), x, noise, Inference(), beta, validation=True)[0]
+        return network.losses(
+            read(weights, constants), x, noise, Inference(), beta, validation=True
+        )[0]
 
     return losses.get_concrete_function()
 
@@ -180,7 +229,9 @@ def _compiled_start(network: Network, xla: bool) -> Callable:
 
     def mean_loss(vector, constants, x, z, noise):
         w = read(vector, constants)
-        drawn, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise[None])
+        drawn, log_q = network.posterior.sample(
+            w["posterior"], network.encode(w, x, Inference()), noise[None]
+        )
         away = tf.reduce_sum(((drawn - z) / START_SCALE) ** 2, axis=-1)
         return tf.reduce_mean(log_q + 0.5 * away - network.log_likelihood(w, x, drawn, Inference()))
 
@@ -200,24 +251,44 @@ def _compiled_start(network: Network, xla: bool) -> Callable:
         def step(i, state):
             with tf.GradientTape() as tape:
                 tape.watch(state.weights)
-                loss = mean_loss(state.weights, constants, tf.gather(x, order[i]), tf.gather(z, order[i]), noise[i])
-            (gradient,) = _clipped([tape.gradient(loss, state.weights)], CLIP * network.n_cells**0.5)
+                loss = mean_loss(
+                    state.weights,
+                    constants,
+                    tf.gather(x, order[i]),
+                    tf.gather(z, order[i]),
+                    noise[i],
+                )
+            (gradient,) = _clipped(
+                [tape.gradient(loss, state.weights)], CLIP * network.n_cells**0.5
+            )
             return i + 1, State(*steps.update(*state, gradient, rates[i]))
 
-        start = tf.constant(0), State(weights, steps.start(np.zeros(n_weights(network), np.float32)))
-        return tf.while_loop(lambda i, _: i < START_STEPS, step, start, parallel_iterations=1)[1].weights
+        start = (
+            tf.constant(0),
+            State(weights, steps.start(np.zeros(n_weights(network), np.float32))),
+        )
+        return tf.while_loop(lambda i, _: i < START_STEPS, step, start, parallel_iterations=1)[
+            1
+        ].weights
 
     return run
 
 
 def started_at(
-    network: Network, weights: np.ndarray, constants: np.ndarray, x: np.ndarray, z: np.ndarray, rng: np.random.Generator
+    network: Network,
+    weights: np.ndarray,
+    constants: np.ndarray,
+    x: np.ndarray,
+    z: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Weights of an encoder and a decoder fitted to an embedding z, (rows, d), of rows x.
 
     It is the ELBO with a narrow normal around its own place in z as the prior of each row.
     """
-    x, z = (np.resize(array, (START_ROWS, array.shape[1])) for array in (x, z))  # again and again, up to one height
+    x, z = (
+        np.resize(array, (START_ROWS, array.shape[1])) for array in (x, z)
+    )  # again and again, up to one height
     order = rng.integers(START_ROWS, size=(START_STEPS, START_BATCH), dtype=np.int32)
     noise = rng.standard_normal((*order.shape, network.latent_dim), np.float32)
     rates = START_RATE * np.linspace(1, 0, START_STEPS, dtype=np.float32)
@@ -243,7 +314,9 @@ def _hidden(x: Any, share: Any, seeds: Any) -> Any:
     rates = share + tf.minimum(share, 1.0 - share) * tf.random.stateless_uniform(
         (*tf.unstack(tf.shape(x)[:-1]), 1), seeds[0], -1.0, 1.0
     )
-    return tf.where(tf.random.stateless_uniform(tf.shape(x), seeds[1]) < rates, np.float32(np.nan), x)
+    return tf.where(
+        tf.random.stateless_uniform(tf.shape(x), seeds[1]) < rates, np.float32(np.nan), x
+    )
 
 
 class Step:
@@ -271,7 +344,9 @@ class Step:
 def _random_bits(length: Any, shapes: list, seeds: Any) -> list:
     bits = []
     for (n, width), seed in zip(shapes, tf.unstack(seeds), strict=True):
-        pairs = tf.random.stateless_uniform((length, n, (width + 1) // 2), seed, None, None, tf.int32)
+        pairs = tf.random.stateless_uniform(
+            (length, n, (width + 1) // 2), seed, None, None, tf.int32
+        )
         bits.append(tf.reshape(tf.bitcast(pairs, tf.uint16), (length, n, -1))[..., :width])
     return bits
 
@@ -281,7 +356,9 @@ def _hashed_bits(i: Any, shapes: list, seeds: Any) -> list:
     bits = []
     for (n, width), seed in zip(shapes, tf.unstack(tf.bitcast(seeds, tf.uint32)), strict=True):
         places = tf.reshape(tf.range(n * width) + i * (n * width), (n, width))
-        sequence = (tf.bitcast(places, tf.uint32) + seed[0]) * tf.bitwise.bitwise_or(seed[1], np.uint32(1))
+        sequence = (tf.bitcast(places, tf.uint32) + seed[0]) * tf.bitwise.bitwise_or(
+            seed[1], np.uint32(1)
+        )
         bits.append(tf.bitwise.right_shift(_murmur(sequence), np.uint32(16)))
     return bits
 
@@ -292,7 +369,9 @@ def _murmur(h: Any) -> Any:
     So SplitMix makes its own (Steele, Lea, Flood 2014).
     """
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-        h = tf.bitwise.bitwise_xor(h, tf.bitwise.right_shift(h, np.uint32(shift))) * np.uint32(factor)
+        h = tf.bitwise.bitwise_xor(h, tf.bitwise.right_shift(h, np.uint32(shift))) * np.uint32(
+            factor
+        )
     return h
 
 
@@ -306,7 +385,9 @@ def _sum_of_squares(x: Any) -> Any:
     size = x.shape.num_elements() or 1
     few = max(n for n in range(1, SHORT_SUM + 1) if size % n == 0)
     squares = tf.reduce_sum(tf.reshape(x, (few, -1)) ** 2, axis=0)
-    return tf.reduce_sum(tf.maximum(squares, 0.0))  # the maximum does nothing but keep XLA from one long sum
+    return tf.reduce_sum(
+        tf.maximum(squares, 0.0)
+    )  # the maximum does nothing but keep XLA from one long sum
 
 
 def _apart(state: State, cut: Callable) -> list[State]:
@@ -318,7 +399,10 @@ def _apart(state: State, cut: Callable) -> list[State]:
 def _together(states: list[State], slots: tuple) -> State:
     """The state of all weights; `slots` has the ranks of the optimiser's arrays."""
     columns = zip(*(state.slots for state in states), strict=True)
-    joined = [_joined(column) if slot.shape.rank else column[0] for slot, column in zip(slots, columns, strict=True)]
+    joined = [
+        _joined(column) if slot.shape.rank else column[0]
+        for slot, column in zip(slots, columns, strict=True)
+    ]
     return State(_joined(state.weights for state in states), tuple(joined))
 
 
@@ -370,7 +454,11 @@ def train(
     rows = Parts(*map(tensor, data.rows.arrays())) if sparse else tensor(data.rows.arrays())
     data = data._replace(rows=rows)
     pace = Pace(len(betas))
-    watch = Watch(n_iter_no_change, tol, first_epoch=int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)))
+    watch = Watch(
+        n_iter_no_change,
+        tol,
+        first_epoch=int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)),
+    )
     curves = np.empty((0, 5))
     while len(curves) < pace.end:
         epoch = len(curves)
@@ -379,7 +467,9 @@ def train(
             state, means = _run_epoch(program, state, data, n_rows, rng, batch_size, length, rates)
             losses = validate(state, means)
         except KeyboardInterrupt:
-            warn(f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before.")
+            warn(
+                f"Training interrupted in epoch {epoch + 1}: the model is that of the epochs before."
+            )
             break
         curves = np.vstack([curves, [*means, betas[epoch], losses.mean()]])
         _check_finite(curves, learning_rate)

@@ -73,7 +73,9 @@ class LinearWarmup(Schedule):
         self.beta = beta
 
     def betas(self, max_iter: int) -> np.ndarray:
-        return self.beta * np.minimum(1.0, np.arange(1, max_iter + 1) / min(self.n_epochs, max_iter))
+        return self.beta * np.minimum(
+            1.0, np.arange(1, max_iter + 1) / min(self.n_epochs, max_iter)
+        )
 
 
 class Cyclical(Schedule):
@@ -109,6 +111,8 @@ class Cyclical(Schedule):
         self.beta = beta
 
     def betas(self, max_iter: int) -> np.ndarray:
-        place = np.arange(max_iter) * self.n_cycles % max_iter / self.n_cycles + 1  # epochs into the cycle
+        place = (
+            np.arange(max_iter) * self.n_cycles % max_iter / self.n_cycles + 1
+        )  # epochs into the cycle
         betas = self.beta * np.minimum(1.0, place * self.n_cycles / (self.rise * max_iter))
         return np.append(betas[:-1], self.beta)  # rounding may miss the end

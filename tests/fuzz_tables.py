@@ -129,15 +129,55 @@ TEXTS = [
     "e\u0301",
     "é",
 ]
-FLOATS = [1e300, -1e300, 5e-324, -0.0, 0.0, 1e-310, 1.7976931348623157e308, 1e15, 1e16, 3e38, 9007199254740993.0, 0.1]
-WHOLES = [0, 1, -1, 127, 255, 2**31, 2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 2**64 - 1]
-MOMENTS = [0, -1, 1585443600, 1603587600, 1603591200, -62135596800, 253402300799, 9223372036, -9223372036, 253402300800]
+FLOATS = [
+    1e300,
+    -1e300,
+    5e-324,
+    -0.0,
+    0.0,
+    1e-310,
+    1.7976931348623157e308,
+    1e15,
+    1e16,
+    3e38,
+    9007199254740993.0,
+    0.1,
+]
+WHOLES = [
+    0,
+    1,
+    -1,
+    127,
+    255,
+    2**31,
+    2**53 - 1,
+    2**53,
+    2**53 + 1,
+    -(2**53) - 1,
+    2**63 - 1,
+    -(2**63),
+    2**64 - 1,
+]
+MOMENTS = [
+    0,
+    -1,
+    1585443600,
+    1603587600,
+    1603591200,
+    -62135596800,
+    253402300799,
+    9223372036,
+    -9223372036,
+    253402300800,
+]
 SPANS = [0, 1, -1, 86_400, 9223372036, -9223372036, 10**14]
 MIXED = ["a", "1", "", 1, 0, True, False, 1.5, -0.0, 2**60, "True", "ü"]
 
 
 def some_float(rng: random.Random) -> float:
-    return rng.choice([round(rng.gauss(0, 3), 2), rng.gauss(0, 1), float(rng.randint(-3, 3)), rng.random()])
+    return rng.choice(
+        [round(rng.gauss(0, 3), 2), rng.gauss(0, 1), float(rng.randint(-3, 3)), rng.random()]
+    )
 
 
 ORDINARY = {
@@ -145,7 +185,9 @@ ORDINARY = {
     "whole": lambda rng: rng.randint(0, 9),
     "flag": lambda rng: rng.random() < 0.4,
     "text": lambda rng: rng.choice("abcde"),
-    "moment": lambda rng: 1577836800 + DAY * rng.randint(0, 400) + rng.choice([0, 0, 3600, 1, 0.001, 0.000001]),
+    "moment": lambda rng: (
+        1577836800 + DAY * rng.randint(0, 400) + rng.choice([0, 0, 3600, 1, 0.001, 0.000001])
+    ),
     "span": lambda rng: rng.choice([DAY, 3600, 1, 0.001]) * rng.randint(0, 50),
     "decimal": lambda rng: str(Decimal(rng.randint(-500, 999)) / 100),
     "mixed": lambda rng: rng.choice(MIXED[:4]),
@@ -177,7 +219,8 @@ class Kind(NamedTuple):
 def cells_of(rng: random.Random, kind: Kind, n: int, before: tuple = ()) -> list:
     """n cells of a kind: ordinary ones, extreme ones, or those of before; of one value, and missing, at times."""
     pattern = rng.choices(
-        ["varied", "few", "constant", "extreme", "before", "empty"], [6, 3, 1, 3, 6 * bool(before), 1]
+        ["varied", "few", "constant", "extreme", "before", "empty"],
+        [6, 3, 1, 3, 6 * bool(before), 1],
     )[0]
     pool = [ORDINARY[kind.base](rng) for _ in range({"few": 2, "constant": 1}.get(pattern, n))]
     if pattern == "extreme" or rng.random() < 0.2:
@@ -228,16 +271,32 @@ def filled(cells: list, value: Any) -> list:
 
 def of_numpy(dtype: str) -> Kind:
     letter = np.dtype(dtype).kind
-    base = {"f": "float", "c": "float", "i": "whole", "u": "whole", "b": "flag", "M": "moment", "m": "span"}[letter]
+    base = {
+        "f": "float",
+        "c": "float",
+        "i": "whole",
+        "u": "whole",
+        "b": "flag",
+        "M": "moment",
+        "m": "span",
+    }[letter]
     if letter in "mM":
         unit = np.datetime_data(dtype)[0]
-        return Kind(base, lambda cells: np.array(filled(cells, -(2**63)), np.int64).view(dtype), unit=unit)
+        return Kind(
+            base, lambda cells: np.array(filled(cells, -(2**63)), np.int64).view(dtype), unit=unit
+        )
     empty = nan if letter in "fc" else False
-    return Kind(base, lambda cells: np.array(filled(cells, empty), dtype), reach(dtype), letter in "fc")
+    return Kind(
+        base, lambda cells: np.array(filled(cells, empty), dtype), reach(dtype), letter in "fc"
+    )
 
 
 def of_extension(dtype: str, base: str) -> Kind:
-    return Kind(base, lambda cells: pd.Series(filled(cells, None), dtype=object).astype(dtype), reach_of_name(dtype))
+    return Kind(
+        base,
+        lambda cells: pd.Series(filled(cells, None), dtype=object).astype(dtype),
+        reach_of_name(dtype),
+    )
 
 
 def reach_of_name(dtype: str) -> Any:
@@ -261,7 +320,9 @@ def of_category(base: str, levels: Callable = lambda cells: cells, ordered: bool
     def make(cells: list) -> pd.Series:
         present = levels(list(dict.fromkeys(cell for cell in cells if not is_hole(cell))))
         codes = [
-            -1 if is_hole(cell) else list(dict.fromkeys(c for c in cells if not is_hole(c))).index(cell)
+            -1
+            if is_hole(cell)
+            else list(dict.fromkeys(c for c in cells if not is_hole(c))).index(cell)
             for cell in cells
         ]
         return pd.Series(pd.Categorical.from_codes(codes, pd.Index(present), ordered=ordered))
@@ -271,7 +332,11 @@ def of_category(base: str, levels: Callable = lambda cells: cells, ordered: bool
 
 def zoned(unit: str, zone: Any) -> Kind:
     make = of_numpy(f"datetime64[{unit}]").make
-    return Kind("moment", lambda cells: pd.Series(make(cells)).dt.tz_localize("UTC").dt.tz_convert(zone), unit=unit)
+    return Kind(
+        "moment",
+        lambda cells: pd.Series(make(cells)).dt.tz_localize("UTC").dt.tz_convert(zone),
+        unit=unit,
+    )
 
 
 def arrow(base: str, dtype: Any, unit: str = "s", most: Any = None) -> Kind:
@@ -285,15 +350,21 @@ def arrow(base: str, dtype: Any, unit: str = "s", most: Any = None) -> Kind:
     return Kind(base, make, most, unit=unit)
 
 
-def in_polars(base: str, dtype: Any, unit: str = "s", most: Any = None, zone: str | None = None) -> Kind:
+def in_polars(
+    base: str, dtype: Any, unit: str = "s", most: Any = None, zone: str | None = None
+) -> Kind:
     def make(cells: list) -> pl.Series:
         if base in ("moment", "span"):
             series = pl.Series(cells, dtype=pl.Int64).cast(dtype)
             return series.dt.replace_time_zone("UTC").dt.convert_time_zone(zone) if zone else series
         if base == "decimal":
-            return pl.Series([cell if cell is None else Decimal(cell) for cell in cells], dtype=dtype)
+            return pl.Series(
+                [cell if cell is None else Decimal(cell) for cell in cells], dtype=dtype
+            )
         if dtype is pl.Enum:
-            return pl.Series(cells, dtype=pl.Enum(list(dict.fromkeys([*cells, "unused"]) - {None: 0}.keys())))
+            return pl.Series(
+                cells, dtype=pl.Enum(list(dict.fromkeys([*cells, "unused"]) - {None: 0}.keys()))
+            )
         return pl.Series(cells, dtype=dtype)
 
     return Kind(base, make, most, unit=unit)
@@ -301,7 +372,17 @@ def in_polars(base: str, dtype: Any, unit: str = "s", most: Any = None, zone: st
 
 NUMPY = {
     name: of_numpy(name)
-    for name in ("float64", "float32", "float16", "int64", "int32", "int8", "uint8", "uint64", "bool")
+    for name in (
+        "float64",
+        "float32",
+        "float16",
+        "int64",
+        "int32",
+        "int8",
+        "uint8",
+        "uint64",
+        "bool",
+    )
 }
 TIMES = [f"{what}64[{unit}]" for what in ("datetime", "timedelta") for unit in PER_SECOND]
 INTEGER = (-(2**63), 2**63 - 1)
@@ -327,7 +408,9 @@ ARROW = {
     "timestamp[us, UTC]": arrow("moment", pa.timestamp("us", "UTC"), "us"),
     "date64": Kind(
         "span",
-        lambda cells: pa.array([c and c // DAY % 10**6 * DAY * 1000 for c in cells], pa.int64()).cast(pa.date64()),
+        lambda cells: pa.array(
+            [c and c // DAY % 10**6 * DAY * 1000 for c in cells], pa.int64()
+        ).cast(pa.date64()),
     ),
     "fixed binary": Kind("text", lambda cells: pa.array([b"ab" for _ in cells], pa.binary(2))),
     "struct": Kind("whole", lambda cells: pa.array([{"x": cell} for cell in cells])),
@@ -335,22 +418,32 @@ ARROW = {
     "duration[ns]": arrow("span", pa.duration("ns"), "ns"),
     "duration[ms]": arrow("span", pa.duration("ms"), "ms"),
     "date32": Kind(
-        "span", lambda cells: pa.array([c and c // DAY % 10**6 for c in cells], pa.int32()).cast(pa.date32())
+        "span",
+        lambda cells: pa.array([c and c // DAY % 10**6 for c in cells], pa.int32()).cast(
+            pa.date32()
+        ),
     ),
-    "time64": Kind("span", lambda cells: pa.array([c and c % 1000 for c in cells], pa.int64()).cast(pa.time64("us"))),
+    "time64": Kind(
+        "span",
+        lambda cells: pa.array([c and c % 1000 for c in cells], pa.int64()).cast(pa.time64("us")),
+    ),
     "decimal": arrow("decimal", pa.decimal128(12, 2)),
     "decimal256": arrow("decimal", pa.decimal256(40, 3)),
     "null": Kind("text", lambda cells: pa.nulls(len(cells))),
     "binary": arrow("text", pa.binary()),
     "list": Kind("whole", lambda cells: pa.array([[cell] for cell in cells])),
-    "halffloat": Kind("float", lambda cells: pa.array(np.array(filled(cells, nan), np.float16)), reach("float16")),
+    "halffloat": Kind(
+        "float", lambda cells: pa.array(np.array(filled(cells, nan), np.float16)), reach("float16")
+    ),
 }
 POLARS = {
     "Int64": in_polars("whole", pl.Int64, most=INTEGER),
     "Int8": in_polars("whole", pl.Int8, most=(-128, 127)),
     "UInt8": in_polars("whole", pl.UInt8, most=(0, 255)),
     "Int16": in_polars("whole", pl.Int16, most=(-(2**15), 2**15 - 1)),
-    "Array": Kind("whole", lambda cells: pl.Series([[cell] for cell in cells], dtype=pl.Array(pl.Int64, 1))),
+    "Array": Kind(
+        "whole", lambda cells: pl.Series([[cell] for cell in cells], dtype=pl.Array(pl.Int64, 1))
+    ),
     "Decimal(38, 10)": in_polars("decimal", pl.Decimal(38, 10)),
     "Datetime[us, UTC]": in_polars("moment", pl.Datetime("us"), "us", zone="UTC"),
     "Duration[ns]": in_polars("span", pl.Duration("ns"), "ns"),
@@ -368,15 +461,25 @@ POLARS = {
     "Datetime[us, zone]": in_polars("moment", pl.Datetime("us"), "us", zone="Europe/Vienna"),
     "Duration": in_polars("span", pl.Duration("us"), "us"),
     "Date": Kind(
-        "span", lambda cells: pl.Series([c and c // DAY % 10**6 for c in cells], dtype=pl.Int32).cast(pl.Date)
+        "span",
+        lambda cells: pl.Series([c and c // DAY % 10**6 for c in cells], dtype=pl.Int32).cast(
+            pl.Date
+        ),
     ),
-    "Time": Kind("span", lambda cells: pl.Series([c and c % 1000 for c in cells], dtype=pl.Int64).cast(pl.Time)),
+    "Time": Kind(
+        "span",
+        lambda cells: pl.Series([c and c % 1000 for c in cells], dtype=pl.Int64).cast(pl.Time),
+    ),
     "Decimal": in_polars("decimal", pl.Decimal(12, 2)),
     "Null": Kind("text", lambda cells: pl.Series([None] * len(cells), dtype=pl.Null)),
-    "Object": Kind("odd", lambda cells: pl.Series([ODD.get(cell) for cell in cells], dtype=pl.Object)),
+    "Object": Kind(
+        "odd", lambda cells: pl.Series([ODD.get(cell) for cell in cells], dtype=pl.Object)
+    ),
     "List": Kind("whole", lambda cells: pl.Series([[cell] for cell in cells])),
     "Struct": Kind("whole", lambda cells: pl.Series([{"x": cell} for cell in cells])),
-    "Binary": Kind("text", lambda cells: pl.Series([cell and cell.encode() for cell in cells], dtype=pl.Binary)),
+    "Binary": Kind(
+        "text", lambda cells: pl.Series([cell and cell.encode() for cell in cells], dtype=pl.Binary)
+    ),
 }
 PANDAS = {
     **NUMPY,
@@ -391,10 +494,15 @@ PANDAS = {
     "object flag": Kind("flag", of_objects),
     "object whole": Kind("whole", of_objects),
     "object mixed": Kind("mixed", of_objects),
-    "object decimal": Kind("decimal", lambda cells: of_objects([cell and Decimal(cell) for cell in cells])),
+    "object decimal": Kind(
+        "decimal", lambda cells: of_objects([cell and Decimal(cell) for cell in cells])
+    ),
     "object odd": Kind("odd", lambda cells: of_objects([ODD.get(cell) for cell in cells])),
     "object moment": Kind(
-        "moment", lambda cells: of_objects([cell if cell is None else pd.Timestamp(cell, unit="s") for cell in cells])
+        "moment",
+        lambda cells: of_objects(
+            [cell if cell is None else pd.Timestamp(cell, unit="s") for cell in cells]
+        ),
     ),
     "category text": of_category("text"),
     "category ordered": of_category("text", ordered=True),
@@ -412,14 +520,20 @@ PANDAS = {
     "category arrow": of_category("text", lambda levels: pd.Index(levels, dtype="string[pyarrow]")),
     "category unused": of_category("text", lambda levels: [*levels, "unused"]),
     "period": Kind(
-        "whole", lambda cells: pd.Series(pd.PeriodIndex.from_ordinals([c or 0 for c in cells], freq="M")), (0, 500)
+        "whole",
+        lambda cells: pd.Series(pd.PeriodIndex.from_ordinals([c or 0 for c in cells], freq="M")),
+        (0, 500),
     ),
     "interval": Kind(
         "whole",
-        lambda cells: pd.Series(pd.arrays.IntervalArray.from_tuples([(c or 0, (c or 0) + 1) for c in cells])),
+        lambda cells: pd.Series(
+            pd.arrays.IntervalArray.from_tuples([(c or 0, (c or 0) + 1) for c in cells])
+        ),
         (0, 9),
     ),
-    "sparse": Kind("float", lambda cells: pd.Series(pd.arrays.SparseArray(np.array(filled(cells, nan))))),
+    "sparse": Kind(
+        "float", lambda cells: pd.Series(pd.arrays.SparseArray(np.array(filled(cells, nan))))
+    ),
     **{
         f"{name}[pyarrow]": kind._replace(
             make=lambda cells, make=kind.make: pd.Series(pd.arrays.ArrowExtensionArray(make(cells)))
@@ -444,7 +558,16 @@ KINDS = {
     "csr": NUMPY,
 }
 KINDS["csr"] = {name: kind for name, kind in NUMPY.items() if name != "float16"}
-REFUSED = ("complex", "object decimal", "object moment", "period", "interval", "sparse", "category moment", "time64")
+REFUSED = (
+    "complex",
+    "object decimal",
+    "object moment",
+    "period",
+    "interval",
+    "sparse",
+    "category moment",
+    "time64",
+)
 REFUSED += ("binary", "fixed", "list", "struct", "array", "int128", "uint128")
 FRAMES = ("pandas", "polars", "pyarrow")
 NAMES = ["a", "b", "c", "x y", "", "ä€🙂", "n" * 300, "it's", "0", "col\nname"]
@@ -545,7 +668,9 @@ JUNK = {
     "csr infinite": lambda: csr_array(np.array([[inf, 0.0], [1.0, 2.0]])),
     "csr complex": lambda: csr_array(np.eye(3) * 1j),
     "same names": lambda: pd.DataFrame(np.zeros((3, 2)), columns=["a", "a"]),
-    "two levels of names": lambda: pd.DataFrame(np.eye(2), columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])),
+    "two levels of names": lambda: pd.DataFrame(
+        np.eye(2), columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
+    ),
     "time names": lambda: pd.DataFrame(np.eye(2), columns=pd.date_range("2020", periods=2)),
     "categorical names": lambda: pd.DataFrame(np.eye(2), columns=pd.CategoricalIndex(["a", "b"])),
     "interval names": lambda: pd.DataFrame(np.eye(2), columns=pd.interval_range(0, 2)),
@@ -558,7 +683,9 @@ JUNK = {
     "no bool": lambda: NoBool(),
     "read-only": lambda: frozen(np.eye(3)),
     "big-endian": lambda: np.eye(3).astype(">f8"),
-    "big-endian frame": lambda: pd.DataFrame({"a": np.arange(9.0).astype(">f8"), "b": np.arange(9).astype(">i4")}),
+    "big-endian frame": lambda: pd.DataFrame(
+        {"a": np.arange(9.0).astype(">f8"), "b": np.arange(9).astype(">i4")}
+    ),
     "strided": lambda: np.arange(36.0).reshape(6, 6)[::2, ::-3],
 }
 
@@ -578,7 +705,9 @@ def build(X: Any, train: Table | None = None) -> Any:
             return {name: scalar(*cell) for name, cell in zip(X.names, X.cells, strict=True)}
         if isinstance(X, Points):
             return points(X)
-        table = BUILD[X.library](X, [KINDS[X.library][column.kind].make(column.cells) for column in X.columns])
+        table = BUILD[X.library](
+            X, [KINDS[X.library][column.kind].make(column.cells) for column in X.columns]
+        )
         return in_chunks(table) if X.index == "chunks" else table
 
 
@@ -590,7 +719,11 @@ def scalar(library: str, kind: str, cell: Any) -> Any:
 
 
 def points(Z: Points) -> Any:
-    forms = {"list": lambda z: z.tolist(), "frame": pd.DataFrame, "single": lambda z: z.astype(np.float32)}
+    forms = {
+        "list": lambda z: z.tolist(),
+        "frame": pd.DataFrame,
+        "single": lambda z: z.astype(np.float32),
+    }
     forms["polars"] = lambda z: pl.DataFrame(z)
     with np.errstate(all="ignore"):
         return forms.get(Z.form, lambda z: z)(np.array(Z.rows, float))
@@ -599,7 +732,9 @@ def points(Z: Points) -> Any:
 def in_chunks(table: Any) -> Any:
     """A table of polars or pyarrow whose columns lie in two pieces."""
     parts = [table.slice(0, 3), table.slice(3)]
-    return pa.concat_tables(parts) if isinstance(table, pa.Table) else pl.concat(parts, rechunk=False)
+    return (
+        pa.concat_tables(parts) if isinstance(table, pa.Table) else pl.concat(parts, rechunk=False)
+    )
 
 
 def pandas_table(X: Table, columns: list) -> pd.DataFrame:
@@ -650,7 +785,9 @@ def plain(X: Any) -> list[list]:
         return [pandas_cells(X.iloc[:, j]) for j in range(X.shape[1])]
     if isinstance(X, pl.DataFrame):
         return [
-            arrow_cells(column.to_arrow()) if column.dtype not in (pl.Object, pl.Int128) else column.to_list()
+            arrow_cells(column.to_arrow())
+            if column.dtype not in (pl.Object, pl.Int128)
+            else column.to_list()
             for column in X
         ]
     if isinstance(X, pa.RecordBatch):
@@ -660,8 +797,12 @@ def plain(X: Any) -> list[list]:
     if np.ma.isMaskedArray(X):
         cells = np.where(np.ma.getmaskarray(X), None, np.ma.getdata(X).astype(object))
     else:
-        cells = X.toarray() if hasattr(X, "tocsr") else np.asarray(X)  # numbers in lists are what NumPy takes them for
-        cells = cells if hasattr(X, "dtype") or cells.dtype.kind in "biuf" else np.asarray(X, object)
+        cells = (
+            X.toarray() if hasattr(X, "tocsr") else np.asarray(X)
+        )  # numbers in lists are what NumPy takes them for
+        cells = (
+            cells if hasattr(X, "dtype") or cells.dtype.kind in "biuf" else np.asarray(X, object)
+        )
     return [list(map(normal, column)) for column in cells.T]
 
 
@@ -679,9 +820,15 @@ def arrow_cells(column: pa.Array) -> list:
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
         factor = 10**9 // PER_SECOND[kind.unit]
-        return [None if cell is None else (cell * factor,) for cell in column.cast(pa.int64()).to_pylist()]
+        return [
+            None if cell is None else (cell * factor,)
+            for cell in column.cast(pa.int64()).to_pylist()
+        ]
     if pa.types.is_date32(kind):
-        return [None if cell is None else (cell * DAY * 10**9,) for cell in column.cast(pa.int32()).to_pylist()]
+        return [
+            None if cell is None else (cell * DAY * 10**9,)
+            for cell in column.cast(pa.int32()).to_pylist()
+        ]
     return list(map(normal, column.to_pylist()))
 
 
@@ -699,7 +846,11 @@ def normal(cell: Any) -> Any:
         unit = np.datetime_data(cell)[0]
         cell = cell.astype(cell.dtype.str[:2] + "8[s]") if unit not in PER_SECOND else cell
         unit = np.datetime_data(cell)[0]
-        return None if np.isnat(cell) else (int(cell.astype(np.int64)) * (10**9 // PER_SECOND[unit]),)
+        return (
+            None if np.isnat(cell) else (int(cell.astype(np.int64)) * (10**9 // PER_SECOND[unit]),)
+        )
     cell = cell.item() if isinstance(cell, np.generic) else cell
-    missing = cell.is_nan() if isinstance(cell, Decimal) else isinstance(cell, float) and cell != cell
+    missing = (
+        cell.is_nan() if isinstance(cell, Decimal) else isinstance(cell, float) and cell != cell
+    )
     return None if missing else cell

@@ -45,7 +45,9 @@ def secrets(n=N):
     text = pd.Series(RNG.choice(["clerk", "smith"], n))
     for name, ordered in (("unordered", False), ("ordered", True)):
         frame[name] = pd.Categorical(text, ["clerk", "unused-secret", "smith"], ordered=ordered)
-    return frame.assign(likely=RNG.lognormal(0, 1, n), positive=RNG.lognormal(0, 1, n) * (RNG.random(n) < 0.5))
+    return frame.assign(
+        likely=RNG.lognormal(0, 1, n), positive=RNG.lognormal(0, 1, n) * (RNG.random(n) < 0.5)
+    )
 
 
 def forms(value):
@@ -55,8 +57,16 @@ def forms(value):
         ticks = [since // pd.Timedelta(1, unit=unit) for unit in ("s", "us")]
         return [tick.to_bytes(8, "little", signed=True) for tick in ticks] + [str(value).encode()]
     if isinstance(value, (int, np.integer)):
-        return [int(value).to_bytes(8, "little"), int(value).to_bytes(4, "little"), np.float64(value).tobytes()]
-    return [np.float64(value).tobytes(), np.float64(value).tobytes()[::-1], np.float32(value).tobytes()]
+        return [
+            int(value).to_bytes(8, "little"),
+            int(value).to_bytes(4, "little"),
+            np.float64(value).tobytes(),
+        ]
+    return [
+        np.float64(value).tobytes(),
+        np.float64(value).tobytes()[::-1],
+        np.float32(value).tobytes(),
+    ]
 
 
 LIKELIHOODS = {"likely": "lognormal", "positive": "zero_inflated"}
@@ -64,7 +74,8 @@ LIKELIHOODS = {"likely": "lognormal", "positive": "zero_inflated"}
 
 @pytest.mark.parametrize("holes", [False, True])
 @pytest.mark.parametrize(
-    "parts", [{}, {"likelihood": {"float": "histogram", "single": "student_t", "likely": "laplace"}}]
+    "parts",
+    [{}, {"likelihood": {"float": "histogram", "single": "student_t", "likely": "laplace"}}],
 )
 def test_no_row_of_the_table_is_in_the_pickle(holes, parts):
     frame = secrets().drop(columns="positive")
@@ -83,7 +94,9 @@ def test_no_row_of_the_table_is_in_the_pickle_as_a_cell():
     frame = secrets()[["float", "likely", "positive"]]
     from skvae.likelihoods import ZeroInflated
 
-    vae = short(likelihood={"likely": "lognormal", "positive": ZeroInflated("lognormal")}).fit(frame)
+    vae = short(likelihood={"likely": "lognormal", "positive": ZeroInflated("lognormal")}).fit(
+        frame
+    )
     numbers = {np.float32(number) for number in vae._model.constants}
     x = vae._codec.encode(vae._rows(frame)).x[:]
     assert not numbers & ({np.float32(cell) for cell in x.ravel()} - {np.float32(0), np.float32(1)})
@@ -99,7 +112,11 @@ def stored(state):
     elif isinstance(state, np.ndarray):
         parts = state.tolist() if state.dtype == object else []
     else:
-        parts = list(vars(state).values()) if hasattr(state, "__dict__") and not isinstance(state, type) else []
+        parts = (
+            list(vars(state).values())
+            if hasattr(state, "__dict__") and not isinstance(state, type)
+            else []
+        )
     for part in parts:
         yield from stored(part)
 
@@ -108,7 +125,11 @@ def stored(state):
 @pytest.mark.parametrize("wrap", [lambda vae: vae, VAEImputer, VAEOutlierDetector])
 def test_a_fitted_model_holds_no_object_of_a_library_of_tables(library, wrap):
     frame = secrets()
-    X = {"pandas": frame, "polars": pl.from_pandas(frame), "array": frame[["float", "likely"]].to_numpy()}[library]
+    X = {
+        "pandas": frame,
+        "polars": pl.from_pandas(frame),
+        "array": frame[["float", "likely"]].to_numpy(),
+    }[library]
     model = wrap(short()).fit(X)
     for part in stored(vars(model)):
         assert type(part).__module__.partition(".")[0] not in LIBRARIES, type(part)
@@ -125,7 +146,9 @@ def test_a_fitted_model_holds_no_object_of_a_library_of_tables(library, wrap):
 
 def test_the_description_of_a_table_is_plain_data():
     for feature in short().fit(secrets())._codec.features:
-        json.dumps([feature.dtype.library, feature.dtype.name, feature.dtype.numpy, feature.dtype.details])
+        json.dumps(
+            [feature.dtype.library, feature.dtype.name, feature.dtype.numpy, feature.dtype.details]
+        )
         json.dumps(getattr(feature.format, "levels", ()))
 
 
@@ -150,7 +173,9 @@ def test_values_of_few_rows_are_kept_only_if_they_may():
     levels = pd.Series(np.repeat(["often", "seldom", "once"], [150, 6, 1]))
     frame = pd.DataFrame({"level": levels, "whole": [10**6, *RNG.integers(0, 500, 155), -(10**6)]})
     frame["float"] = [1e6, *RNG.normal(size=155).round(3), -1e6]
-    frame["when"] = pd.Timestamp("2020-01-01") + pd.to_timedelta([9_999, *RNG.integers(0, 99, 155), -9_999], unit="D")
+    frame["when"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(
+        [9_999, *RNG.integers(0, 99, 155), -9_999], unit="D"
+    )
     vae = short(min_count=5, likelihood={"float": "histogram"}).fit(frame)
     drawn = vae.sample(500, random_state=0)
     assert set(drawn["level"]) <= {"often", "seldom"}
@@ -162,7 +187,9 @@ def test_values_of_few_rows_are_kept_only_if_they_may():
     for value in (10**6, frame["when"].max(), 1e6):
         assert not any(form in data for form in forms(value))
     assert np.isfinite(vae.score(frame))
-    with pytest.warns(UserWarning, match="not seen in fit are treated as missing: 'once' in column 'level'"):
+    with pytest.warns(
+        UserWarning, match="not seen in fit are treated as missing: 'once' in column 'level'"
+    ):
         assert set(vae.impute(frame)["level"]) <= {"often", "seldom"}
 
 
@@ -176,7 +203,9 @@ def test_bins_hold_as_many_rows_as_they_have_to():
 
 def test_times_are_kept_to_the_nanosecond_where_they_differ_by_less_than_a_microsecond():
     start = pd.Timestamp("2020-01-01 12:00:00.000000123").as_unit("ns")
-    frame = pd.DataFrame({"t": start + pd.to_timedelta(RNG.integers(0, 700, N), unit="ns"), "z": RNG.normal(size=N)})
+    frame = pd.DataFrame(
+        {"t": start + pd.to_timedelta(RNG.integers(0, 700, N), unit="ns"), "z": RNG.normal(size=N)}
+    )
     vae = short().fit(frame)
     drawn = vae.sample(300, random_state=0)["t"]
     assert drawn.nunique() > 50
@@ -186,11 +215,21 @@ def test_times_are_kept_to_the_nanosecond_where_they_differ_by_less_than_a_micro
 
 
 @pytest.mark.parametrize(
-    "sentinel", [pd.Timestamp.max, pd.Timestamp.min.ceil("us"), pd.Timestamp("9999-12-31"), datetime.datetime(1, 1, 1)]
+    "sentinel",
+    [
+        pd.Timestamp.max,
+        pd.Timestamp.min.ceil("us"),
+        pd.Timestamp("9999-12-31"),
+        datetime.datetime(1, 1, 1),
+    ],
 )
 def test_sentinels_at_the_ends_of_time_come_back_exactly(sentinel):
     times = pd.Series([sentinel] * 20 + [pd.Timestamp("2020-01-01")] * 80)
-    drawn = short().fit(pd.DataFrame({"t": times, "z": RNG.normal(size=100)})).sample(300, random_state=0)["t"]
+    drawn = (
+        short()
+        .fit(pd.DataFrame({"t": times, "z": RNG.normal(size=100)}))
+        .sample(300, random_state=0)["t"]
+    )
     assert set(drawn) == set(times)
 
 
@@ -204,8 +243,14 @@ def test_constants_at_the_ends_of_time_come_back_exactly(dtype, tick):
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_durations_come_back_as_round_as_they_were_within_their_range(unit):
-    spans = pd.Series(pd.to_timedelta(RNG.integers(-500, 5000, N), unit="min")).astype(f"timedelta64[{unit}]")
-    drawn = short().fit(pd.DataFrame({"d": spans, "z": RNG.normal(size=N)})).sample(300, random_state=0)["d"]
+    spans = pd.Series(pd.to_timedelta(RNG.integers(-500, 5000, N), unit="min")).astype(
+        f"timedelta64[{unit}]"
+    )
+    drawn = (
+        short()
+        .fit(pd.DataFrame({"d": spans, "z": RNG.normal(size=N)}))
+        .sample(300, random_state=0)["d"]
+    )
     assert drawn.dtype == spans.dtype
     assert (drawn == drawn.dt.floor("min")).all()
     assert drawn.between(spans.min(), spans.max()).all()
@@ -228,7 +273,9 @@ def test_floats_of_few_decimals_come_back_with_as_many_under_a_histogram(places,
         assert back["price"].dtype == dtype
         assert (cells.round(places).astype(dtype) == back["price"]).all()
     array = (
-        short(likelihood="histogram").fit(prices.to_numpy(float)[:, None]).inverse_transform(RNG.normal(size=(9, 2)))
+        short(likelihood="histogram")
+        .fit(prices.to_numpy(float)[:, None])
+        .inverse_transform(RNG.normal(size=(9, 2)))
     )
     assert dtype != "float64" or (array == array.round(places)).all()
 
@@ -236,7 +283,9 @@ def test_floats_of_few_decimals_come_back_with_as_many_under_a_histogram(places,
 FAR = [[1e39, 0.0], [3.4e38, -3.4e38], [1e300, 1.0], [1e30, -1e30], [1e5, 1e5], [-80.0, 80.0]]
 
 
-@pytest.mark.parametrize("likelihood", ["auto", "lognormal", "poisson", "histogram", "student_t", "beta"])
+@pytest.mark.parametrize(
+    "likelihood", ["auto", "lognormal", "poisson", "histogram", "student_t", "beta"]
+)
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8"])
 def test_finite_latent_points_give_finite_cells_or_a_sentence(likelihood, dtype):
     X = RNG.integers(1, 100, (50, 2)).astype(dtype)
@@ -272,7 +321,12 @@ def test_tables_of_few_rows_keep_no_value_of_a_single_one(n, likelihood):
 
 def test_bins_and_atoms_have_as_many_rows_behind_them_as_they_have_to():
     between = np.concatenate([np.zeros(500), np.ones(500), RNG.random(60)])
-    for x in (np.repeat(np.arange(20.0), 3), RNG.normal(size=3000), np.round(RNG.normal(size=500), 1), between):
+    for x in (
+        np.repeat(np.arange(20.0), 3),
+        RNG.normal(size=3000),
+        np.round(RNG.normal(size=500), 1),
+        between,
+    ):
         vae = short(min_count=25, likelihood="histogram").fit(np.column_stack([x, x]))
         grid = vae._codec.features[0].grid
         counts = [(x == atom).sum() for atom in grid.atoms]
@@ -298,8 +352,12 @@ def test_sums_of_the_largest_floats_are_no_matter():
 
 def test_constants_come_back_to_the_last_digit():
     ns = pd.Timestamp("2020-01-01 00:00:00.000000123").as_unit("ns")
-    repeated = pd.Timestamp("2021-10-31 00:30", tz="UTC").tz_convert("Europe/Vienna")  # the first 02:30 of that night
-    frame = pd.DataFrame({"ns": [ns] * 8, "dst": [repeated] * 8, "k": [2**53 - 1] * 8, "z": RNG.normal(size=8)})
+    repeated = pd.Timestamp("2021-10-31 00:30", tz="UTC").tz_convert(
+        "Europe/Vienna"
+    )  # the first 02:30 of that night
+    frame = pd.DataFrame(
+        {"ns": [ns] * 8, "dst": [repeated] * 8, "k": [2**53 - 1] * 8, "z": RNG.normal(size=8)}
+    )
     for min_count in (1, 5):
         drawn = short(min_count=min_count).fit(frame).sample(3)
         for name in ("ns", "dst", "k"):
@@ -307,7 +365,11 @@ def test_constants_come_back_to_the_last_digit():
 
 
 def test_an_empty_numeric_column_keeps_later_cells_and_stays_empty_elsewhere():
-    for dtype, cell in (("float64", 1.5), ("datetime64[us]", pd.Timestamp("2020-01-01")), ("Int64", 3)):
+    for dtype, cell in (
+        ("float64", 1.5),
+        ("datetime64[us]", pd.Timestamp("2020-01-01")),
+        ("Int64", 3),
+    ):
         empty = pd.DataFrame({"x": pd.Series([None] * 30, dtype=dtype), "z": RNG.normal(size=30)})
         later = pd.DataFrame({"x": pd.Series([cell, None, None], dtype=dtype), "z": [0.0, 1, 2]})
         pd.testing.assert_frame_equal(short().fit(empty).impute(later), later)
@@ -316,9 +378,13 @@ def test_an_empty_numeric_column_keeps_later_cells_and_stays_empty_elsewhere():
 def test_decimals_that_a_dtype_has_no_room_for_are_refused_or_widened():
     from decimal import Decimal
 
-    frame = pl.DataFrame({"x": pl.Series([Decimal("1.25"), Decimal("2.50")] * 20, dtype=pl.Decimal(6, 2))})
+    frame = pl.DataFrame(
+        {"x": pl.Series([Decimal("1.25"), Decimal("2.50")] * 20, dtype=pl.Decimal(6, 2))}
+    )
     vae = short().fit(frame)
-    with pytest.raises(ValueError, match="given has 123456.0 in column 'x', but its dtype Decimal cannot hold that"):
+    with pytest.raises(
+        ValueError, match="given has 123456.0 in column 'x', but its dtype Decimal cannot hold that"
+    ):
         vae.sample(1, given={"x": 123456.0})
     later = pl.DataFrame({"x": pl.Series([Decimal("123456.00"), None], dtype=pl.Decimal(10, 2))})
     assert vae.impute(later)["x"][0] == Decimal("123456.00")
@@ -331,7 +397,9 @@ def test_labels_of_other_classes_come_back_as_the_text_that_they_are():
         RED = "red"
         BLUE = "blue"
 
-    frame = pd.DataFrame({"c": pd.Series([Colour.RED, Colour.BLUE] * 20, dtype=object), "z": RNG.normal(size=40)})
+    frame = pd.DataFrame(
+        {"c": pd.Series([Colour.RED, Colour.BLUE] * 20, dtype=object), "z": RNG.normal(size=40)}
+    )
     assert set(short().fit(frame).sample(50)["c"]) == {"red", "blue"}
     assert short().fit(frame).impute(frame)["c"].tolist() == ["red", "blue"] * 20
 
@@ -344,7 +412,10 @@ def test_cells_that_no_common_dtype_holds_come_back_as_objects():
     rows = np.ma.masked_array(np.array([[2**63 - 1], [0]]), [[False], [True]])
     assert empty.impute(rows).tolist() == [[2**63 - 1], [None]]
     frame = pd.DataFrame({"x": RNG.normal(size=40), "t": ["a", "b"] * 20})
-    vae, rows = short().fit(frame), pd.DataFrame({"x": [2**53 + 1, None], "t": ["a", "b"]}, dtype=object)
+    vae, rows = (
+        short().fit(frame),
+        pd.DataFrame({"x": [2**53 + 1, None], "t": ["a", "b"]}, dtype=object),
+    )
     for give in (lambda: vae.impute(rows), lambda: vae.sample(1, given=rows.to_numpy())):
         with pytest.raises(ValueError, match="9007199254740993"):
             give()
@@ -352,7 +423,11 @@ def test_cells_that_no_common_dtype_holds_come_back_as_objects():
 
 def test_a_column_of_too_few_cells_is_none_to_the_model():
     few = pd.DataFrame(
-        {"z": RNG.normal(size=N), "x": [4242424.25, *[None] * (N - 1)], "y": [1.5, 7.5, *[None] * (N - 2)]}
+        {
+            "z": RNG.normal(size=N),
+            "x": [4242424.25, *[None] * (N - 1)],
+            "y": [1.5, 7.5, *[None] * (N - 2)],
+        }
     )
     vae = short(min_count=5).fit(few)
     assert vae.sample(3)[["x", "y"]].isna().all(axis=None)
@@ -367,7 +442,12 @@ def test_a_column_of_too_few_cells_is_none_to_the_model():
 
 
 def test_one_row_sets_no_resolution_and_rounding_makes_no_negative_zeros():
-    days = pd.Series([pd.Timestamp("2020-01-01") + pd.Timedelta(int(day), unit="D") for day in RNG.integers(0, 99, N)])
+    days = pd.Series(
+        [
+            pd.Timestamp("2020-01-01") + pd.Timedelta(int(day), unit="D")
+            for day in RNG.integers(0, 99, N)
+        ]
+    )
     days[0] = pd.Timestamp("1901-02-03 04:05:06")
     frame = pd.DataFrame({"t": days, "z": RNG.normal(size=N)})
     restored = short(min_count=5).fit(frame).inverse_transform(RNG.normal(size=(20, 2)))["t"]

@@ -32,7 +32,11 @@ def with_holes(column, hole):
 def categories(ordered):
     def column(levels):
         cells = st.lists(st.sampled_from(levels), min_size=N, max_size=N)
-        return cells.map(lambda cells: pd.Series(pd.Categorical(cells, categories=[*levels, "never"], ordered=ordered)))
+        return cells.map(
+            lambda cells: pd.Series(
+                pd.Categorical(cells, categories=[*levels, "never"], ordered=ordered)
+            )
+        )
 
     return LEVELS.flatmap(column)
 
@@ -60,7 +64,10 @@ COLUMNS = {
     "ordered category": with_holes(categories(ordered=True), np.nan),
     "datetime": with_holes(series(TIMES, "datetime64[us]"), pd.NaT),
     "datetime with zone": with_holes(
-        series(TIMES, "datetime64[us]").map(lambda s: s.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")), pd.NaT
+        series(TIMES, "datetime64[us]").map(
+            lambda s: s.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
+        ),
+        pd.NaT,
     ),
 }
 
@@ -68,7 +75,11 @@ COLUMNS = {
 def within(back, column):
     """Whether no cell is new: labels among those seen, whole numbers and times in the range seen."""
     seen = column.dropna()
-    if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype.kind in "OUT" or column.dtype == "str":
+    if (
+        isinstance(column.dtype, pd.CategoricalDtype)
+        or column.dtype.kind in "OUT"
+        or column.dtype == "str"
+    ):
         return set(back.dropna()) <= set(seen)
     if column.dtype.kind == "f":
         return True
@@ -83,7 +94,12 @@ def test_a_frame_of_every_dtype_comes_back_as_it_was(columns):
         warnings.simplefilter("error")
         vae = short().fit(frame)
         filled = vae.impute(frame)
-        tables = vae.sample(N), vae.inverse_transform(vae.transform(frame)), vae.posterior_predictive(frame), filled
+        tables = (
+            vae.sample(N),
+            vae.inverse_transform(vae.transform(frame)),
+            vae.posterior_predictive(frame),
+            filled,
+        )
     for back in tables:
         assert list(back.columns) == list(frame.columns)
         assert dict(back.dtypes) == dict(frame.dtypes)
@@ -98,7 +114,9 @@ def test_a_frame_of_every_dtype_comes_back_as_it_was(columns):
 def test_a_polars_frame_of_every_dtype_comes_back_as_it_was():
     rng = np.random.default_rng(0)
     hours = pl.Series(rng.integers(0, 10_000, N))
-    frame = pl.DataFrame({"f": rng.normal(size=N), "i": rng.integers(0, 9, N), "b": rng.random(N) < 0.5})
+    frame = pl.DataFrame(
+        {"f": rng.normal(size=N), "i": rng.integers(0, 9, N), "b": rng.random(N) < 0.5}
+    )
     frame = frame.with_columns(
         text=pl.Series(rng.choice(["a", "b"], N)),
         single=pl.col("f").cast(pl.Float32),
@@ -107,9 +125,12 @@ def test_a_polars_frame_of_every_dtype_comes_back_as_it_was():
         day=pl.date(2020, 1, 1) + pl.duration(days=pl.col("i")),
     )
     frame = frame.with_columns(
-        category=pl.col("text").cast(pl.Categorical), enum=pl.col("text").cast(pl.Enum(["b", "a", "never"]))
+        category=pl.col("text").cast(pl.Categorical),
+        enum=pl.col("text").cast(pl.Enum(["b", "a", "never"])),
     )
-    holes = frame.select(pl.when(pl.Series(rng.random(N) < 0.3)).then(None).otherwise(pl.all()).name.keep())
+    holes = frame.select(
+        pl.when(pl.Series(rng.random(N) < 0.3)).then(None).otherwise(pl.all()).name.keep()
+    )
     for X in (frame, holes):
         vae = short().fit(X)
         filled = vae.impute(X)
@@ -123,7 +144,9 @@ def test_a_polars_frame_of_every_dtype_comes_back_as_it_was():
 @pytest.mark.smoke
 def test_datetimes_come_back_as_round_as_they_were():
     days = pd.Series(pd.Timestamp("2020-02-29") + pd.to_timedelta(np.arange(300), unit="D"))
-    frame = pd.DataFrame({"day": days, "minute": days + pd.to_timedelta(np.arange(300), unit="min")})
+    frame = pd.DataFrame(
+        {"day": days, "minute": days + pd.to_timedelta(np.arange(300), unit="min")}
+    )
     drawn = short().fit(frame).sample(100, random_state=0)
     assert (drawn["day"] == drawn["day"].dt.normalize()).all()
     assert (drawn["minute"] == drawn["minute"].dt.floor("min")).all()
@@ -138,16 +161,26 @@ def test_days_of_a_zone_come_back_as_its_midnights(zone):
 
 
 @pytest.mark.parametrize(
-    "convert", [lambda frame: frame, lambda frame: pl.DataFrame(frame.to_dict("list"))], ids=["pandas", "polars"]
+    "convert",
+    [lambda frame: frame, lambda frame: pl.DataFrame(frame.to_dict("list"))],
+    ids=["pandas", "polars"],
 )
 def test_any_column_may_be_left_out_later(convert):
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"x": rng.normal(size=N), "k": rng.integers(0, 5, N), "s": rng.choice(["a", "b"], N)})
-    frame = convert(frame.assign(t=pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 99, N), unit="D")))
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=N), "k": rng.integers(0, 5, N), "s": rng.choice(["a", "b"], N)}
+    )
+    frame = convert(
+        frame.assign(
+            t=pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 99, N), unit="D")
+        )
+    )
     vae = short().fit(frame)
     for name in frame.columns:
         without = (
-            frame.assign(**{name: None}) if hasattr(frame, "iloc") else frame.with_columns(pl.lit(None).alias(name))
+            frame.assign(**{name: None})
+            if hasattr(frame, "iloc")
+            else frame.with_columns(pl.lit(None).alias(name))
         )
         filled = vae.impute(without)
         assert filled[name].dtype == frame[name].dtype
@@ -171,19 +204,30 @@ def test_a_frame_of_another_library_is_filled_as_that_of_fit():
 
 def test_values_that_repeat_come_back_exactly():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"amount": np.where(rng.random(2000) < 0.6, 0.1, rng.lognormal(3, 1, 2000)).round(6)})
-    drawn = short(likelihood={"amount": "histogram"}).fit(frame).sample(2000, random_state=0)["amount"]
+    frame = pd.DataFrame(
+        {"amount": np.where(rng.random(2000) < 0.6, 0.1, rng.lognormal(3, 1, 2000)).round(6)}
+    )
+    drawn = (
+        short(likelihood={"amount": "histogram"}).fit(frame).sample(2000, random_state=0)["amount"]
+    )
     assert (drawn == 0.1).mean() == pytest.approx(0.6, abs=0.1)
     assert drawn.between(frame["amount"].min(), frame["amount"].max()).all()
 
 
 def test_the_score_of_whole_numbers_is_a_probability_and_of_bins_a_density():
     rng = np.random.default_rng(0)
-    few, many = pd.DataFrame({"x": rng.integers(0, 30, 500)}), pd.DataFrame({"x": rng.integers(0, 10_000, 500)})
+    few, many = (
+        pd.DataFrame({"x": rng.integers(0, 30, 500)}),
+        pd.DataFrame({"x": rng.integers(0, 10_000, 500)}),
+    )
     every = pd.DataFrame({"x": np.arange(30)})
-    assert np.exp(short().fit(few).score_samples(every, n_draws=1000)).sum() == pytest.approx(1, abs=0.02)
+    assert np.exp(short().fit(few).score_samples(every, n_draws=1000)).sum() == pytest.approx(
+        1, abs=0.02
+    )
     every = pd.DataFrame({"x": np.arange(-60_000, 70_000)})
-    assert np.exp(short().fit(many).score_samples(every, n_draws=8)).sum() == pytest.approx(1, abs=0.02)
+    assert np.exp(short().fit(many).score_samples(every, n_draws=8)).sum() == pytest.approx(
+        1, abs=0.02
+    )
 
 
 def test_levels_may_be_numbers_where_the_user_says_so():
@@ -197,7 +241,12 @@ def test_levels_may_be_numbers_where_the_user_says_so():
 
 def test_rare_levels_are_drawn_as_often_as_they_were_seen():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"job": rng.choice(["a", "b", "rare"], 3000, p=[0.6, 0.38, 0.02]), "x": rng.normal(size=3000)})
+    frame = pd.DataFrame(
+        {
+            "job": rng.choice(["a", "b", "rare"], 3000, p=[0.6, 0.38, 0.02]),
+            "x": rng.normal(size=3000),
+        }
+    )
     vae = VAETransformer(max_iter=10, hidden_layer_sizes=16, random_state=0).fit(frame)
     shares = vae.sample(20_000, random_state=0)["job"].value_counts(normalize=True)
     assert shares["rare"] == pytest.approx(0.02, abs=0.01)
@@ -247,23 +296,35 @@ def test_levels_come_back_in_the_categories_of_the_table_at_hand(ordered):
     levels = pd.Series(pd.Categorical(["a", "b"] * (N // 2), ["b", "never", "a"], ordered=ordered))
     frame = pd.DataFrame({"c": levels, "z": np.arange(N) / 7})
     vae = short().fit(frame)
-    for cells in (["a", "b", None], pd.Categorical(["a", "b", None], ["a", "b", "z", "y"], ordered=ordered)):
+    for cells in (
+        ["a", "b", None],
+        pd.Categorical(["a", "b", None], ["a", "b", "z", "y"], ordered=ordered),
+    ):
         table = pd.DataFrame({"c": cells, "z": [1.0, 2.0, 3.0]})
         filled = vae.impute(table)["c"]
         assert filled.tolist()[:2] == ["a", "b"]
         assert filled.dtype == (cells.dtype if isinstance(cells, pd.Categorical) else levels.dtype)
     other = pd.DataFrame({"c": pd.Categorical(["q", None, "a"]), "z": [1.0, 2.0, 3.0]})
-    with pytest.warns(UserWarning, match="not seen in fit are treated as missing: 'q' in column 'c'"):
+    with pytest.warns(
+        UserWarning, match="not seen in fit are treated as missing: 'q' in column 'c'"
+    ):
         filled = vae.impute(other)["c"]
     assert set(filled) <= {"a", "b"}
     assert filled[2] == "a"
 
 
 def test_another_value_in_a_constant_column_is_kept_and_costs_what_was_never_seen():
-    frame = pd.DataFrame({"k": 7, "t": "same", "w": pd.Timestamp("2020-01-01"), "z": np.arange(N) / 7})
+    frame = pd.DataFrame(
+        {"k": 7, "t": "same", "w": pd.Timestamp("2020-01-01"), "z": np.arange(N) / 7}
+    )
     vae = short().fit(frame)
     scores = vae.score_samples(frame)
-    for name, value in (("k", 10**12), ("k", 7.5), ("t", "other"), ("w", pd.Timestamp("1999-01-01"))):
+    for name, value in (
+        ("k", 10**12),
+        ("k", 7.5),
+        ("t", "other"),
+        ("w", pd.Timestamp("1999-01-01")),
+    ):
         other = frame.assign(**{name: value})
         np.testing.assert_allclose(vae.score_samples(other), scores - np.log(N + 1))
         np.testing.assert_array_equal(vae.transform(other), vae.transform(frame))

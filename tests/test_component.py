@@ -40,7 +40,10 @@ def test_every_public_class_of_a_room_has_a_name(room):
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
 def test_an_unknown_name_is_answered_with_the_known_ones(room):
     base, expected = ROOMS[room]
-    with pytest.raises(ValueError, match=f"Unknown {base.__name__.lower()} 'gausian'. Known names: .*{min(expected)}"):
+    with pytest.raises(
+        ValueError,
+        match=f"Unknown {base.__name__.lower()} 'gausian'. Known names: .*{min(expected)}",
+    ):
         resolve("gausian", base, room)
 
 

@@ -25,7 +25,9 @@ def people(n=N):
     job = rng.integers(0, 3, n)
     income = 10 * job + rng.integers(0, 5, n)
     frame = pd.DataFrame({"job": np.array(["clerk", "smith", "judge"])[job], "income": income})
-    when = pd.Timestamp("2020-01-01") + pd.to_timedelta(job * 100 + rng.integers(0, 50, n), unit="D")
+    when = pd.Timestamp("2020-01-01") + pd.to_timedelta(
+        job * 100 + rng.integers(0, 50, n), unit="D"
+    )
     return frame.assign(height=rng.normal(size=n) + job, when=when, rich=income > 12, one=1)
 
 
@@ -71,7 +73,9 @@ def test_the_same_seed_gives_the_same_rows(vae):
 
 
 def test_a_frame_of_conditions_gives_rows_for_each(vae):
-    given = pd.DataFrame({"job": ["judge", None, "clerk"], "income": [np.nan, 12, np.nan]}, index=[7, 8, 9])
+    given = pd.DataFrame(
+        {"job": ["judge", None, "clerk"], "income": [np.nan, 12, np.nan]}, index=[7, 8, 9]
+    )
     drawn = vae.sample(20, random_state=0, given=given)
     assert list(drawn.index) == [7, 8, 9] * 20
     assert (drawn.loc[7, "job"] == "judge").all()
@@ -102,7 +106,12 @@ def linear_gaussian():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 4)) @ rng.normal(size=(4, 30)) + 0.3 * rng.normal(size=(2000, 30))
     vae = VAETransformer(
-        4, hidden_layer_sizes=(), likelihood=Gaussian(), max_iter=40, learning_rate=0.01, random_state=0
+        4,
+        hidden_layer_sizes=(),
+        likelihood=Gaussian(),
+        max_iter=40,
+        learning_rate=0.01,
+        random_state=0,
     )
     vae.fit(X)
     kernel, bias = learned(vae._model)["decoder"][0]
@@ -132,7 +141,9 @@ def test_moments_given_1_3_and_10_columns_of_a_linear_model_are_those_in_closed_
 
 def test_the_density_of_a_mixture_is_that_of_its_draws(vae):
     mixture = _condition.Mixture(
-        np.log([0.3, 0.7]), np.array([[1.0, 0, 0, 0]]), np.tril(np.full((1, 4, 4), 0.2)) + 0.5 * np.eye(4)
+        np.log([0.3, 0.7]),
+        np.array([[1.0, 0, 0, 0]]),
+        np.tril(np.full((1, 4, 4), 0.2)) + 0.5 * np.eye(4),
     )
     z = _condition._draw(vae._model, mixture, 20_000, np.random.default_rng(0))
     log_q, parts = _condition._log_density(vae._model, mixture, z)
@@ -144,16 +155,23 @@ def test_the_density_of_a_mixture_is_that_of_its_draws(vae):
 
 def test_systematic_resampling_takes_each_draw_as_often_as_it_is_due():
     w = np.array([0.5, 0.25, 0.125, 0.125])
-    counts = np.bincount(_condition._systematic(np.log(w), 80, np.random.default_rng(0)), minlength=4)
+    counts = np.bincount(
+        _condition._systematic(np.log(w), 80, np.random.default_rng(0)), minlength=4
+    )
     assert (abs(counts - 80 * w) < 1).all()
 
 
 def test_draws_for_a_condition_stay_below_their_limit(vae, monkeypatch):
     drawn = []
     joint = _condition.log_joint
-    monkeypatch.setattr(_condition, "log_joint", lambda model, x, z: drawn.append(len(z)) or joint(model, x, z))
+    monkeypatch.setattr(
+        _condition, "log_joint", lambda model, x, z: drawn.append(len(z)) or joint(model, x, z)
+    )
     monkeypatch.setattr(_condition, "MOST", 4 * _condition.BATCH)
-    with pytest.warns(UserWarning, match="never saw"), pytest.warns(UserWarning, match="The condition is far"):
+    with (
+        pytest.warns(UserWarning, match="never saw"),
+        pytest.warns(UserWarning, match="The condition is far"),
+    ):
         vae.sample(10**4, random_state=0, given={"height": 1e3})
     assert sum(drawn[-3:]) <= 4 * _condition.BATCH
 
@@ -175,15 +193,30 @@ def test_a_number_outside_of_the_range_of_fit_gets_a_warning(vae):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"town": "Rome"}, "given names column 'town', but fit saw no such column; it saw 'job', 'income'"),
-        ({"job": "astronaut"}, "given has 'astronaut' in column 'job', but fit saw only 'clerk', 'judge', 'smith'"),
+        (
+            {"town": "Rome"},
+            "given names column 'town', but fit saw no such column; it saw 'job', 'income'",
+        ),
+        (
+            {"job": "astronaut"},
+            "given has 'astronaut' in column 'job', but fit saw only 'clerk', 'judge', 'smith'",
+        ),
         ({"income": 2.5}, "given has 2.5 in column 'income', but that column holds whole numbers"),
-        ({"height": "tall"}, "given has 'tall' in column 'height', but that column holds finite numbers"),
+        (
+            {"height": "tall"},
+            "given has 'tall' in column 'height', but that column holds finite numbers",
+        ),
         ({"rich": 2}, "given has 2 in column 'rich', but that column holds booleans"),
         ({"when": 5}, "given has 5 in column 'when', but that column holds datetimes"),
         ({"one": 8}, "given has 8 in column 'one', but fit saw only 1 there"),
-        ({"income": np.inf}, "given has inf in column 'income', but that column holds whole numbers"),
-        ({"job": ["clerk", "smith"]}, "given has .* in column 'job'; for several conditions give a DataFrame"),
+        (
+            {"income": np.inf},
+            "given has inf in column 'income', but that column holds whole numbers",
+        ),
+        (
+            {"job": ["clerk", "smith"]},
+            "given has .* in column 'job'; for several conditions give a DataFrame",
+        ),
         (7, "given has type int, but a dict"),
     ],
 )
@@ -215,11 +248,47 @@ FITTED = {
     "timedelta64[s]": pd.Series(TIMES - TIMES[0]).astype("timedelta64[s]"),
     "str": pd.Series(["a", "b"] * 30),
 }
-GIVEN = [0, 3, -1, 300, 2**53 + 1, 2**63, 2**64, 10**400, 2.5, 0.1, 1e39, np.inf, True, np.True_, 1j, Fraction(1, 2)]
+GIVEN = [
+    0,
+    3,
+    -1,
+    300,
+    2**53 + 1,
+    2**63,
+    2**64,
+    10**400,
+    2.5,
+    0.1,
+    1e39,
+    np.inf,
+    True,
+    np.True_,
+    1j,
+    Fraction(1, 2),
+]
 GIVEN += [np.longdouble(1) / 3]
-GIVEN += [Decimal("3"), Decimal("0.1"), "3", "2020-01-05", "a", b"a", np.int8(3), np.float32(0.1), np.float64(0.1)]
-GIVEN += [TIMES[4], TIMES[4].to_pydatetime(), TIMES[4].date(), np.datetime64("2020-01-05"), datetime(9999, 1, 1)]
-GIVEN += [TIMES[4] + pd.Timedelta(1, unit="ms"), TIMES[4].as_unit("ns") + pd.Timedelta(1, unit="ns")]
+GIVEN += [
+    Decimal("3"),
+    Decimal("0.1"),
+    "3",
+    "2020-01-05",
+    "a",
+    b"a",
+    np.int8(3),
+    np.float32(0.1),
+    np.float64(0.1),
+]
+GIVEN += [
+    TIMES[4],
+    TIMES[4].to_pydatetime(),
+    TIMES[4].date(),
+    np.datetime64("2020-01-05"),
+    datetime(9999, 1, 1),
+]
+GIVEN += [
+    TIMES[4] + pd.Timedelta(1, unit="ms"),
+    TIMES[4].as_unit("ns") + pd.Timedelta(1, unit="ns"),
+]
 GIVEN += [
     TIMES[4].tz_localize("UTC"),
     timedelta(3),
@@ -235,7 +304,9 @@ def is_met(cell, value):
     """Whether a cell that was drawn is the value given."""
     if isinstance(cell, date) and not isinstance(cell, datetime):
         cell = pd.Timestamp(cell)
-    if isinstance(value, np.datetime64) or (isinstance(value, date) and not isinstance(value, datetime)):
+    if isinstance(value, np.datetime64) or (
+        isinstance(value, date) and not isinstance(value, datetime)
+    ):
         value = pd.Timestamp(value)
     return bool(cell == value) and isinstance(value, (bool, np.bool_)) <= (cell in (0, 1))
 
@@ -245,7 +316,9 @@ def is_met(cell, value):
 @pytest.mark.parametrize("name", FITTED)
 def test_a_condition_is_met_exactly_or_refused(name, library, monkeypatch):
     monkeypatch.setattr(
-        inference, "latents_given", lambda model, x, n, rng: (rng.normal(size=(n, 2)).astype("f4"), 1e9, 1)
+        inference,
+        "latents_given",
+        lambda model, x, n, rng: (rng.normal(size=(n, 2)).astype("f4"), 1e9, 1),
     )
     frame = pd.DataFrame({"x": FITTED[name], "z": NARROW["z"]})
     vae, met = short_fit(pl.from_pandas(frame) if library == "polars" else frame), 0
@@ -287,7 +360,12 @@ def test_what_is_no_table_of_conditions_is_told(vae, given, message):
 
 def test_conditions_may_come_in_another_library_or_dtype(vae):
     given = {"job": ["judge", None], "income": [None, 12], "rich": [None, True]}
-    for table in (pl.DataFrame(given), pd.DataFrame(given), pa.table(given), pd.DataFrame(given).astype("category")):
+    for table in (
+        pl.DataFrame(given),
+        pd.DataFrame(given),
+        pa.table(given),
+        pd.DataFrame(given).astype("category"),
+    ):
         drawn = vae.sample(4, random_state=0, given=table)
         assert dict(drawn.dtypes) == dict(people().dtypes)
         assert (drawn["job"][::2] == "judge").all()
@@ -297,8 +375,13 @@ def test_conditions_may_come_in_another_library_or_dtype(vae):
 
 def test_warnings_point_at_the_line_that_asked(vae):
     frame = people(60)
-    pipeline = make_pipeline(VAETransformer(max_iter=1, hidden_layer_sizes=4), "passthrough").fit(frame)
-    unseen, imputer = frame.assign(job="astronaut"), VAEImputer(VAETransformer(max_iter=1)).fit(frame)
+    pipeline = make_pipeline(VAETransformer(max_iter=1, hidden_layer_sizes=4), "passthrough").fit(
+        frame
+    )
+    unseen, imputer = (
+        frame.assign(job="astronaut"),
+        VAEImputer(VAETransformer(max_iter=1)).fit(frame),
+    )
     own = VAETransformer(max_iter=1, hidden_layer_sizes=4, warm_start=True).fit(frame)
     calls = [
         lambda: vae.sample(2, given={"income": 99}),

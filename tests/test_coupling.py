@@ -12,7 +12,10 @@ SHAPES = [(1, 0), (2, 0), (5, 0), (5, 3)]  # latent dimensions and context
 def layers_of(latent_dim, n_context):
     rng = np.random.default_rng(0)
     layers = _coupling.init(4, latent_dim, n_context, 8, rng)
-    return [{name: a + 0.5 * rng.normal(size=a.shape).astype("f4") for name, a in layer.items()} for layer in layers]
+    return [
+        {name: a + 0.5 * rng.normal(size=a.shape).astype("f4") for name, a in layer.items()}
+        for layer in layers
+    ]
 
 
 def points(latent_dim, n_context, n=6):

@@ -22,12 +22,16 @@ RAW = RNG.normal(size=(5, 6)).astype(np.float32)  # five rows, three latent dime
 MEAN, LOG_SCALE = (np.asarray(part) for part in Gaussian().moments({}, RAW))
 
 
-every_prior = pytest.mark.parametrize("prior", [cls() for cls in known(priors.Prior, priors).values()], ids=repr)
+every_prior = pytest.mark.parametrize(
+    "prior", [cls() for cls in known(priors.Prior, priors).values()], ids=repr
+)
 every_posterior = pytest.mark.parametrize(
     "posterior", [cls() for cls in known(posteriors.Posterior, posteriors).values()], ids=repr
 )
 ENCODER = Q(  # of two features that are the mean, with a scale of one half
-    lambda features: np.concatenate([features, np.full(features.shape, np.log(0.5), np.float32)], axis=-1),
+    lambda features: np.concatenate(
+        [features, np.full(features.shape, np.log(0.5), np.float32)], axis=-1
+    ),
     lambda raw, noise: Gaussian().sample({}, raw, noise),
     lambda raw, z: Gaussian().log_prob({}, raw, z),
 )
@@ -36,7 +40,9 @@ ENCODER = Q(  # of two features that are the mean, with a scale of one half
 def moved(weights):
     """Weights that training might have led to."""
     rng = np.random.default_rng(0)
-    return keras.tree.map_structure(lambda a: (a + 0.05 * rng.normal(size=a.shape)).astype(np.float32), weights)
+    return keras.tree.map_structure(
+        lambda a: (a + 0.05 * rng.normal(size=a.shape)).astype(np.float32), weights
+    )
 
 
 def weights_of(prior, latent_dim=2):
@@ -61,7 +67,10 @@ def assert_draws_follow(drawn, z, p):
     ]
     for function in functions:
         values = function(drawn)
-        assert abs(values.mean() - (p * function(z)).sum()) < 4 * values.std() / len(values) ** 0.5 + 2e-3
+        assert (
+            abs(values.mean() - (p * function(z)).sum())
+            < 4 * values.std() / len(values) ** 0.5 + 2e-3
+        )
 
 
 @every_prior
@@ -70,7 +79,9 @@ def test_a_prior_is_a_density_and_its_draws_follow_it(prior):
     z, area = grid()
     p = np.exp(prior.log_prob(w, z, ENCODER)) * area
     assert p.sum() == pytest.approx(1, abs=5e-3)
-    drawn = prior.sample(w, np.random.default_rng(1).standard_normal((200_000, 2), np.float32), ENCODER)
+    drawn = prior.sample(
+        w, np.random.default_rng(1).standard_normal((200_000, 2), np.float32), ENCODER
+    )
     assert drawn.dtype == np.float32
     assert_draws_follow(drawn, z, p)
 
@@ -98,7 +109,9 @@ def test_one_latent_dimension_is_enough_for_any_prior(prior):
 
 
 def raw_of(posterior, rows=5, latent_dim=2):
-    return np.random.default_rng(3).normal(size=(rows, posterior.n_raw(latent_dim))).astype(np.float32)
+    return (
+        np.random.default_rng(3).normal(size=(rows, posterior.n_raw(latent_dim))).astype(np.float32)
+    )
 
 
 @every_posterior
@@ -107,9 +120,13 @@ def test_a_posterior_is_a_density_and_its_draws_follow_it(posterior):
     z, area = grid()
     p = np.exp(posterior.log_prob(w, raw[0], z)) * area
     assert p.sum() == pytest.approx(1, abs=5e-3)
-    drawn, _ = posterior.sample(w, raw, np.random.default_rng(1).standard_normal((200_000, 1, 2), np.float32))
+    drawn, _ = posterior.sample(
+        w, raw, np.random.default_rng(1).standard_normal((200_000, 1, 2), np.float32)
+    )
     assert_draws_follow(np.asarray(drawn)[:, 0], z, p)
-    np.testing.assert_allclose(posterior.mean(w, raw)[0], (p[..., None] * z).sum(axis=(0, 1)), atol=0.05)
+    np.testing.assert_allclose(
+        posterior.mean(w, raw)[0], (p[..., None] * z).sum(axis=(0, 1)), atol=0.05
+    )
 
 
 @every_posterior
@@ -118,14 +135,18 @@ def test_a_posterior_knows_the_density_of_its_own_draws(posterior):
     z, log_q = posterior.sample(w, raw, RNG.standard_normal((7, 5, 3), np.float32))
     np.testing.assert_allclose(posterior.log_prob(w, raw, z), log_q, rtol=1e-4, atol=1e-4)
     pairs = posterior.log_prob(w, raw, np.asarray(z)[..., None, :])  # each point under each row
-    np.testing.assert_allclose(np.asarray(pairs)[:, range(5), range(5)], log_q, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        np.asarray(pairs)[:, range(5), range(5)], log_q, rtol=1e-4, atol=1e-4
+    )
 
 
 @every_posterior
 def test_a_posterior_stays_finite_at_extreme_raw_values(posterior):
     for extreme in (1e6, -1e6):
         raw = np.full((1, posterior.n_raw(3)), extreme, np.float32)
-        z, log_q = posterior.sample(posterior.init(3, np.random.default_rng(0)), raw, np.ones((1, 1, 3), np.float32))
+        z, log_q = posterior.sample(
+            posterior.init(3, np.random.default_rng(0)), raw, np.ones((1, 1, 3), np.float32)
+        )
         assert np.isfinite(z).all()
         assert np.isfinite(log_q).all()
 
@@ -140,11 +161,16 @@ def test_one_latent_dimension_is_enough_for_any_posterior(posterior):
 
 def test_the_default_prior_is_scipys_normal():
     z = RNG.normal(size=(4, 5, 3)).astype(np.float32)
-    np.testing.assert_allclose(Normal().log_prob({}, z, None), stats.norm.logpdf(z).sum(-1), rtol=1e-5)
+    np.testing.assert_allclose(
+        Normal().log_prob({}, z, None), stats.norm.logpdf(z).sum(-1), rtol=1e-5
+    )
 
 
 def test_the_full_covariance_is_scipys():
-    posterior, raw = posteriors.FullGaussian(), raw_of(posteriors.FullGaussian(), rows=1, latent_dim=3)[0]
+    posterior, raw = (
+        posteriors.FullGaussian(),
+        raw_of(posteriors.FullGaussian(), rows=1, latent_dim=3)[0],
+    )
     mean, factor = raw[:3], np.zeros((3, 3))
     factor[np.tril_indices(3, -1)] = raw[6:]
     factor[np.diag_indices(3)] = np.exp(Gaussian().moments({}, raw[:6])[1])
@@ -164,9 +190,15 @@ def test_choosing_a_component_leaves_noise_as_it_was():
 
 def test_a_mixture_of_one_component_is_scipys_normal():
     z = RNG.normal(size=(4, 5, 3)).astype(np.float32)
-    w = {"logits": np.zeros(1, "f4"), "mean": np.full((1, 3), 2, "f4"), "log_scale": np.full((1, 3), 0.5, "f4")}
+    w = {
+        "logits": np.zeros(1, "f4"),
+        "mean": np.full((1, 3), 2, "f4"),
+        "log_scale": np.full((1, 3), 0.5, "f4"),
+    }
     scale = np.exp(-3 + np.logaddexp(3.5, 0))
-    np.testing.assert_allclose(Mixture(1).log_prob(w, z, None), stats.norm(2, scale).logpdf(z).sum(-1), rtol=1e-4)
+    np.testing.assert_allclose(
+        Mixture(1).log_prob(w, z, None), stats.norm(2, scale).logpdf(z).sum(-1), rtol=1e-4
+    )
 
 
 def groups():
@@ -175,7 +207,9 @@ def groups():
 
 
 def grouped(prior):
-    return VAETransformer(2, prior=prior, hidden_layer_sizes=32, max_iter=60, learning_rate=0.005, random_state=0)
+    return VAETransformer(
+        2, prior=prior, hidden_layer_sizes=32, max_iter=60, learning_rate=0.005, random_state=0
+    )
 
 
 def between_groups(prior):
@@ -186,7 +220,9 @@ def between_groups(prior):
     X, pairs, ratios = groups(), [], []
     for seed in range(3):
         pair = [grouped(each).set_params(random_state=seed).fit(X) for each in (prior, "normal")]
-        own, normal = ((abs(vae.sample(4000, random_state=0)[:, 0] % 4 - 2) < 0.7).mean() for vae in pair)
+        own, normal = (
+            (abs(vae.sample(4000, random_state=0)[:, 0] % 4 - 2) < 0.7).mean() for vae in pair
+        )
         pairs.append(pair)
         ratios.append(own / normal)
     return pairs, np.median(ratios)
@@ -212,7 +248,9 @@ def test_a_prior_without_a_closed_form_says_none():
 
 
 def test_no_raw_value_makes_the_posterior_much_wider_than_the_prior():
-    log_scale = Gaussian().moments({}, np.array([[0.0, -2.0], [0.0, 0.0], [0.0, 50.0]], np.float32))[1]
+    log_scale = Gaussian().moments(
+        {}, np.array([[0.0, -2.0], [0.0, 0.0], [0.0, 50.0]], np.float32)
+    )[1]
     np.testing.assert_allclose(log_scale[:2, 0], [-2, 0], atol=0.1)
     assert log_scale[2, 0] <= 3
 
@@ -244,18 +282,27 @@ def test_free_bits_count_from_their_floor_on():
     np.testing.assert_allclose(FreeBits(nats=0.5).loss(log_lik, kl, 2.0), [8.0, 8.0], rtol=1e-6)
 
 
-FACTORS = np.random.default_rng(0).normal(size=(2000, 2)) @ np.random.default_rng(1).normal(size=(2, 8))
+FACTORS = np.random.default_rng(0).normal(size=(2000, 2)) @ np.random.default_rng(1).normal(
+    size=(2, 8)
+)
 FACTORS = FACTORS + 0.3 * np.random.default_rng(2).normal(size=FACTORS.shape)
 
 
 def trained(**settings):
-    settings = {"latent_dim": 4, "hidden_layer_sizes": 32, "max_iter": 60, "random_state": 0} | settings
+    settings = {
+        "latent_dim": 4,
+        "hidden_layer_sizes": 32,
+        "max_iter": 60,
+        "random_state": 0,
+    } | settings
     return VAETransformer(**settings).fit(FACTORS)
 
 
 @pytest.mark.parametrize(("nats", "weight"), [(1.0, 10.0), (8.0, 10.0), (1.0, 100.0), (8.0, 100.0)])
 def test_capacity_brings_the_kl_to_it(nats, weight):
-    assert trained(objective=Capacity(nats, weight)).latent_kl_.sum() == pytest.approx(nats, rel=0.2)
+    assert trained(objective=Capacity(nats, weight)).latent_kl_.sum() == pytest.approx(
+        nats, rel=0.2
+    )
 
 
 def test_free_bits_keep_every_dimension_in_use():
@@ -264,14 +311,18 @@ def test_free_bits_keep_every_dimension_in_use():
 
 
 def test_free_bits_want_a_closed_form():
-    with pytest.raises(ValueError, match="needs a KL term of each latent dimension, but prior=Mixture"):
+    with pytest.raises(
+        ValueError, match="needs a KL term of each latent dimension, but prior=Mixture"
+    ):
         trained(objective="free_bits", prior="mixture")
 
 
 def mixed_table(n=200):
     rng = np.random.default_rng(0)
     group = rng.integers(0, 3, n)
-    frame = pd.DataFrame({"a": group + rng.normal(size=n), "b": np.array(["x", "y", "z"])[group], "c": group * 2})
+    frame = pd.DataFrame(
+        {"a": group + rng.normal(size=n), "b": np.array(["x", "y", "z"])[group], "c": group * 2}
+    )
     return frame.mask(rng.random(frame.shape) < 0.1).astype({"c": "Int64"})
 
 
@@ -294,7 +345,9 @@ def test_any_prior_and_posterior_serve_every_use(parts):
     assert vae.impute(X).notna().all(axis=None)
     scores = vae.score_samples(X, n_draws=16)
     assert np.isfinite(scores).all()
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).score_samples(X, n_draws=16), scores)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(vae)).score_samples(X, n_draws=16), scores
+    )
     np.testing.assert_array_equal(vae.score_samples(X[:7], n_draws=16), scores[:7])
 
 
@@ -336,7 +389,9 @@ def test_richer_posteriors_reach_a_correlated_target_that_the_diagonal_one_canno
 
 
 def test_a_vamp_prior_raises_the_bound_on_groups():
-    vamp, normal = (grouped(prior).fit(groups()).score(groups()) for prior in (priors.Vamp(10), "normal"))
+    vamp, normal = (
+        grouped(prior).fit(groups()).score(groups()) for prior in (priors.Vamp(10), "normal")
+    )
     assert vamp > normal
 
 
@@ -349,11 +404,17 @@ def test_a_fitted_prior_raises_the_bound_on_groups_and_leaves_the_latent_space_a
 
 
 def test_a_fitted_prior_is_the_mixture_of_scikit_learn():
-    z = np.random.default_rng(0).normal(size=(500, 3)) @ np.random.default_rng(1).normal(size=(3, 3)) + 1
+    z = (
+        np.random.default_rng(0).normal(size=(500, 3))
+        @ np.random.default_rng(1).normal(size=(3, 3))
+        + 1
+    )
     w = priors.Fitted(4).fitted(z, seed=0)
     mixture = GaussianMixture(4, reg_covar=1e-4, random_state=0).fit(z)
     points = mixture.sample(10)[0].astype(np.float32)
-    np.testing.assert_allclose(priors.Fitted(4).log_prob(w, points, None), mixture.score_samples(points), atol=1e-3)
+    np.testing.assert_allclose(
+        priors.Fitted(4).log_prob(w, points, None), mixture.score_samples(points), atol=1e-3
+    )
 
 
 def test_a_fitted_prior_may_have_more_components_than_rows():
@@ -361,12 +422,16 @@ def test_a_fitted_prior_may_have_more_components_than_rows():
     p, area = grid(600, 5.0)
     w = priors.Fitted(20).fitted(z, seed=0)
     assert w["mean"].shape == (20, 2)
-    assert (np.exp(priors.Fitted(20).log_prob(w, p, None)) * area).sum() == pytest.approx(1, abs=0.02)
+    assert (np.exp(priors.Fitted(20).log_prob(w, p, None)) * area).sum() == pytest.approx(
+        1, abs=0.02
+    )
 
 
 def test_training_goes_on_under_the_normal_prior_behind_a_fitted_one():
     settings = {"max_iter": 5, "warm_start": True, "random_state": 0}
-    fitted, normal = (grouped(prior).set_params(**settings) for prior in (priors.Fitted(5), "normal"))
+    fitted, normal = (
+        grouped(prior).set_params(**settings) for prior in (priors.Fitted(5), "normal")
+    )
     for _ in range(2):
         fitted.fit(groups()), normal.fit(groups())
     np.testing.assert_allclose(fitted.history_["loss"], normal.history_["loss"])
@@ -374,15 +439,21 @@ def test_training_goes_on_under_the_normal_prior_behind_a_fitted_one():
 
 
 def test_one_row_is_enough_for_a_fitted_prior():
-    assert np.isfinite(grouped("fitted").set_params(max_iter=2).fit(groups()[:1]).score(groups()[:1]))
+    assert np.isfinite(
+        grouped("fitted").set_params(max_iter=2).fit(groups()[:1]).score(groups()[:1])
+    )
 
 
 def test_free_bits_and_a_fitted_prior_go_together():
     assert np.isfinite(trained(objective=FreeBits(0.5), prior="fitted", max_iter=3).score(FACTORS))
 
 
-@pytest.mark.parametrize("parts", [{"prior": "vamp"}, {"posterior": "full_gaussian"}, {"posterior": "flow"}], ids=str)
+@pytest.mark.parametrize(
+    "parts", [{"prior": "vamp"}, {"posterior": "full_gaussian"}, {"posterior": "flow"}], ids=str
+)
 def test_few_draws_are_enough_for_rows_with_holes(parts):
     H = np.where(np.random.default_rng(3).random(FACTORS.shape) < 0.1, np.nan, FACTORS)[:200]
     vae = trained(**parts)
-    assert vae.score_samples(H).mean() == pytest.approx(vae.score_samples(H, n_draws=2048).mean(), abs=0.15)
+    assert vae.score_samples(H).mean() == pytest.approx(
+        vae.score_samples(H, n_draws=2048).mean(), abs=0.15
+    )

@@ -30,14 +30,28 @@ def arrow(kind):
 
 def decimals(library):
     cells = [decimal.Decimal(int(bit)) for bit in BITS]
-    return pa.array(cells, pa.decimal128(10, 2)) if library == "pyarrow" else pl.Series(cells, dtype=pl.Decimal(10, 2))
+    return (
+        pa.array(cells, pa.decimal128(10, 2))
+        if library == "pyarrow"
+        else pl.Series(cells, dtype=pl.Decimal(10, 2))
+    )
 
 
 NUMBERS = ["int8", "uint16", "int64", "float16", "float32", "float64", "bool"]
-NUMBERS += ["Int32", "UInt8", "Float32", "boolean", "int64[pyarrow]", "double[pyarrow]", "bool[pyarrow]"]
+NUMBERS += [
+    "Int32",
+    "UInt8",
+    "Float32",
+    "boolean",
+    "int64[pyarrow]",
+    "double[pyarrow]",
+    "bool[pyarrow]",
+]
 COLUMNS = {
     **{("number", name): pd.Series(BITS).astype(name) for name in NUMBERS},
-    ("number", "decimal[pyarrow]"): pd.Series(decimals("pyarrow").to_pylist(), dtype=arrow(pa.decimal128(10, 2))),
+    ("number", "decimal[pyarrow]"): pd.Series(
+        decimals("pyarrow").to_pylist(), dtype=arrow(pa.decimal128(10, 2))
+    ),
     ("number", "category of numbers"): pd.Series(BITS).astype("category"),
     ("number", "pl.Int16"): pl.Series(BITS).cast(pl.Int16),
     ("number", "pl.Float32"): pl.Series(BITS).cast(pl.Float32),
@@ -55,7 +69,10 @@ COLUMNS = {
     ("text", "pl.Categorical"): pl.Series(TEXT.tolist(), dtype=pl.Categorical),
     ("text", "pl.Enum"): pl.Series(TEXT.tolist(), dtype=pl.Enum(["b", "a"])),
     ("text", "pa.dictionary"): pa.array(TEXT.tolist()).dictionary_encode(),
-    **{("time", f"datetime64[{unit}]"): TIMES.astype(f"datetime64[{unit}]") for unit in ("s", "us", "ns")},
+    **{
+        ("time", f"datetime64[{unit}]"): TIMES.astype(f"datetime64[{unit}]")
+        for unit in ("s", "us", "ns")
+    },
     ("time", "timestamp[pyarrow]"): TIMES.astype("timestamp[us][pyarrow]"),
     ("time", "date32[pyarrow]"): TIMES.astype("date32[pyarrow]"),
     ("time", "pl.Datetime"): pl.Series(TIMES.tolist()),
@@ -63,7 +80,9 @@ COLUMNS = {
     ("time", "pa.date32"): pa.array(TIMES.dt.date.tolist()),
     ("zoned", "datetime64[us, Europe/Vienna]"): TIMES.dt.tz_localize("Europe/Vienna"),
     ("zoned", "datetime64[ns, UTC]"): TIMES.astype("datetime64[ns]").dt.tz_localize("UTC"),
-    ("zoned", "datetime64[us, UTC+01:00]"): TIMES.dt.tz_localize(datetime.timezone(datetime.timedelta(hours=1))),
+    ("zoned", "datetime64[us, UTC+01:00]"): TIMES.dt.tz_localize(
+        datetime.timezone(datetime.timedelta(hours=1))
+    ),
     ("zoned", "pl.Datetime, UTC"): pl.Series(TIMES.tolist()).dt.replace_time_zone("UTC"),
     ("span", "timedelta64[s]"): SPANS.astype("timedelta64[s]"),
     ("span", "timedelta64[ns]"): SPANS.astype("timedelta64[ns]"),
@@ -77,9 +96,27 @@ WORKS = {  # what columns meant in fit, against what they mean later
     "zoned": {"number": False, "text": False, "time": False, "zoned": True, "span": False},
     "span": {"number": False, "text": False, "time": False, "zoned": False, "span": True},
 }
-FEW = ["number float32", "number Int32", "number category of numbers", "number pl.Decimal", "text str"]
-FEW += ["text ordered", "text pl.Enum", "time datetime64[ns]", "time date32[pyarrow]", "time pl.Date"]
-FEW += ["number bool", "number int64[pyarrow]", "text string", "text pl.Categorical", "time pl.Datetime"]
+FEW = [
+    "number float32",
+    "number Int32",
+    "number category of numbers",
+    "number pl.Decimal",
+    "text str",
+]
+FEW += [
+    "text ordered",
+    "text pl.Enum",
+    "time datetime64[ns]",
+    "time date32[pyarrow]",
+    "time pl.Date",
+]
+FEW += [
+    "number bool",
+    "number int64[pyarrow]",
+    "text string",
+    "text pl.Categorical",
+    "time pl.Datetime",
+]
 FEW += [
     "span duration[pyarrow]",
     "zoned datetime64[us, Europe/Vienna]",
@@ -91,7 +128,10 @@ FEW += [
 
 def table(column, rows=slice(None)):
     """A column beside another, as a table of its library."""
-    columns = {"x": column[rows] if not isinstance(column, pa.Array) else column.to_pandas().iloc[rows], "z": Z[rows]}
+    columns = {
+        "x": column[rows] if not isinstance(column, pa.Array) else column.to_pandas().iloc[rows],
+        "z": Z[rows],
+    }
     if isinstance(column, pl.Series):
         return pl.DataFrame(columns)
     if isinstance(column, pa.Array):
@@ -185,7 +225,12 @@ def test_every_dtype_works_against_every_other_in_every_method(meaning, dtype, a
 def test_every_dtype_comes_back_as_it_was(meaning, dtype):
     X = table(COLUMNS[meaning, dtype])
     vae = short_fit(X)
-    for back in (vae.sample(5), vae.inverse_transform(vae.transform(X)), vae.impute(X), vae.posterior_predictive(X)):
+    for back in (
+        vae.sample(5),
+        vae.inverse_transform(vae.transform(X)),
+        vae.impute(X),
+        vae.posterior_predictive(X),
+    ):
         assert type(back) is type(X)
         assert dtypes(back) == dtypes(X)
     assert vae.impute(X).equals(X)
@@ -261,7 +306,9 @@ def test_a_dtype_knows_what_it_holds_by_a_round_trip():
     assert not Dtype("pandas", "float32", "float32").holds(np.array([0.1]))
     assert Dtype("pandas", "float32", "float32").holds(np.array([0.5]))
     assert not Dtype("pandas", "int64", "int64").holds(np.array([2.0**63]))
-    assert not Dtype("pandas", "datetime64[s]", "datetime64[s]").holds(np.array(["2020-01-01T00:00:00.5"], "M8[ms]"))
+    assert not Dtype("pandas", "datetime64[s]", "datetime64[s]").holds(
+        np.array(["2020-01-01T00:00:00.5"], "M8[ms]")
+    )
     assert not Dtype("pandas", "bool", "bool").holds(np.array([0.5]))
 
 
@@ -284,10 +331,15 @@ def test_values_are_shown_in_short():
 
 REFUSED = {
     "period": (pd.Series(pd.period_range("2020", periods=N)), r"dtype period\[D\].*to_timestamp"),
-    "interval": (pd.Series(pd.interval_range(0, N)), "dtype interval.*turn its intervals into text"),
+    "interval": (
+        pd.Series(pd.interval_range(0, N)),
+        "dtype interval.*turn its intervals into text",
+    ),
     "category of intervals": (pd.Series(pd.cut(Z, 4)), "dtype interval.*rename_categories"),
     "category of decimals": (
-        pd.Series([decimal.Decimal("0.1")] * N, dtype=pd.ArrowDtype(pa.decimal128(5, 2))).astype("category"),
+        pd.Series([decimal.Decimal("0.1")] * N, dtype=pd.ArrowDtype(pa.decimal128(5, 2))).astype(
+            "category"
+        ),
         r"categories of dtype decimal128\(5, 2\).*astype\(float\)",
     ),
     "category of intervals without a cell": (
@@ -295,25 +347,46 @@ REFUSED = {
         "dtype interval.*rename_categories",
     ),
     "category of times": (TIMES.astype("category"), "categories of dtype datetime64.*to_datetime"),
-    "time": (pd.Series([datetime.time(1)] * N, dtype="time64[us][pyarrow]"), "dtype time64.*seconds since midnight"),
+    "time": (
+        pd.Series([datetime.time(1)] * N, dtype="time64[us][pyarrow]"),
+        "dtype time64.*seconds since midnight",
+    ),
     "pl.Time": (pl.Series([datetime.time(1)] * N), "dtype Time.*seconds since midnight"),
     "complex": (pd.Series([1j] * N), "dtype complex128.*imaginary part"),
     "pl.Int128": (pl.Series([1, 2] * (N // 2), dtype=pl.Int128), "dtype Int128.*cast it to Int64"),
-    "lists of pyarrow": (pd.Series([[1]] * N, dtype=arrow(pa.list_(pa.int64()))), "dtype list.*or drop it"),
-    "bytes of pyarrow": (pd.Series([b"a"] * N, dtype=arrow(pa.binary())), "dtype binary.*or drop it"),
+    "lists of pyarrow": (
+        pd.Series([[1]] * N, dtype=arrow(pa.list_(pa.int64()))),
+        "dtype list.*or drop it",
+    ),
+    "bytes of pyarrow": (
+        pd.Series([b"a"] * N, dtype=arrow(pa.binary())),
+        "dtype binary.*or drop it",
+    ),
     "pl.List": (pl.Series([[1]] * N), "dtype List.*or drop it"),
     "pl.Struct": (pl.Series([{"a": 1}] * N), "dtype Struct.*or drop it"),
     "pl.Object": (pl.Series([object()] * N), "dtype Object.*or drop it"),
-    "dates": (pd.Series([datetime.date(2020, 1, 1)] * N, dtype=object), "objects of type date,.*to_datetime"),
-    "times": (pd.Series([datetime.time(1)] * N, dtype=object), "objects of type time,.*seconds since midnight"),
-    "decimals": (pd.Series([decimal.Decimal(1)] * N, dtype=object), r"objects of type Decimal.*astype\(float\)"),
+    "dates": (
+        pd.Series([datetime.date(2020, 1, 1)] * N, dtype=object),
+        "objects of type date,.*to_datetime",
+    ),
+    "times": (
+        pd.Series([datetime.time(1)] * N, dtype=object),
+        "objects of type time,.*seconds since midnight",
+    ),
+    "decimals": (
+        pd.Series([decimal.Decimal(1)] * N, dtype=object),
+        r"objects of type Decimal.*astype\(float\)",
+    ),
     "lists": (pd.Series([[1]] * N), r"objects of type list, such as \[1\]"),
     "dicts": (pd.Series([{}] * N), "objects of type dict"),
     "bytes": (pd.Series([b"a"] * N), "objects of type bytes"),
     "tuples": (pd.Series([(1, 2)] * N), "objects of type tuple"),
     "odd objects": (pd.Series([Odd()] * N), "objects of type Odd"),
     "half a pair of surrogates": (pd.Series(["\ud800"] * N, dtype=object), "no valid text"),
-    "identifiers": (pd.Series(2**60 + np.arange(N)), "2.*53.*subtract an offset.*turn them into text"),
+    "identifiers": (
+        pd.Series(2**60 + np.arange(N)),
+        "2.*53.*subtract an offset.*turn them into text",
+    ),
     "decimals of many digits": (
         pl.Series([decimal.Decimal("1234567890123456.78")] * N, dtype=pl.Decimal(20, 2)),
         "more digits than float64 holds",
@@ -328,7 +401,9 @@ def test_what_cannot_be_learned_is_refused_by_the_name_of_its_column_and_what_to
         short_fit(table(column))
 
 
-@pytest.mark.parametrize("dtype", ["object", "str", "string", "category", "string[pyarrow]", "pl.String", "pl.Enum"])
+@pytest.mark.parametrize(
+    "dtype", ["object", "str", "string", "category", "string[pyarrow]", "pl.String", "pl.Enum"]
+)
 def test_labels_that_differ_after_a_nul_are_different(dtype):
     texts = ["\0", "a\0", "a", "", "a\0b"] * 4
     if dtype.startswith("pl."):
@@ -342,9 +417,13 @@ def test_labels_that_differ_after_a_nul_are_different(dtype):
     assert set(cells(vae.sample(9))) <= set(texts)
 
 
-@pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64", "string", "str", "int64[pyarrow]", "string[pyarrow]"])
+@pytest.mark.parametrize(
+    "dtype", ["Int64", "boolean", "Float64", "string", "str", "int64[pyarrow]", "string[pyarrow]"]
+)
 def test_categories_of_any_plain_dtype_come_back(dtype):
-    cells = pd.Series(TEXT if "str" in dtype else BITS == 1 if dtype == "boolean" else BITS).astype(dtype)
+    cells = pd.Series(TEXT if "str" in dtype else BITS == 1 if dtype == "boolean" else BITS).astype(
+        dtype
+    )
     frame = pd.DataFrame({"x": cells.astype("category"), "z": Z})
     vae = short_fit(frame)
     for back in (vae.sample(3), vae.impute(frame)):
@@ -353,7 +432,9 @@ def test_categories_of_any_plain_dtype_come_back(dtype):
 
 
 def test_years_without_time_zones_and_zones_without_names_are_refused():
-    far = pl.DataFrame({"x": pl.Series([253402300800000000] * N).cast(pl.Datetime("us", "UTC")), "z": Z})
+    far = pl.DataFrame(
+        {"x": pl.Series([253402300800000000] * N).cast(pl.Datetime("us", "UTC")), "z": Z}
+    )
     with pytest.raises(ValueError, match="Column 'x' has 10000-01-01.*years from 1 to 9999"):
         short_fit(far)
 
@@ -382,7 +463,9 @@ def test_decimals_end_where_their_digits_do(precision, scale):
 
 def test_decimals_with_a_negative_scale_are_refused():
     X = pa.table({"x": pa.array([decimal.Decimal(100)] * N, pa.decimal128(5, -2)), "z": Z})
-    with pytest.raises(ValueError, match=r"Column 'x' has dtype decimal128\(5, -2\).*astype\(float\)"):
+    with pytest.raises(
+        ValueError, match=r"Column 'x' has dtype decimal128\(5, -2\).*astype\(float\)"
+    ):
         short_fit(X)
 
 
@@ -392,14 +475,25 @@ def test_a_dtype_of_labels_without_a_cell_needs_a_likelihood_of_labels(column):
         short_fit(pd.DataFrame({"x": column, "z": Z}), likelihood="gaussian")
     back = short_fit(pd.DataFrame({"x": column, "z": Z})).sample(3)
     assert back["x"].isna().all()
-    assert short_fit(pd.DataFrame({"x": [None] * N, "z": Z}), likelihood="gaussian").sample(3)["x"].isna().all()
+    assert (
+        short_fit(pd.DataFrame({"x": [None] * N, "z": Z}), likelihood="gaussian")
+        .sample(3)["x"]
+        .isna()
+        .all()
+    )
 
 
-EMPTY = {name: column for name, column in COLUMNS.items() if name[1] not in NUMBERS or name[1][0] not in "iub"}
+EMPTY = {
+    name: column
+    for name, column in COLUMNS.items()
+    if name[1] not in NUMBERS or name[1][0] not in "iub"
+}
 
 
 @pytest.mark.parametrize(("meaning", "dtype"), EMPTY)
-def test_a_column_without_a_cell_stays_empty_in_its_dtype_and_keeps_cells_of_any_later_one(meaning, dtype, anywhere):
+def test_a_column_without_a_cell_stays_empty_in_its_dtype_and_keeps_cells_of_any_later_one(
+    meaning, dtype, anywhere
+):
     column = COLUMNS[meaning, dtype]
     X = table(column)
     if isinstance(X, pa.Table):

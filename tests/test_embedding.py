@@ -46,7 +46,9 @@ def test_isomap_gives_as_many_dimensions_as_its_distances_have():
 @pytest.mark.parametrize("init", ["pca", "isomap"])
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_few_rows_are_enough(init, n):
-    assert np.isfinite(VAETransformer(2, init=init, max_iter=2, random_state=0).fit(IRIS[:n]).score(IRIS))
+    assert np.isfinite(
+        VAETransformer(2, init=init, max_iter=2, random_state=0).fit(IRIS[:n]).score(IRIS)
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -60,7 +62,10 @@ def test_a_curve_is_unrolled_from_a_manifold_embedding(seed):
 
 @pytest.mark.parametrize(
     ("init", "message"),
-    [(KMeans(3), "has no parameter n_components"), (PCA, r"is a class, but an object is expected: PCA\(\)")],
+    [
+        (KMeans(3), "has no parameter n_components"),
+        (PCA, r"is a class, but an object is expected: PCA\(\)"),
+    ],
 )
 def test_what_gives_no_embedding_is_told(init, message):
     with pytest.raises(ValueError, match=message):
@@ -84,10 +89,13 @@ def test_any_transformer_with_components_will_do():
 
 @pytest.mark.parametrize("init", ["pca", "isomap", FastICA(whiten="unit-variance")])
 def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_generator_alone(init):
-    X = np.random.default_rng(0).normal(size=(600, 40)) @ np.random.default_rng(1).normal(size=(40, 600))
+    X = np.random.default_rng(0).normal(size=(600, 40)) @ np.random.default_rng(1).normal(
+        size=(40, 600)
+    )
     before = np.random.get_state()[1].copy()
     first, second = (
-        VAETransformer(init=init, max_iter=1, hidden_layer_sizes=4, random_state=3).fit_transform(X) for _ in range(2)
+        VAETransformer(init=init, max_iter=1, hidden_layer_sizes=4, random_state=3).fit_transform(X)
+        for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
@@ -99,5 +107,8 @@ class Wrong(PCA):
 
 
 def test_an_embedding_of_another_shape_is_an_error():
-    with pytest.raises(ValueError, match=r"init=Wrong\(\) gave an array of shape \(150, 1\) for 150 rows, but finite"):
+    with pytest.raises(
+        ValueError,
+        match=r"init=Wrong\(\) gave an array of shape \(150, 1\) for 150 rows, but finite",
+    ):
         VAETransformer(2, init=Wrong(), early_stopping=False).fit(IRIS)

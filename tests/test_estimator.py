@@ -57,13 +57,19 @@ def test_grid_search_needs_no_scoring(n_jobs):
 def test_cross_validation_scores_are_finite_and_compare_with_pca():
     X = StandardScaler().fit_transform(CANCER)
     cv = KFold(3, shuffle=True, random_state=0)
-    assert cross_val_score(small(max_iter=100), X, cv=cv).mean() > cross_val_score(PCA(2), X, cv=cv).mean()
+    assert (
+        cross_val_score(small(max_iter=100), X, cv=cv).mean()
+        > cross_val_score(PCA(2), X, cv=cv).mean()
+    )
 
 
 def test_it_stands_beside_pca_in_a_feature_union():
     union = FeatureUnion([("pca", PCA(2)), ("vae", small(max_iter=3))]).fit(WINE)
     assert union.transform(WINE).shape == (178, 4)
-    assert list(union.get_feature_names_out()[-2:]) == ["vae__vaetransformer0", "vae__vaetransformer1"]
+    assert list(union.get_feature_names_out()[-2:]) == [
+        "vae__vaetransformer0",
+        "vae__vaetransformer1",
+    ]
 
 
 @pytest.mark.smoke
@@ -89,7 +95,9 @@ def in_another_process(code, **environment):
     import os
 
     env = {**os.environ, **environment}
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
+    )
     return json.loads(result.stdout)
 
 
@@ -142,10 +150,13 @@ print(json.dumps([search.best_params_, search.cv_results_["mean_test_score"].tol
 
 def test_the_number_of_threads_changes_no_choice_and_scores_by_little_of_what_tells_candidates_apart():
     (best_of_one, one), (best_of_two, two) = (
-        in_another_process(SEARCH, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS=n) for n in ("1", "2")
+        in_another_process(SEARCH, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS=n)
+        for n in ("1", "2")
     )
     assert best_of_one == best_of_two
-    np.testing.assert_allclose(one, two, atol=0.01 * abs(one[0] - one[1]))  # last bits differ, and grow
+    np.testing.assert_allclose(
+        one, two, atol=0.01 * abs(one[0] - one[1])
+    )  # last bits differ, and grow
 
 
 THREADS = """
@@ -190,7 +201,14 @@ def test_global_generators_are_neither_read_nor_moved():
     tf.random.set_seed(0)
     before = states()
     vae = small(random_state=None, dropout=0.1).fit(WINE)
-    vae.sample(2), vae.sample_latent(WINE), vae.posterior_predictive(WINE), vae.score(WINE), vae.encoder_, vae.decoder_
+    (
+        vae.sample(2),
+        vae.sample_latent(WINE),
+        vae.posterior_predictive(WINE),
+        vae.score(WINE),
+        vae.encoder_,
+        vae.decoder_,
+    )
     assert states() == before
     np.testing.assert_array_equal(tf.random.uniform([3]), expected)
 
@@ -223,7 +241,9 @@ def test_samples_look_like_the_data():
 
 def test_inverse_transform_restores_rows_better_than_the_mean_does():
     vae = small(max_iter=150).fit(WINE)
-    error = ((vae.inverse_transform(vae.transform(WINE)) - WINE) ** 2).mean(axis=0) / WINE.var(axis=0)
+    error = ((vae.inverse_transform(vae.transform(WINE)) - WINE) ** 2).mean(axis=0) / WINE.var(
+        axis=0
+    )
     assert error.mean() < 0.6
 
 
@@ -243,7 +263,10 @@ def test_latent_draws_have_the_mean_that_transform_gives():
 
 
 def test_a_number_of_units_is_one_layer():
-    one, tuple_ = (small(hidden_layer_sizes=sizes, max_iter=3).fit(WINE).transform(WINE) for sizes in (16, (16,)))
+    one, tuple_ = (
+        small(hidden_layer_sizes=sizes, max_iter=3).fit(WINE).transform(WINE)
+        for sizes in (16, (16,))
+    )
     np.testing.assert_array_equal(one, tuple_)
 
 
@@ -268,17 +291,38 @@ def test_unfitted_use_says_so():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"latent_dim": 0}, "The 'latent_dim' parameter of VAETransformer must be an int in the range"),
-        ({"latent_dim": 2.0}, "The 'latent_dim' parameter of VAETransformer must be an int in the range"),
+        (
+            {"latent_dim": 0},
+            "The 'latent_dim' parameter of VAETransformer must be an int in the range",
+        ),
+        (
+            {"latent_dim": 2.0},
+            "The 'latent_dim' parameter of VAETransformer must be an int in the range",
+        ),
         ({"dropout": 1.0}, "The 'dropout' parameter .* must be a float in the range"),
         ({"beta": -1}, "The 'beta' parameter .* must be a float in the range"),
         ({"activation": "rely"}, "The 'activation' parameter .* must be a str among"),
         ({"likelihood": 3}, "The 'likelihood' parameter"),
-        ({"likelihood": "gausian"}, "Unknown likelihood 'gausian'. Known names: bernoulli, .*gaussian"),
-        ({"prior": "flat"}, "Unknown prior 'flat'. Known names: fitted, flow, mixture, normal, vamp"),
-        ({"posterior": "flat"}, "Unknown posterior 'flat'. Known names: flow, full_gaussian, gaussian"),
-        ({"objective": "mse"}, "Unknown objective 'mse'. Known names: capacity, elbo, free_bits, iwae"),
-        ({"hidden_layer_sizes": (64, 0)}, r"hidden_layer_sizes=\(64, 0\), but each layer needs a whole number"),
+        (
+            {"likelihood": "gausian"},
+            "Unknown likelihood 'gausian'. Known names: bernoulli, .*gaussian",
+        ),
+        (
+            {"prior": "flat"},
+            "Unknown prior 'flat'. Known names: fitted, flow, mixture, normal, vamp",
+        ),
+        (
+            {"posterior": "flat"},
+            "Unknown posterior 'flat'. Known names: flow, full_gaussian, gaussian",
+        ),
+        (
+            {"objective": "mse"},
+            "Unknown objective 'mse'. Known names: capacity, elbo, free_bits, iwae",
+        ),
+        (
+            {"hidden_layer_sizes": (64, 0)},
+            r"hidden_layer_sizes=\(64, 0\), but each layer needs a whole number",
+        ),
         ({"hidden_layer_sizes": (64, 2.5)}, "but each layer needs a whole number"),
         ({"likelihood": Gaussian(scale="wide")}, "The 'scale' parameter of Gaussian must be"),
         ({"batch_size": 0}, "The 'batch_size' parameter"),
@@ -301,7 +345,9 @@ def test_bad_counts_get_one_clear_sentence(n):
         lambda: vae.posterior_predictive(WINE, n_draws=n),
         lambda: vae.score_samples(WINE, n_draws=n),
     ):
-        with pytest.raises(ValueError, match=r"n_(samples|draws)=.*, but a whole number of at least 1 is expected"):
+        with pytest.raises(
+            ValueError, match=r"n_(samples|draws)=.*, but a whole number of at least 1 is expected"
+        ):
             use()
 
 
@@ -313,7 +359,10 @@ def test_latent_points_of_another_dimension_are_refused():
 
 @pytest.mark.parametrize(
     ("parameters", "X", "message"),
-    [({}, np.full((5, 3), np.inf), "infinity"), ({"learning_rate": 1e30}, WINE[:, :4], "The loss became")],
+    [
+        ({}, np.full((5, 3), np.inf), "infinity"),
+        ({"learning_rate": 1e30}, WINE[:, :4], "The loss became"),
+    ],
 )
 def test_a_fit_that_fails_leaves_the_old_model_usable(parameters, X, message):
     vae = small(max_iter=2).fit(WINE)
@@ -344,7 +393,10 @@ def test_a_bad_random_state_gets_one_clear_sentence(random_state):
 
 
 def test_a_pickled_model_carries_the_optimiser_only_where_it_is_needed():
-    plain, warm = (small(hidden_layer_sizes=64, max_iter=2, warm_start=warm).fit(WINE) for warm in (False, True))
+    plain, warm = (
+        small(hidden_layer_sizes=64, max_iter=2, warm_start=warm).fit(WINE)
+        for warm in (False, True)
+    )
     assert len(pickle.dumps(plain)) < 0.6 * len(pickle.dumps(warm))
 
 
@@ -368,7 +420,9 @@ def test_eight_latent_dimensions_of_digits_classify_better_than_eight_of_pca():
     X, y = load_digits(return_X_y=True)
     cv = KFold(5, shuffle=True, random_state=0)
     accuracy = [
-        cross_val_score(make_pipeline(StandardScaler(), reduce, KNeighborsClassifier(5)), X, y, cv=cv).mean()
+        cross_val_score(
+            make_pipeline(StandardScaler(), reduce, KNeighborsClassifier(5)), X, y, cv=cv
+        ).mean()
         for reduce in (VAETransformer(8, random_state=0), PCA(8))
     ]
     assert accuracy[0] > accuracy[1] + 0.02

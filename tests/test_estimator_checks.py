@@ -11,7 +11,9 @@ from sklearn.utils import estimator_checks, get_tags
 from skvae import VAEImputer, VAEOutlierDetector, VAETransformer
 from skvae.likelihoods import Gaussian, Laplace, StudentT
 
-SHORT = {"max_iter": 10}  # the checks are about the interface; the first configuration trains in full
+SHORT = {
+    "max_iter": 10
+}  # the checks are about the interface; the first configuration trains in full
 
 
 class MappedVAE(VAETransformer):
@@ -109,7 +111,9 @@ MORE = [
     Inside(likelihood="beta", **SHORT),
 ]
 each_configuration = pytest.mark.parametrize(
-    "estimator", [*CONFIGURATIONS, *(pytest.param(estimator, marks=pytest.mark.slow) for estimator in MORE)], ids=repr
+    "estimator",
+    [*CONFIGURATIONS, *(pytest.param(estimator, marks=pytest.mark.slow) for estimator in MORE)],
+    ids=repr,
 )
 
 
@@ -150,13 +154,16 @@ def test_the_checks_that_check_estimator_leaves_out_pass_too(check):
         check("VAETransformer", VAETransformer(**SHORT))
 
 
-@pytest.mark.parametrize("estimator", [VAEImputer(VAETransformer(**SHORT)), VAEOutlierDetector()], ids=repr)
+@pytest.mark.parametrize(
+    "estimator", [VAEImputer(VAETransformer(**SHORT)), VAEOutlierDetector()], ids=repr
+)
 def test_imputer_and_detector_say_that_they_take_holes(estimator):
     assert get_tags(estimator).input_tags.allow_nan
 
 
 @pytest.mark.parametrize(
-    "likelihood", ["bernoulli", "beta", "continuous_bernoulli", "lognormal", "negative_binomial", "poisson"]
+    "likelihood",
+    ["bernoulli", "beta", "continuous_bernoulli", "lognormal", "negative_binomial", "poisson"],
 )
 def test_likelihoods_of_non_negative_values_set_the_tag_and_refuse_negative_ones(likelihood):
     estimator = VAETransformer(likelihood=likelihood, **SHORT)

@@ -70,15 +70,48 @@ TRAINED = 25  # one model in so many is trained
 TRIES = 150  # smaller cases to try for each violation
 LONGEST = 600  # characters of a message
 PACKAGE = str(Path(skvae.__file__).parent)
-INTERNALS = ("narwhals", "pyarrow.lib", "arrowinvalid", "panicexception", "ufunc", "tensorflow", "traceback", " at 0x")
+INTERNALS = (
+    "narwhals",
+    "pyarrow.lib",
+    "arrowinvalid",
+    "panicexception",
+    "ufunc",
+    "tensorflow",
+    "traceback",
+    " at 0x",
+)
 
 
 # Draws -----------------------------------------------------------------------------------
 
 LEGAL = {
-    "float": ["gaussian", "laplace", "student_t", "histogram", "categorical", "lognormal", "beta", "zero_inflated"],
-    "whole": ["poisson", "negative_binomial", "gaussian", "categorical", "histogram", "ordinal", "zero_inflated"],
-    "flag": ["bernoulli", "categorical", "gaussian", "histogram", "ordinal", "continuous_bernoulli"],
+    "float": [
+        "gaussian",
+        "laplace",
+        "student_t",
+        "histogram",
+        "categorical",
+        "lognormal",
+        "beta",
+        "zero_inflated",
+    ],
+    "whole": [
+        "poisson",
+        "negative_binomial",
+        "gaussian",
+        "categorical",
+        "histogram",
+        "ordinal",
+        "zero_inflated",
+    ],
+    "flag": [
+        "bernoulli",
+        "categorical",
+        "gaussian",
+        "histogram",
+        "ordinal",
+        "continuous_bernoulli",
+    ],
     "moment": ["gaussian", "histogram", "categorical", "ordinal", "student_t"],
     "span": ["gaussian", "histogram", "categorical", "lognormal"],
     "decimal": ["gaussian", "histogram", "categorical", "laplace"],
@@ -99,7 +132,10 @@ def drawn_table(dice: random.Random, n: int | None = None) -> Table:
     names = dice.sample(NAMES, width) if dice.random() < 0.5 else list("abcd"[:width])
     if library == "pandas" and dice.random() < 0.2:
         names = dice.sample([*ODD_NAMES, *NAMES], width)
-    indices = {"pandas": ["range", "range", "text", "same", "time", "two"], "polars": ["range", "chunks"]}
+    indices = {
+        "pandas": ["range", "range", "text", "same", "time", "two"],
+        "polars": ["range", "chunks"],
+    }
     index = dice.choice(indices.get("polars" if library == "pyarrow" else library, ["range"]))
     rng = random.Random(dice.randrange(2**32))
     n = n or rng.randint(10, 40)
@@ -110,7 +146,8 @@ def drawn_table(dice: random.Random, n: int | None = None) -> Table:
 def until(draw: Callable, fits: Callable = can_be_built) -> Any:
     """The first draw that can be built; of columns of text in the end."""
     return next(
-        (X for X in (draw() for _ in range(20)) if fits(X)), Table("pandas", ["a"], [Col("str", ["x", "y"] * 6)])
+        (X for X in (draw() for _ in range(20)) if fits(X)),
+        Table("pandas", ["a"], [Col("str", ["x", "y"] * 6)]),
     )
 
 
@@ -120,7 +157,11 @@ def drawn_settings(dice: random.Random, train: Table) -> dict:
     if how == "auto":
         return chosen
     if how == "wrong":
-        return chosen | {"likelihood": dice.choice(["nonsense", 3, None, {"no such column": "gaussian"}, "ordinal"])}
+        return chosen | {
+            "likelihood": dice.choice(
+                ["nonsense", 3, None, {"no such column": "gaussian"}, "ordinal"]
+            )
+        }
     names = train.names if train.library in FRAMES else range(len(train.names))
     likelihood = {}
     for name, column in zip(names, train.columns, strict=True):
@@ -133,7 +174,19 @@ def drawn_settings(dice: random.Random, train: Table) -> dict:
 def drawn_other(dice: random.Random, train: Table) -> Any:
     """A table like that of fit, or one that differs, or none at all."""
     how = dice.choices(
-        ["same", "kind", "library", "order", "fewer", "more", "renamed", "one", "fresh", "junk", "itself"],
+        [
+            "same",
+            "kind",
+            "library",
+            "order",
+            "fewer",
+            "more",
+            "renamed",
+            "one",
+            "fresh",
+            "junk",
+            "itself",
+        ],
         [8, 6, 4, 1, 1, 1, 1, 2, 1, 3, 2],
     )[0]
     if how == "junk":
@@ -146,7 +199,11 @@ def drawn_other(dice: random.Random, train: Table) -> Any:
 
 
 def varied(dice: random.Random, train: Table, how: str) -> Table:
-    library, names, kinds = train.library, list(train.names), [column.kind for column in train.columns]
+    library, names, kinds = (
+        train.library,
+        list(train.names),
+        [column.kind for column in train.columns],
+    )
     if how == "library":
         library = dice.choice([other for other in KINDS if other != library])
         kinds = [same_base(dice, KINDS[train.library][kind].base, library) for kind in kinds]
@@ -159,7 +216,11 @@ def varied(dice: random.Random, train: Table, how: str) -> Table:
     n = 1 if how == "one" else rng.randint(2, 20)
     columns = []
     for kind, column in zip(kinds, train.columns, strict=True):
-        before = column.cells if KINDS[library][kind].base == KINDS[train.library][column.kind].base else ()
+        before = (
+            column.cells
+            if KINDS[library][kind].base == KINDS[train.library][column.kind].base
+            else ()
+        )
         columns.append(Col(kind, cells_of(rng, KINDS[library][kind], n, tuple(before))))
     if how == "order":
         names, columns = names[::-1], columns[::-1]
@@ -175,7 +236,9 @@ def varied(dice: random.Random, train: Table, how: str) -> Table:
 def some_kind(dice: random.Random, library: str) -> str:
     """Mostly one that fit takes."""
     kinds = KINDS[library]
-    taken = [name for name in kinds if kinds[name].base != "odd" and not name.lower().startswith(REFUSED)]
+    taken = [
+        name for name in kinds if kinds[name].base != "odd" and not name.lower().startswith(REFUSED)
+    ]
     return dice.choice(taken if dice.random() < 0.96 else list(kinds))
 
 
@@ -191,15 +254,23 @@ def drawn_given(dice: random.Random, train: Table) -> Any:
     if not isinstance(X, Table):
         return X
     first = 1 if X.library in FRAMES and len(X.names) > 1 and dice.random() < 0.5 else 0
-    return X._replace(names=X.names[first:], columns=[Col(c.kind, c.cells[:3]) for c in X.columns[first:]])
+    return X._replace(
+        names=X.names[first:], columns=[Col(c.kind, c.cells[:3]) for c in X.columns[first:]]
+    )
 
 
 def drawn_dict(dice: random.Random, train: Table) -> Given:
     named = train.names if train.library in FRAMES else range(len(train.names))
     chosen = dice.sample(range(len(train.names)), dice.randint(0, len(train.names)))
-    names, cells = [named[j] for j in chosen], [drawn_cell(dice, train.library, train.columns[j]) for j in chosen]
+    names, cells = (
+        [named[j] for j in chosen],
+        [drawn_cell(dice, train.library, train.columns[j]) for j in chosen],
+    )
     if dice.random() < 0.05:
-        return Given([*names, dice.choice(["no such", None, 99, ("a", "b")])], [*cells, ("pandas", "odd", "int8")])
+        return Given(
+            [*names, dice.choice(["no such", None, 99, ("a", "b")])],
+            [*cells, ("pandas", "odd", "int8")],
+        )
     return Given(names, cells)
 
 
@@ -259,7 +330,9 @@ def drawn_call(dice: random.Random, case: Case) -> Call:
     if method == "inverse_transform":
         return Call(method, drawn_points(dice, case.settings["latent_dim"]))
     if method == "sample":
-        return Call(method, None, seed | {"n_samples": dice.choice([1, 5, 30, 30] * 4 + [0, -1, 1.5, "3"])})
+        return Call(
+            method, None, seed | {"n_samples": dice.choice([1, 5, 30, 30] * 4 + [0, -1, 1.5, "3"])}
+        )
     if method == "sample_given":
         return Call(method, drawn_given(dice, train), seed | {"n_samples": dice.choice([1, 2, 3])})
     if method == "pickle":
@@ -285,9 +358,16 @@ def made(model: VAETransformer, case: Case, X: Any) -> Any:
     if method == "sample_given":
         return model.sample(given=X, **options)
     if method == "pickle":
-        return [some.sample(5, random_state=0) for some in (model, pickle.loads(pickle.dumps(model)))]
+        return [
+            some.sample(5, random_state=0) for some in (model, pickle.loads(pickle.dumps(model)))
+        ]
     if method == "refit":
-        return pickle.loads(pickle.dumps(model)).set_params(warm_start=True).fit(X).sample(5, random_state=0)
+        return (
+            pickle.loads(pickle.dumps(model))
+            .set_params(warm_start=True)
+            .fit(X)
+            .sample(5, random_state=0)
+        )
     if method == "imputer":
         return VAEImputer(estimator(case)).fit(X).transform(X)
     if method == "outliers":
@@ -322,7 +402,11 @@ def outcome(function: Callable, X: Any) -> Outcome:
 def snapshot(X: Any) -> Any:
     """What tells whether an input has changed."""
     if isinstance(X, pd.DataFrame):  # a pickle would tell of its caches too
-        return repr(schema(X)), list(map(repr, X.index)), [identity(X.iloc[:, j]) for j in range(X.shape[1])]
+        return (
+            repr(schema(X)),
+            list(map(repr, X.index)),
+            [identity(X.iloc[:, j]) for j in range(X.shape[1])],
+        )
     if isinstance(X, dict):
         return [(id(name), id(value)) for name, value in X.items()]
     if isinstance(X, Iterator):
@@ -346,12 +430,18 @@ def eager(function: Callable, network: Any, mapped: int = 0) -> Callable:
         if not mapped:
             return function(network, w, *arrays)
         blocks = zip(*map(tf.unstack, arrays[:mapped]), strict=True)
-        return (tf.stack([tf.stack(function(network, w, *block, *arrays[mapped:])) for block in blocks]),)
+        return (
+            tf.stack(
+                [tf.stack(function(network, w, *block, *arrays[mapped:])) for block in blocks]
+            ),
+        )
 
     return run
 
 
-def untrained(network: Any, weights: np.ndarray, slots: Any, data: Any, *, betas: np.ndarray, **others: Any) -> tuple:
+def untrained(
+    network: Any, weights: np.ndarray, slots: Any, data: Any, *, betas: np.ndarray, **others: Any
+) -> tuple:
     return _training.State(np.asarray(weights), ()), np.zeros((len(betas), 5))
 
 
@@ -367,7 +457,10 @@ def quick_model(trained: bool) -> Iterator[None]:
             (_blocks, "compiled", eager),
             (_proposals, "REFINE_STEPS", 1),
             *[(module, "HEIGHT", 48) for module in (_blocks, _encode, _prior)],
-            *[(module, "height_of", lambda model, n_draws: 48) for module in (_encode, _noise, _proposals)],
+            *[
+                (module, "height_of", lambda model, n_draws: 48)
+                for module in (_encode, _noise, _proposals)
+            ],
             (_estimator, "SUMMARY_DRAWS", 40),
             (_proposals, "PRIOR_DRAWS", 32),
             (inference, "latents_given", anywhere),
@@ -407,14 +500,21 @@ def violations(case: Case, out: Outcome) -> list[Violation]:
     try:
         return [*found, *wrong_value(case, out)]
     except Exception as error:  # results that cannot even be read
-        return [*found, Violation("result cannot be read", last_lines(error), (type(error).__name__, str(error)[:40]))]
+        return [
+            *found,
+            Violation(
+                "result cannot be read", last_lines(error), (type(error).__name__, str(error)[:40])
+            ),
+        ]
 
 
 def wrong_warnings(told: list) -> Iterator[Violation]:
     for w in told:
         if w.category is not UserWarning and w.category is not ConvergenceWarning:
             yield Violation(
-                f"warning {w.category.__name__}", f"{w.message} ({w.filename}:{w.lineno})", (w.filename, w.lineno)
+                f"warning {w.category.__name__}",
+                f"{w.message} ({w.filename}:{w.lineno})",
+                (w.filename, w.lineno),
             )
         else:
             yield from wrong_text("warning", str(w.message), ())
@@ -422,7 +522,9 @@ def wrong_warnings(told: list) -> Iterator[Violation]:
 
 def wrong_text(what: str, text: str, place: tuple) -> Iterator[Violation]:
     if len(text) > LONGEST:
-        yield Violation(f"{what} of {len(text)} characters", text[:200], (*place, skeleton(text)[:30]))
+        yield Violation(
+            f"{what} of {len(text)} characters", text[:200], (*place, skeleton(text)[:30])
+        )
     internals = [word for word in INTERNALS if word in text.lower()]
     if internals:
         yield Violation(f"{what} tells of {internals}", text[:300], (*place, skeleton(text)[:30]))
@@ -438,13 +540,23 @@ def wrong_error(case: Case, error: BaseException) -> Iterator[Violation]:
     except Exception:
         text = "(no text)"
     by_sklearn = "/sklearn/" in last
-    allowed = kind is ValueError or module.startswith(("sklearn.", "skvae.")) or (kind is TypeError and by_sklearn)
+    allowed = (
+        kind is ValueError
+        or module.startswith(("sklearn.", "skvae."))
+        or (kind is TypeError and by_sklearn)
+    )
     if not allowed:
-        yield Violation(f"{module}.{kind.__name__}", last_lines(error), (*place, skeleton(text)[:40]))
+        yield Violation(
+            f"{module}.{kind.__name__}", last_lines(error), (*place, skeleton(text)[:40])
+        )
         return
     yield from wrong_text("message", text, place)
-    if not last.startswith(PACKAGE) and not any("/sklearn/" in frame.filename for frame in frames[-4:]):
-        yield Violation("ValueError of another library", last_lines(error), (*place, skeleton(text)[:40]))
+    if not last.startswith(PACKAGE) and not any(
+        "/sklearn/" in frame.filename for frame in frames[-4:]
+    ):
+        yield Violation(
+            "ValueError of another library", last_lines(error), (*place, skeleton(text)[:40])
+        )
     elif nameless(case, text):
         yield Violation("message names no column", text[:300], (*place, skeleton(text)[:30]))
 
@@ -474,7 +586,10 @@ def last_lines(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     with contextlib.suppress(Exception):
         text = str(error)[:300]
-        return " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames[::-1]) + f": {text}"
+        return (
+            " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames[::-1])
+            + f": {text}"
+        )
     return "(no text)"
 
 
@@ -504,7 +619,9 @@ def wrong_value(case: Case, out: Outcome) -> Iterator[Violation]:
 def empty_in_fit(case: Case) -> list[bool]:
     """Which columns fit saw no cell of, or no value that is in enough rows."""
     columns, least = plain(build(case.train)), case.settings.get("min_count", 1)
-    counts = [Counter(map(repr, (cell for cell in column if cell is not None))) for column in columns]
+    counts = [
+        Counter(map(repr, (cell for cell in column if cell is not None))) for column in columns
+    ]
     return [max(count.values(), default=0) < least for count in counts]
 
 
@@ -530,7 +647,11 @@ def infinite(cells: list) -> bool:
 def changed_cells(case: Case, given: list, rows: list, out: Outcome) -> Iterator[Violation]:
     told = " ".join(str(w.message) for w in out.warnings if "not seen in fit" in str(w.message))
     X = build(case.call.X)
-    if isinstance(X, pd.DataFrame) and isinstance(out.value, pd.DataFrame) and not X.index.equals(out.value.index):
+    if (
+        isinstance(X, pd.DataFrame)
+        and isinstance(out.value, pd.DataFrame)
+        and not X.index.equals(out.value.index)
+    ):
         yield Violation("other index", f"{X.index} became {out.value.index}"[:300], ())
     if len(given) != len(rows) or len(given[0]) != len(rows[0]):
         yield Violation("other shape", f"{len(rows)}, {len(rows[0])}", ())
@@ -552,7 +673,9 @@ def differing(case: Case, j: int, before: list, after: list) -> Iterator[Violati
             continue  # arrays of text that reads as numbers are numbers
         if a is not None and not equal(a, b):
             kinds = kind, kind_of(case, j)
-            yield Violation("given cell changed", f"column {j} of {kinds}: {a!r} became {b!r}"[:300], kinds)
+            yield Violation(
+                "given cell changed", f"column {j} of {kinds}: {a!r} became {b!r}"[:300], kinds
+            )
             return
 
 
@@ -560,8 +683,15 @@ def kind_of(case: Case, j: int) -> str:
     """Of the cells that were given for a column."""
     X, name = case.call.X, names_of(case)[j]
     if isinstance(X, Given):
-        return next((kind for other, (_, kind, _) in zip(X.names, X.cells, strict=True) if other == name), "")
-    return f"{X.library} {X.columns[j].kind}" if isinstance(X, Table) and j < len(X.columns) else str(X)[:40]
+        return next(
+            (kind for other, (_, kind, _) in zip(X.names, X.cells, strict=True) if other == name),
+            "",
+        )
+    return (
+        f"{X.library} {X.columns[j].kind}"
+        if isinstance(X, Table) and j < len(X.columns)
+        else str(X)[:40]
+    )
 
 
 def unmet_conditions(case: Case, rows: list) -> Iterator[Violation]:
@@ -569,7 +699,9 @@ def unmet_conditions(case: Case, rows: list) -> Iterator[Violation]:
     if isinstance(X, Given):
         for name, cell in zip(X.names, X.cells, strict=True):
             column = rows[names.index(name)]
-            yield from differing(case, names.index(name), [normal(scalar(*cell))] * len(column), column)
+            yield from differing(
+                case, names.index(name), [normal(scalar(*cell))] * len(column), column
+            )
     if isinstance(X, Table):
         for k, (name, column) in enumerate(zip(X.names, plain(build(X)), strict=True)):
             j = names.index(name) if name in names and X.library in FRAMES else k
@@ -587,7 +719,9 @@ def other_schema(case: Case, value: Any) -> Iterator[Violation]:
     for a, b, empty in zip(before[-1], after[-1], empty_columns, strict=False):
         no_room = empty and isinstance(a, np.dtype) and a.kind in "iub"  # for holes
         if a != b and not no_room:
-            yield Violation("other dtypes", f"{a!r} became {b!r}"[:400], (skeleton(str(a)), skeleton(str(b))))
+            yield Violation(
+                "other dtypes", f"{a!r} became {b!r}"[:400], (skeleton(str(a)), skeleton(str(b)))
+            )
 
 
 def schema(X: Any) -> tuple:
@@ -608,7 +742,11 @@ def equal(a: Any, b: Any) -> bool:
         return b is not None and float(a) == float(b)
     if isinstance(a, float) and isinstance(b, float) and copysign(1, a) != copysign(1, b):
         return False
-    return isinstance(a, str) == isinstance(b, str) and isinstance(a, tuple) == isinstance(b, tuple) and bool(a == b)
+    return (
+        isinstance(a, str) == isinstance(b, str)
+        and isinstance(a, tuple) == isinstance(b, tuple)
+        and bool(a == b)
+    )
 
 
 # Cases -----------------------------------------------------------------------------------
@@ -623,7 +761,9 @@ class Report:
 
     def take(self, case: Case, out: Outcome) -> None:
         self.calls += 1
-        self.outcomes[case.method, "returned" if out.error is None else type(out.error).__name__] += 1
+        self.outcomes[
+            case.method, "returned" if out.error is None else type(out.error).__name__
+        ] += 1
         for violation in violations(case, out):
             key = key_of(violation)
             self.times[key] += 1
@@ -636,9 +776,16 @@ class Report:
         return f"{case.method}: {violation.what}: {violation.detail}\n    replay({code(case)})\n"
 
     def text(self) -> str:
-        table = [f"{method:22s}{what:16s}{n:7d}" for (method, what), n in sorted(self.outcomes.items())]
-        entries = [f"{self.times[key]} x {self.entry(key)}" for key in sorted(self.found, key=lambda k: -self.times[k])]
-        return "\n".join([*table, f"{self.calls} calls, {len(self.found)} kinds of violations", *entries])
+        table = [
+            f"{method:22s}{what:16s}{n:7d}" for (method, what), n in sorted(self.outcomes.items())
+        ]
+        entries = [
+            f"{self.times[key]} x {self.entry(key)}"
+            for key in sorted(self.found, key=lambda k: -self.times[k])
+        ]
+        return "\n".join(
+            [*table, f"{self.calls} calls, {len(self.found)} kinds of violations", *entries]
+        )
 
 
 def code(X: Any) -> str:
@@ -693,12 +840,16 @@ def reduced(case: Case) -> Iterator[Case]:
             less = call and call._replace(X=without(call.X, train, j))
             yield case._replace(train=without(train, train, j), call=less)
     for smaller in shorter(train):
-        yield case._replace(train=smaller, call=call and (call._replace(X=smaller) if train == call.X else call))
+        yield case._replace(
+            train=smaller, call=call and (call._replace(X=smaller) if train == call.X else call)
+        )
     if call and isinstance(call.X, Table):
         yield from (case._replace(call=call._replace(X=X)) for X in shorter(call.X))
     if call and isinstance(call.X, Given) and len(call.X.names) > 1:
         for j in range(len(call.X.names)):
-            X = Given(call.X.names[:j] + call.X.names[j + 1 :], call.X.cells[:j] + call.X.cells[j + 1 :])
+            X = Given(
+                call.X.names[:j] + call.X.names[j + 1 :], call.X.cells[:j] + call.X.cells[j + 1 :]
+            )
             yield case._replace(call=call._replace(X=X))
 
 
@@ -712,7 +863,9 @@ def renamed(case: Case) -> Iterator[Case]:
         call = call._replace(X=call.X._replace(names=names))
     if call and isinstance(call.X, Given) and train.library in FRAMES:
         plainer = dict(zip(map(repr, train.names), names, strict=True))
-        call = call._replace(X=call.X._replace(names=[plainer.get(repr(name), name) for name in call.X.names]))
+        call = call._replace(
+            X=call.X._replace(names=[plainer.get(repr(name), name) for name in call.X.names])
+        )
     yield case._replace(train=train._replace(names=names), call=call)
 
 
@@ -723,13 +876,17 @@ def shorter(X: Table) -> Iterator[Table]:
     for length in (n // 2, n // 4, 1):
         for start in range(0, n, max(1, length)) if 0 < length < n else ():
             keep = [i for i in range(n) if not start <= i < start + length]
-            yield X._replace(columns=[c._replace(cells=[c.cells[i] for i in keep]) for c in X.columns])
+            yield X._replace(
+                columns=[c._replace(cells=[c.cells[i] for i in keep]) for c in X.columns]
+            )
 
 
 def without(X: Any, train: Table, j: int) -> Any:
     """A table or conditions without a column of the table of fit."""
     if isinstance(X, Table) and j < len(X.names):
-        return X._replace(names=X.names[:j] + X.names[j + 1 :], columns=X.columns[:j] + X.columns[j + 1 :])
+        return X._replace(
+            names=X.names[:j] + X.names[j + 1 :], columns=X.columns[:j] + X.columns[j + 1 :]
+        )
     if isinstance(X, Given):
         kept = [i for i, name in enumerate(X.names) if name is not train.names[j]]
         return Given([X.names[i] for i in kept], [X.cells[i] for i in kept])
@@ -787,4 +944,7 @@ def main(calls: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else CALLS, int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    main(
+        int(sys.argv[1]) if len(sys.argv) > 1 else CALLS,
+        int(sys.argv[2]) if len(sys.argv) > 2 else 0,
+    )

@@ -13,10 +13,14 @@ COLUMNS = {
     "lognormal": RNG.lognormal(sigma=3, size=2000),
     "mostly zeros, and a tail": np.append(np.zeros(1500), RNG.lognormal(7, 2, 500)),
     "two atoms, and two values more": np.append(np.repeat([0.5, 2.0], 50), [0.7, 3.0]),
-    "an atom below and one above": np.concatenate([np.full(50, -9.0), RNG.random(900), np.full(50, 9.0)]),
+    "an atom below and one above": np.concatenate(
+        [np.full(50, -9.0), RNG.random(900), np.full(50, 9.0)]
+    ),
     "few whole numbers": RNG.poisson(3, 2000).astype(float),
     "many whole numbers": RNG.integers(-5000, 5000, 2000).astype(float),
-    "whole numbers that pile up": np.append(np.full(500, 40.0), RNG.geometric(0.01, 1500)).astype(float),
+    "whole numbers that pile up": np.append(np.full(500, 40.0), RNG.geometric(0.01, 1500)).astype(
+        float
+    ),
     "few distinct values": RNG.choice([-0.1, 0.0, 0.25, 1e6], 500),
     "two values": RNG.choice([0.1, 0.2], 300),
     "one value": np.full(30, 4.5),
@@ -51,14 +55,20 @@ def probability_of_stretches(grid):
     halfway = (grid.atoms[:-1] + grid.atoms[1:]) / 2
     scale = scale_of(grid)
     jumps = np.unique(np.concatenate([grid.edges, grid.atoms, halfway]))
-    low, width = np.append(jumps[0] - scale, jumps), np.concatenate([[scale], np.diff(jumps), [scale]])
+    low, width = (
+        np.append(jumps[0] - scale, jumps),
+        np.concatenate([[scale], np.diff(jumps), [scale]]),
+    )
     inside = low[:, None] + width[:, None] * np.linspace(0.01, 0.99, 9)
 
     def density(start, step):
         return lambda t: np.exp(grid.encode(np.array([start + step * t]))[1][0]) * abs(step)
 
     stretches = [quad(density(a, h), 0, 1)[0] for a, h in zip(low[1:-1], width[1:-1], strict=True)]
-    tails = [quad(density(end, step), 0, np.inf)[0] for end, step in ((jumps[0], -scale), (jumps[-1], scale))]
+    tails = [
+        quad(density(end, step), 0, np.inf)[0]
+        for end, step in ((jumps[0], -scale), (jumps[-1], scale))
+    ]
     codes = code_of(grid, inside)
     assert (codes == codes[:, :1]).all()
     return codes[:, 0], np.array([tails[0], *stretches, tails[1]])
@@ -106,13 +116,17 @@ def test_a_hole_does_not_disturb_the_other_values(X):
     np.testing.assert_array_equal(np.array(with_hole)[:, 1:], without)
 
 
-@pytest.mark.parametrize("name", ["few whole numbers", "many whole numbers", "whole numbers that pile up"])
+@pytest.mark.parametrize(
+    "name", ["few whole numbers", "many whole numbers", "whole numbers that pile up"]
+)
 def test_whole_numbers_come_back_whole_and_bins_end_between_them(name):
     X = COLUMNS[name]
     grid = learned(X)
     np.testing.assert_array_equal(np.round(grid.decode(grid.encode(X)[0])), X)
     np.testing.assert_array_equal(grid.edges % 1, 0.5)
-    drawn = np.round(grid.decode(RNG.uniform(0, INSIDE, 5000) + RNG.integers(0, grid.n_slots, 5000)))
+    drawn = np.round(
+        grid.decode(RNG.uniform(0, INSIDE, 5000) + RNG.integers(0, grid.n_slots, 5000))
+    )
     assert drawn.min() >= X.min()
     assert drawn.max() <= X.max()
 
@@ -132,11 +146,17 @@ def test_a_repeated_value_is_an_atom(X):
     values, counts = np.unique(X, return_counts=True)
     often = values[counts >= max(0.005 * len(X), REPEATS)]
     grid = learned(X)
-    alone = np.diff(grid.edges)[code_of(grid, often)] == 1 if grid.whole and grid.n_bins else np.isin(often, grid.atoms)
+    alone = (
+        np.diff(grid.edges)[code_of(grid, often)] == 1
+        if grid.whole and grid.n_bins
+        else np.isin(often, grid.atoms)
+    )
     assert alone.all()
 
 
-@pytest.mark.parametrize("name", ["few whole numbers", "many whole numbers", "whole numbers that pile up"])
+@pytest.mark.parametrize(
+    "name", ["few whole numbers", "many whole numbers", "whole numbers that pile up"]
+)
 def test_the_probabilities_of_whole_numbers_sum_to_one_and_draws_have_them(name):
     grid, shares = learned(COLUMNS[name]), np.random.default_rng(0).random(4000)
     every = np.arange(-200_000.0, 200_000.0)
@@ -155,7 +175,9 @@ def test_slots_have_the_means_of_what_they_decode_to(X):
     shares = (np.arange(500) + 0.5) / 500
     means = grid.decode(np.arange(grid.n_slots)[:, None] + shares).mean(axis=1)
     rounding = 0.01 if grid.whole else 0.0  # 500 places do not share out evenly among whole numbers
-    np.testing.assert_allclose(grid.means(), means, rtol=1e-6, atol=1e-6 * scale_of(grid) + rounding)
+    np.testing.assert_allclose(
+        grid.means(), means, rtol=1e-6, atol=1e-6 * scale_of(grid) + rounding
+    )
 
 
 def test_a_single_value_has_tails_as_well():

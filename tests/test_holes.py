@@ -21,11 +21,15 @@ def people(n=N, seed=0):
     rng = np.random.default_rng(seed)
     job = rng.integers(0, 3, n)
     income = 10.0 * job + rng.normal(size=n)
-    return pd.DataFrame({"job": JOBS[job], "income": income, "rich": income > 15, "age": rng.integers(20, 60, n)})
+    return pd.DataFrame(
+        {"job": JOBS[job], "income": income, "rich": income > 15, "age": rng.integers(20, 60, n)}
+    )
 
 
 def small(**parameters):
-    return VAETransformer(**{"max_iter": 40, "hidden_layer_sizes": 32, "random_state": 0, **parameters})
+    return VAETransformer(
+        **{"max_iter": 40, "hidden_layer_sizes": 32, "random_state": 0, **parameters}
+    )
 
 
 def with_holes(X, share=0.3, seed=0):
@@ -38,7 +42,9 @@ def with_holes(X, share=0.3, seed=0):
 def linear_gaussian(latent_dim=2):
     """A fitted linear model, and the exact mean and covariance of its rows."""
     X = RNG.normal(size=(500, 2)) @ RNG.normal(size=(2, 5)) + 0.5 * RNG.normal(size=(500, 5)) + 3
-    vae = VAETransformer(2, hidden_layer_sizes=(), likelihood=Gaussian("shared"), learning_rate=0.02, max_iter=40)
+    vae = VAETransformer(
+        2, hidden_layer_sizes=(), likelihood=Gaussian("shared"), learning_rate=0.02, max_iter=40
+    )
     vae.set_params(random_state=0).fit(X)
     kernel, bias = learned(vae._model)["decoder"][0]
     log_scale = learned(vae._model)["likelihood"]["0"]["log_scale"].astype(float)
@@ -58,7 +64,9 @@ def test_the_score_of_a_row_with_holes_is_the_log_density_of_its_observed_cells(
     for kept in ([0], [1, 3], [0, 2, 4]):
         rows = np.full((100, 5), np.nan)
         rows[:, kept] = X[:100, kept]
-        exact = stats.multivariate_normal(mean[kept], covariance[np.ix_(kept, kept)]).logpdf(rows[:, kept])
+        exact = stats.multivariate_normal(mean[kept], covariance[np.ix_(kept, kept)]).logpdf(
+            rows[:, kept]
+        )
         scores = vae.score_samples(rows, n_draws=4000)
         assert abs(scores - exact).mean() < 0.03
 
@@ -118,7 +126,9 @@ def test_nothing_depends_on_what_holes_are_filled_with_inside():
     n_cells = X.shape[1]
     constants = vae._model.constants.copy()
     w = learned(vae._model)["cells"]
-    found = [i for i in range(len(constants)) if np.array_equal(constants[i : i + n_cells], w["filler"])]
+    found = [
+        i for i in range(len(constants)) if np.array_equal(constants[i : i + n_cells], w["filler"])
+    ]
     constants[found[0] : found[0] + n_cells] = [1, 0, 2, 1]
     vae._model = vae._model._replace(constants=constants)
     np.testing.assert_array_equal(vae.score_samples(X), before[0])
@@ -127,7 +137,10 @@ def test_nothing_depends_on_what_holes_are_filled_with_inside():
 
 
 def test_history_with_hidden_cells_is_in_the_units_of_the_table():
-    shown = [small(hide=0.5, max_iter=5).fit(IRIS * scale).history_["log_likelihood"][-1] for scale in (1, 1000)]
+    shown = [
+        small(hide=0.5, max_iter=5).fit(IRIS * scale).history_["log_likelihood"][-1]
+        for scale in (1, 1000)
+    ]
     assert shown[0] - shown[1] == pytest.approx(0.5 * 4 * np.log(1000), abs=0.5)
 
 
@@ -156,20 +169,26 @@ def test_observed_cells_of_an_array_are_unchanged_whatever_fit_saw(dtype):
     np.testing.assert_array_equal(filled[~np.isnan(rows)], rows[~np.isnan(rows)])
     assert not np.isnan(filled).any()
     whole = np.array([[2**60 + 1, 3]])
-    np.testing.assert_array_equal(small(max_iter=2).fit(IRIS[:, :2].astype(int)).impute(whole), whole)
+    np.testing.assert_array_equal(
+        small(max_iter=2).fit(IRIS[:, :2].astype(int)).impute(whole), whole
+    )
 
 
 def test_zeros_keep_their_probability_in_any_units():
     rng = np.random.default_rng(0)
     X = np.where(rng.random((600, 1)) < 0.5, 0.0, rng.lognormal(size=(600, 1)))
     first, second = (
-        VAETransformer(1, likelihood=ZeroInflated("lognormal"), max_iter=20, random_state=0).fit(X * scale)
+        VAETransformer(1, likelihood=ZeroInflated("lognormal"), max_iter=20, random_state=0).fit(
+            X * scale
+        )
         for scale in (1.0, 1000.0)
     )
     at_zero = first.score([[0.0]])
     assert np.exp(at_zero) == pytest.approx((X == 0).mean(), abs=0.06)
     assert second.score([[0.0]]) == pytest.approx(at_zero, abs=0.02)
-    assert first.score(X[X[:, 0] > 0]) - second.score(1000 * X[X[:, 0] > 0]) == pytest.approx(np.log(1000), abs=0.02)
+    assert first.score(X[X[:, 0] > 0]) - second.score(1000 * X[X[:, 0] > 0]) == pytest.approx(
+        np.log(1000), abs=0.02
+    )
     points = np.geomspace(1e-4, 1e4, 4000)
     density = np.exp(first.score_samples(points[:, None], n_draws=64))
     assert np.exp(at_zero) + np.trapezoid(density, points) == pytest.approx(1, abs=0.02)
@@ -205,7 +224,9 @@ def test_hidden_cells_are_the_share_asked_for_and_differ_between_rows():
         x = np.ones((1, 3000, 20), np.float32)
         holes = np.isnan(_hidden(x, share, np.array([[1, 2], [3, 4]], np.int32)).numpy())[0]
         assert holes.mean() == pytest.approx(share, abs=0.01)
-        assert holes.mean(axis=1).std() > 1.08 * (share * (1 - share) / 20) ** 0.5  # more than a coin per cell
+        assert (
+            holes.mean(axis=1).std() > 1.08 * (share * (1 - share) / 20) ** 0.5
+        )  # more than a coin per cell
 
 
 def test_a_row_with_holes_gives_the_same_bits_alone_or_among_others():
@@ -215,7 +236,9 @@ def test_a_row_with_holes_gives_the_same_bits_alone_or_among_others():
     for give in (vae.transform, vae.score_samples, vae.impute):
         together = give(X)
         np.testing.assert_array_equal(give(X[order]), together[order])
-        np.testing.assert_array_equal(np.concatenate([give(X[i : i + 1]) for i in range(20)]), together[:20])
+        np.testing.assert_array_equal(
+            np.concatenate([give(X[i : i + 1]) for i in range(20)]), together[:20]
+        )
 
 
 def test_levels_that_fit_never_saw_are_holes_with_one_warning_and_have_a_small_finite_score():
@@ -223,7 +246,9 @@ def test_levels_that_fit_never_saw_are_holes_with_one_warning_and_have_a_small_f
     vae = small().fit(X)
     rows = people(5, seed=2)
     new = rows.assign(job=["astronaut", *rows["job"][1:]])
-    with pytest.warns(UserWarning, match="Levels that were not seen in fit.*'astronaut' in column 'job'") as caught:
+    with pytest.warns(
+        UserWarning, match="Levels that were not seen in fit.*'astronaut' in column 'job'"
+    ) as caught:
         codes = vae.transform(new)
     assert len(caught) == 1
     np.testing.assert_array_equal(codes, vae.transform(new.assign(job=[None, *rows["job"][1:]])))
@@ -251,7 +276,9 @@ def test_five_folds_of_a_mixed_table_have_finite_scores_and_trace_once():
 
 def test_thousands_of_levels_cost_little():
     rng = np.random.default_rng(0)
-    X = pd.DataFrame({"id": rng.integers(0, 5000, 20_000).astype(str), "x": rng.normal(size=20_000)})
+    X = pd.DataFrame(
+        {"id": rng.integers(0, 5000, 20_000).astype(str), "x": rng.normal(size=20_000)}
+    )
     vae = small(max_iter=1, batch_size=500).fit(X)
     assert vae.sample(1000)["id"].nunique() > 500
     assert np.isfinite(vae.score(X[:100]))

@@ -44,7 +44,10 @@ MAY_IMPORT = {
     "_component": set(),
     "_math": set(),
     "_coupling": {"_math"},
-    **{room: {room, "_component", "_math", "_coupling", "_sklearn"} for room in COMPONENTS - {"likelihoods"}},
+    **{
+        room: {room, "_component", "_math", "_coupling", "_sklearn"}
+        for room in COMPONENTS - {"likelihoods"}
+    },
     "likelihoods": {"likelihoods", "_component", "_math", "_sklearn"},
 }
 HEAVY = {
@@ -78,7 +81,12 @@ def test_a_file_imports_only_from_the_rooms_it_may(path):
 
 @pytest.mark.parametrize("package", HEAVY)
 def test_heavy_packages_stay_in_their_rooms(package):
-    users = {room_of(path) for path in FILES for name in imported_by(path) if name.split(".")[0] == package}
+    users = {
+        room_of(path)
+        for path in FILES
+        for name in imported_by(path)
+        if name.split(".")[0] == package
+    }
     assert users <= HEAVY[package]
 
 
@@ -106,7 +114,9 @@ except ValueError:
     pass
 print([name for name in ("tensorflow", "keras", "matplotlib", "sklearn.mixture") if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"
 
 

@@ -16,13 +16,17 @@ Y = np.where(HOLES, np.nan, X)
 
 
 def small(**parameters):
-    return VAEImputer(VAETransformer(2, hidden_layer_sizes=32, max_iter=60, **parameters), random_state=0)
+    return VAEImputer(
+        VAETransformer(2, hidden_layer_sizes=32, max_iter=60, **parameters), random_state=0
+    )
 
 
 def test_holes_are_filled_better_than_with_the_mean_and_the_rest_is_untouched():
     filled = small().fit_transform(Y)
     np.testing.assert_array_equal(filled[~HOLES], X[~HOLES])
-    error, error_of_mean = (((guess - X)[HOLES] ** 2).mean() for guess in (filled, np.nanmean(Y, axis=0)))
+    error, error_of_mean = (
+        ((guess - X)[HOLES] ** 2).mean() for guess in (filled, np.nanmean(Y, axis=0))
+    )
     assert error < 0.5 * error_of_mean
 
 
@@ -47,15 +51,26 @@ def test_a_frame_stays_a_frame_with_its_labels():
     assert list(filled.columns) == ["a", "b", "kind"]
     assert filled.dtypes.equals(frame.dtypes)
     assert not filled.isna().to_numpy().any()
-    trees = make_pipeline(small(), HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype"))
-    assert trees.fit(frame.astype({"kind": "category"}), y).score(frame.astype({"kind": "category"}), y) > 0.7
+    trees = make_pipeline(
+        small(), HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype")
+    )
+    assert (
+        trees.fit(frame.astype({"kind": "category"}), y).score(
+            frame.astype({"kind": "category"}), y
+        )
+        > 0.7
+    )
 
 
 def test_its_random_state_takes_the_place_of_the_models():
-    first, second = (VAEImputer(VAETransformer(max_iter=3, random_state=seed), random_state=0) for seed in (1, 2))
+    first, second = (
+        VAEImputer(VAETransformer(max_iter=3, random_state=seed), random_state=0) for seed in (1, 2)
+    )
     np.testing.assert_array_equal(first.fit_transform(Y), second.fit_transform(Y))
     own = VAEImputer(VAETransformer(max_iter=3, random_state=1)).fit(Y)
-    np.testing.assert_array_equal(own.vae_.transform(X), VAETransformer(max_iter=3, random_state=1).fit(Y).transform(X))
+    np.testing.assert_array_equal(
+        own.vae_.transform(X), VAETransformer(max_iter=3, random_state=1).fit(Y).transform(X)
+    )
 
 
 def test_the_model_given_is_left_as_it_was():

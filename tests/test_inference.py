@@ -22,7 +22,9 @@ def test_a_row_gives_the_same_bits_alone_shuffled_or_among_thousands(fitted, met
     together = give(X)
     order = np.random.default_rng(0).permutation(len(X))
     np.testing.assert_array_equal(give(X[order]), together[order])
-    np.testing.assert_array_equal(np.concatenate([give(X[i : i + 1]) for i in range(40)]), together[:40])
+    np.testing.assert_array_equal(
+        np.concatenate([give(X[i : i + 1]) for i in range(40)]), together[:40]
+    )
     many = give(np.resize(X, (3000, X.shape[1])))
     np.testing.assert_array_equal(many[: len(X)], together)
     np.testing.assert_array_equal(many[len(X) : 2 * len(X)], together)
@@ -34,7 +36,9 @@ def test_scores_of_any_number_of_draws_are_the_same_bits_in_any_order_of_rows(fi
     holed = np.where(np.random.default_rng(1).random(X.shape) < 0.01, np.nan, X)
     order = np.random.default_rng(0).permutation(len(X))
     for rows in (X, holed):
-        np.testing.assert_array_equal(vae.score_samples(rows[order], n_draws), vae.score_samples(rows, n_draws)[order])
+        np.testing.assert_array_equal(
+            vae.score_samples(rows[order], n_draws), vae.score_samples(rows, n_draws)[order]
+        )
 
 
 def test_a_row_gives_the_same_bits_in_any_memory_order_and_beside_rows_with_holes(fitted):
@@ -56,10 +60,14 @@ def test_changing_a_learned_component_changes_no_model():
     from skvae.likelihoods import StudentT
 
     X = np.random.default_rng(0).standard_t(3, size=(60, 2))
-    vae = VAETransformer(1, likelihood=StudentT(df=4), hidden_layer_sizes=4, max_iter=2, random_state=0)
+    vae = VAETransformer(
+        1, likelihood=StudentT(df=4), hidden_layer_sizes=4, max_iter=2, random_state=0
+    )
     before = vae.fit(X).transform(X)
     vae.likelihood_.set_params(df=30)
-    other = VAETransformer(1, likelihood=StudentT(df=30), hidden_layer_sizes=4, max_iter=2, random_state=0).fit(X)
+    other = VAETransformer(
+        1, likelihood=StudentT(df=30), hidden_layer_sizes=4, max_iter=2, random_state=0
+    ).fit(X)
     assert abs(other.transform(X) - before).max() > 0
     np.testing.assert_array_equal(vae.fit(X).transform(X), before)
 

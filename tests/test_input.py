@@ -24,7 +24,10 @@ def short(**parameters):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pl.DataFrame(MIXED.to_dict("list")).lazy(), r"X is a LazyFrame, but .*call .collect\(\) on it first"),
+        (
+            pl.DataFrame(MIXED.to_dict("list")).lazy(),
+            r"X is a LazyFrame, but .*call .collect\(\) on it first",
+        ),
         ("table.parquet", r"X is a path, but .*pd.read_csv\(path\) or pd.read_parquet\(path\)"),
         (Path("table.csv"), "X is a path, but"),
         ((row for row in X), r"X is a generator, but .*list\(X\)"),
@@ -38,7 +41,9 @@ def short(**parameters):
         (np.array([["a"]] * 5), "X is an array that holds text"),
     ],
 )
-@pytest.mark.parametrize("estimator", [short(), VAEImputer(short()), VAEOutlierDetector(short())], ids=str)
+@pytest.mark.parametrize(
+    "estimator", [short(), VAEImputer(short()), VAEOutlierDetector(short())], ids=str
+)
 def test_what_is_no_table_is_told_with_what_to_do_first(table, message, estimator):
     with pytest.raises(ValueError, match=message):
         estimator.fit(table)
@@ -68,8 +73,15 @@ def test_arrays_frames_and_lists_may_follow_each_other(fitted, given):
     holed = X[:6].copy()
     holed[::2, 0] = np.nan
     objects = np.where(np.isnan(holed), None, holed.astype(object))
-    tables = {"array": holed, "list": holed.tolist(), "frame": pd.DataFrame(holed, columns=["a", "b"])}
-    tables |= {"polars": pl.DataFrame(objects.tolist(), ["a", "b"], orient="row"), "objects": objects}
+    tables = {
+        "array": holed,
+        "list": holed.tolist(),
+        "frame": pd.DataFrame(holed, columns=["a", "b"]),
+    }
+    tables |= {
+        "polars": pl.DataFrame(objects.tolist(), ["a", "b"], orient="row"),
+        "objects": objects,
+    }
     tables["tuples"] = list(map(tuple, objects))
     vae = short().fit(X if fitted == "array" else FRAME)
     filled = vae.impute(tables[given])
@@ -113,13 +125,17 @@ def test_columns_are_known_by_their_names_whatever_these_are(name):
     other = frame.set_axis(["y", "z"] if name == "text" else [8, 9], axis=1)
     for method in (vae.transform, vae.impute, vae.score_samples, vae.posterior_predictive):
         for table in (swapped, other):
-            with pytest.raises(ValueError, match="The feature names should match those that were passed during fit"):
+            with pytest.raises(
+                ValueError, match="The feature names should match those that were passed during fit"
+            ):
                 method(table)
 
 
 def test_names_that_cannot_be_kept_are_told():
     frame = pd.DataFrame(X, columns=[1.0, np.nan])
-    with pytest.raises(ValueError, match="The columns of X are named by a .*name them by text or numbers"):
+    with pytest.raises(
+        ValueError, match="The columns of X are named by a .*name them by text or numbers"
+    ):
         short().fit(frame)
 
 
@@ -146,7 +162,11 @@ def test_wide_frames_are_read_in_time_that_grows_with_their_width():
 
     def seconds(width):
         frame = pd.concat(
-            [pd.DataFrame(RNG.normal(size=(50, width))), pd.DataFrame(RNG.integers(0, 5, (50, width)))], axis=1
+            [
+                pd.DataFrame(RNG.normal(size=(50, width))),
+                pd.DataFrame(RNG.integers(0, 5, (50, width))),
+            ],
+            axis=1,
         )
         frame.columns = range(2 * width)
         start, vae = process_time(), short()

@@ -32,12 +32,20 @@ def convolutional(n_inputs, n_outputs):
 
 
 def recurrent(n_inputs, n_outputs):
-    return keras.Sequential([layers.Reshape((8, 8)), layers.Bidirectional(layers.GRU(4)), layers.Dense(n_outputs)])
+    return keras.Sequential(
+        [layers.Reshape((8, 8)), layers.Bidirectional(layers.GRU(4)), layers.Dense(n_outputs)]
+    )
 
 
 def restless(n_inputs, n_outputs):
     return keras.Sequential(
-        [layers.Dense(16), layers.BatchNormalization(), layers.ReLU(), layers.Dropout(0.3), layers.Dense(n_outputs)]
+        [
+            layers.Dense(16),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Dropout(0.3),
+            layers.Dense(n_outputs),
+        ]
     )
 
 
@@ -61,7 +69,9 @@ NETWORKS = [convolutional, recurrent, restless, untold]
 
 
 def small(**parameters):
-    return VAETransformer(**{"hidden_layer_sizes": 16, "max_iter": 3, "random_state": 0, **parameters})
+    return VAETransformer(
+        **{"hidden_layer_sizes": 16, "max_iter": 3, "random_state": 0, **parameters}
+    )
 
 
 @pytest.mark.parametrize("build", NETWORKS)
@@ -71,7 +81,9 @@ def test_an_encoder_of_ones_own_is_trained(build):
     for first, last in zip(start["trained"], vae.encoder_.trainable_variables, strict=True):
         assert abs(first - np.asarray(last)).max() > 1e-3
     np.testing.assert_allclose(vae.transform(X[:3]), vae.transform(X)[:3], atol=1e-6)
-    raw = vae.encoder_(((X - X.mean(0)) / np.where(X.std(0), X.std(0), 1)).astype(np.float32), training=False)
+    raw = vae.encoder_(
+        ((X - X.mean(0)) / np.where(X.std(0), X.std(0), 1)).astype(np.float32), training=False
+    )
     np.testing.assert_allclose(vae.transform(X), np.asarray(raw)[:, :2], atol=1e-4)
 
 
@@ -116,7 +128,9 @@ class Wide:
         return keras.Sequential([layers.Dense(self.units, "relu"), layers.Dense(n_outputs)])
 
 
-@pytest.mark.parametrize("build", [convolutional, recurrent, restless, Wide(7), partial(Wide(8).__call__)])
+@pytest.mark.parametrize(
+    "build", [convolutional, recurrent, restless, Wide(7), partial(Wide(8).__call__)]
+)
 def test_a_second_fit_reuses_the_program(build):
     vae = small(encoder=build).fit(X)
     before = _training.compiled.cache_info().misses
@@ -128,12 +142,16 @@ act = "relu"  # tests change it
 
 
 def told(n_inputs, n_outputs):
-    return keras.Sequential([layers.Dense(16), layers.Activation(act, name=act), layers.Dense(n_outputs)])
+    return keras.Sequential(
+        [layers.Dense(16), layers.Activation(act, name=act), layers.Dense(n_outputs)]
+    )
 
 
 def hidden_in_a_lambda(n_inputs, n_outputs):
     chosen = keras.activations.get(act)
-    return keras.Sequential([layers.Dense(16), layers.Lambda(lambda x: chosen(x)), layers.Dense(n_outputs)])
+    return keras.Sequential(
+        [layers.Dense(16), layers.Lambda(lambda x: chosen(x)), layers.Dense(n_outputs)]
+    )
 
 
 def hidden_in_a_layer(n_inputs, n_outputs):
@@ -156,8 +174,12 @@ def hidden_in_what_is_untold(n_inputs, n_outputs):
     return keras.Sequential([Untold(np.zeros((n_inputs, 16))), layers.Dense(n_outputs)])
 
 
-@pytest.mark.parametrize("build", [told, hidden_in_a_lambda, hidden_in_a_layer, hidden_in_what_is_untold])
-def test_a_function_that_builds_other_layers_than_before_gets_a_program_of_its_own(build, monkeypatch):
+@pytest.mark.parametrize(
+    "build", [told, hidden_in_a_lambda, hidden_in_a_layer, hidden_in_what_is_untold]
+)
+def test_a_function_that_builds_other_layers_than_before_gets_a_program_of_its_own(
+    build, monkeypatch
+):
     first = small(encoder=build).fit(X).transform(X)
     monkeypatch.setitem(globals(), "act", "tanh")
     second = small(encoder=build).fit(X).transform(X)
@@ -178,7 +200,9 @@ def test_a_function_that_builds_other_layers_after_fit_is_told(monkeypatch):
 @pytest.mark.parametrize("init", ["random", "pca"])
 def test_frozen_layers_stay_as_they_are(init):
     def build(n_inputs, n_outputs):
-        frozen = layers.Dense(16, "relu", kernel_initializer=keras.initializers.Constant(0.01), trainable=False)
+        frozen = layers.Dense(
+            16, "relu", kernel_initializer=keras.initializers.Constant(0.01), trainable=False
+        )
         return keras.Sequential([frozen, layers.Dense(n_outputs)])
 
     vae = small(encoder=build, init=init).fit(X)
@@ -186,7 +210,9 @@ def test_frozen_layers_stay_as_they_are(init):
     np.testing.assert_array_equal(kernel, np.float32(0.01))
 
 
-@pytest.mark.parametrize("parts", [{"init": "pca"}, {"prior": "vamp"}, {"n_draws": 3, "dropout": 0.2}], ids=str)
+@pytest.mark.parametrize(
+    "parts", [{"init": "pca"}, {"prior": "vamp"}, {"n_draws": 3, "dropout": 0.2}], ids=str
+)
 def test_restless_layers_serve_every_way_of_training(parts):
     vae = small(encoder=restless, decoder=restless, **parts).fit(X)
     assert np.isfinite(vae.score(X))
@@ -251,10 +277,26 @@ def test_penalties_on_weights_are_part_of_the_loss():
 @pytest.mark.parametrize(
     ("encoder", "error", "message"),
     [
-        (keras.Sequential([layers.Dense(4)]), TypeError, "a function of .* that builds one is expected"),
-        (lambda n_inputs, n_outputs: np.zeros(3), TypeError, "but a Keras layer or model is expected"),
-        (lambda n_inputs, n_outputs: layers.Dense(7), ValueError, r"shape \(None, 7\) for 64 inputs, but \(None, 4\)"),
-        (lambda n_inputs, n_outputs: layers.Reshape((8, 8)), ValueError, r"but \(None, 4\) is expected; end it with"),
+        (
+            keras.Sequential([layers.Dense(4)]),
+            TypeError,
+            "a function of .* that builds one is expected",
+        ),
+        (
+            lambda n_inputs, n_outputs: np.zeros(3),
+            TypeError,
+            "but a Keras layer or model is expected",
+        ),
+        (
+            lambda n_inputs, n_outputs: layers.Dense(7),
+            ValueError,
+            r"shape \(None, 7\) for 64 inputs, but \(None, 4\)",
+        ),
+        (
+            lambda n_inputs, n_outputs: layers.Reshape((8, 8)),
+            ValueError,
+            r"but \(None, 4\) is expected; end it with",
+        ),
         (lambda n_inputs, n_outputs: DENSE, TypeError, "gives the same layers at each call"),
     ],
 )
@@ -270,7 +312,10 @@ def test_what_fails_in_the_function_says_which_and_for_which_sizes():
     holes = np.where(X > 15, np.nan, X)
     with pytest.raises(Exception, match="total size") as caught:
         small(encoder=convolutional).fit(holes)
-    assert "takes rows of 128 numbers. An encoder has an input for each column" in caught.value.__notes__[0]
+    assert (
+        "takes rows of 128 numbers. An encoder has an input for each column"
+        in caught.value.__notes__[0]
+    )
 
 
 def test_blocks_of_rows_fit_the_widest_layer():

@@ -44,7 +44,9 @@ each_likelihood = pytest.mark.parametrize("likelihood", INSTANCES, ids=repr)
 N_SLOTS = (5, 3, 1, 4)
 N_CELLS = len(N_SLOTS)
 N_DRAWS = 10_000
-NEAR_ENDS = np.concatenate([np.geomspace(1e-30, 0.01, 2000), 1 - np.geomspace(2.0**-24, 0.01, 2000), [0.0, 1.0]])
+NEAR_ENDS = np.concatenate(
+    [np.geomspace(1e-30, 0.01, 2000), 1 - np.geomspace(2.0**-24, 0.01, 2000), [0.0, 1.0]]
+)
 REAL = np.unique(np.float32(np.concatenate([np.sinh(np.linspace(-14, 14, 8001)), NEAR_ENDS])))
 WHOLE = np.arange(2000, dtype=np.float32)
 
@@ -90,18 +92,26 @@ def arrays_of(likelihood):
     else:
         few = np.float32([0.0, 0.0, 1.0, 2.0, 0.2, 3.0, 0.4, 0.5, 0.7, 5.0, 0.8, 9.0])
         rows = np.resize(few[likelihood.supports(few.astype(float))], (13, N_CELLS))
-    return {**likelihood.init(size_of(likelihood)), **likelihood.constants(rows, columns_of(likelihood))}
+    return {
+        **likelihood.init(size_of(likelihood)),
+        **likelihood.constants(rows, columns_of(likelihood)),
+    }
 
 
 def raws(likelihood, n=3, spread=1.0):
     rng = np.random.default_rng(0)
-    return rng.uniform(-spread, spread, (n, likelihood.n_raw(size_of(likelihood)))).astype(np.float32)
+    return rng.uniform(-spread, spread, (n, likelihood.n_raw(size_of(likelihood)))).astype(
+        np.float32
+    )
 
 
 def log_prob(likelihood, x, raw, w=None):
     x = np.broadcast_to(np.float32(x), (*np.shape(x)[:-1], N_CELLS))
     leading = np.broadcast_shapes(x.shape[:-1], raw.shape[:-1])
-    x, raw = np.broadcast_to(x, (*leading, N_CELLS)), np.broadcast_to(raw, (*leading, raw.shape[-1]))
+    x, raw = (
+        np.broadcast_to(x, (*leading, N_CELLS)),
+        np.broadcast_to(raw, (*leading, raw.shape[-1])),
+    )
     return np.asarray(likelihood.log_prob(w or arrays_of(likelihood), x, raw), float)
 
 
@@ -115,12 +125,16 @@ def values_of(likelihood, cells):
     if not likelihood.has_slots:
         return cells
     codes = np.floor(cells).astype(int)
-    return np.stack([column.means[codes[..., i]] for i, column in enumerate(columns_of(likelihood))], axis=-1)
+    return np.stack(
+        [column.means[codes[..., i]] for i, column in enumerate(columns_of(likelihood))], axis=-1
+    )
 
 
 @each_likelihood
 def test_probabilities_sum_to_one(likelihood):
-    p = np.exp(log_prob(likelihood, support_of(likelihood)[:, None, None], raws(likelihood)))  # (points, rows, cells)
+    p = np.exp(
+        log_prob(likelihood, support_of(likelihood)[:, None, None], raws(likelihood))
+    )  # (points, rows, cells)
     np.testing.assert_allclose((p * weights_of(likelihood)[:, None]).sum(axis=0), 1, atol=1e-3)
 
 
@@ -152,7 +166,9 @@ def test_the_point_is_the_mean_of_samples_or_the_most_likely_level(likelihood):
 @each_likelihood
 def test_a_mixture_of_one_component_has_its_point(likelihood):
     raw, w = raws(likelihood, n=6)[None], arrays_of(likelihood)
-    np.testing.assert_allclose(likelihood.point_of_mixture(w, raw, np.ones((1, 6))), likelihood.point(w, raw[0]))
+    np.testing.assert_allclose(
+        likelihood.point_of_mixture(w, raw, np.ones((1, 6))), likelihood.point(w, raw[0])
+    )
 
 
 @each_likelihood
@@ -184,7 +200,11 @@ def test_samples_lie_in_the_support(likelihood):
 def test_values_and_gradients_are_finite_at_extreme_raw_values(likelihood, extreme):
     points = support_of(likelihood)
     some = points[[0, 1, len(points) // 2, -1]]
-    x = np.minimum(some[:, None], np.float32(N_SLOTS) - 1) if likelihood.has_slots else np.tile(some[:, None], N_CELLS)
+    x = (
+        np.minimum(some[:, None], np.float32(N_SLOTS) - 1)
+        if likelihood.has_slots
+        else np.tile(some[:, None], N_CELLS)
+    )
     raw = tf.fill((len(some), likelihood.n_raw(size_of(likelihood))), np.float32(extreme))
     w = {name: tf.constant(array) for name, array in arrays_of(likelihood).items()}
     learned = [w[name] for name in likelihood.init(size_of(likelihood))]
@@ -201,7 +221,10 @@ def test_values_and_gradients_are_finite_at_extreme_raw_values(likelihood, extre
 @pytest.mark.parametrize("extreme", [-1e4, 1e4])
 def test_values_and_gradients_are_finite_wherever_learned_arrays_wander(likelihood, extreme):
     points = support_of(likelihood)
-    learned = {name: tf.fill(a.shape, np.float32(extreme)) for name, a in likelihood.init(size_of(likelihood)).items()}
+    learned = {
+        name: tf.fill(a.shape, np.float32(extreme))
+        for name, a in likelihood.init(size_of(likelihood)).items()
+    }
     x = np.tile(points[[0, 1, -1]][:, None], N_CELLS)
     with tf.GradientTape() as tape:
         tape.watch(learned)
@@ -234,7 +257,9 @@ def test_what_lies_under_a_hole_makes_no_difference(likelihood, filler):
     x = np.full((5, N_CELLS), support_of(likelihood)[0])
     seen = (np.arange(5 * N_CELLS).reshape(5, N_CELLS) % 3 > 0).astype(np.float32)
     filled = np.where(seen, x, np.float32(filler))
-    np.testing.assert_array_equal(likelihood.features(w, filled, seen), likelihood.features(w, x, seen))
+    np.testing.assert_array_equal(
+        likelihood.features(w, filled, seen), likelihood.features(w, x, seen)
+    )
     assert np.isfinite(log_prob(likelihood, filled, raws(likelihood, n=5))).all()
 
 
@@ -244,7 +269,9 @@ def test_the_shapes_of_constants_follow_from_the_size_alone(likelihood):
     columns = [Column(1, np.zeros(1))] * N_CELLS if likelihood.has_slots else [Column()] * N_CELLS
     shapes = {name: array.shape for name, array in likelihood.constants(x, columns).items()}
     learned = likelihood.init(size_of(likelihood))
-    assert shapes == {name: array.shape for name, array in arrays_of(likelihood).items() if name not in learned}
+    assert shapes == {
+        name: array.shape for name, array in arrays_of(likelihood).items() if name not in learned
+    }
 
 
 @each_likelihood
@@ -302,7 +329,9 @@ def test_the_laplace_is_scipys():
 @pytest.mark.parametrize("cls", [Gaussian, StudentT, Laplace])
 def test_a_learned_scale_is_never_below_a_thousandth_of_the_column(cls):
     x = np.float32([[0.0], [0.001]])
-    low, lower = ({"log_scale": np.full(N_CELLS, log_scale, np.float32)} for log_scale in (-1e4, -1e6))
+    low, lower = (
+        {"log_scale": np.full(N_CELLS, log_scale, np.float32)} for log_scale in (-1e4, -1e6)
+    )
     raw = np.zeros((1, N_CELLS), np.float32)
     np.testing.assert_array_equal(log_prob(cls(), x, raw, low), log_prob(cls(), x, raw, lower))
     fixed = log_prob(cls(scale=0.001), x, raw, {"none": None})
@@ -328,7 +357,9 @@ def test_the_lognormal_is_scipys():
     mean = w["center"] + w["spread"] * 10 * np.tanh(raw.astype(float) / 10)
     x = np.random.default_rng(1).lognormal(sigma=3, size=(20, N_CELLS)).astype(np.float32)
     scipys = stats.lognorm(s=w["spread"] * 1.001, scale=np.exp(mean))
-    np.testing.assert_allclose(log_prob(Lognormal(), x, raw), scipys.logpdf(x), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        log_prob(Lognormal(), x, raw), scipys.logpdf(x), rtol=1e-4, atol=1e-4
+    )
     np.testing.assert_allclose(Lognormal().point(w, raw), scipys.mean(), rtol=1e-4)
 
 
@@ -362,10 +393,14 @@ def test_the_bernoulli_is_scipys_and_reads_grey_values_as_probabilities():
     raw = raws(Bernoulli(), n=20, spread=5)
     p = expit(arrays_of(Bernoulli())["base_logit"] + raw.astype(float))
     x = np.arange(20 * N_CELLS).reshape(20, N_CELLS) % 2
-    np.testing.assert_allclose(log_prob(Bernoulli(), x, raw), stats.bernoulli.logpmf(x, p), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        log_prob(Bernoulli(), x, raw), stats.bernoulli.logpmf(x, p), rtol=1e-5, atol=1e-5
+    )
     grey = np.full((20, N_CELLS), 0.3)
     cross_entropy = -(0.3 * np.log(p) + 0.7 * np.log1p(-p))
-    np.testing.assert_allclose(log_prob(Bernoulli(), grey, raw), -cross_entropy, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        log_prob(Bernoulli(), grey, raw), -cross_entropy, rtol=1e-5, atol=1e-5
+    )
 
 
 COUNTS = [0, 1, 2, 9, 10, 11, 100, 12_345, 1_000_000]
@@ -377,7 +412,9 @@ def test_the_poisson_is_scipys_from_zero_to_millions(count):
     w = {"log_mean": np.full(N_CELLS, np.log(likely), np.float32)}
     raw = np.array([-3, -1, 0, 3], np.float32) / np.float32(likely**0.5)
     found = Poisson().log_prob(w, np.full(N_CELLS, count, np.float32), raw)
-    np.testing.assert_allclose(found, stats.poisson.logpmf(count, Poisson().point(w, raw)), rtol=1e-5, atol=5e-3)
+    np.testing.assert_allclose(
+        found, stats.poisson.logpmf(count, Poisson().point(w, raw)), rtol=1e-5, atol=5e-3
+    )
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -389,7 +426,9 @@ def test_the_negative_binomial_is_scipys_from_zero_to_millions(count, r):
     for raw in (np.float32([-8, -3, -1, 0]), np.float32([-0.01, 0.01, 3, 8])):
         mean, r = NegativeBinomial().point(w, raw), np.exp(w["base_log_r"].astype(float))
         found = NegativeBinomial().log_prob(w, np.full(N_CELLS, count, np.float32), raw)
-        np.testing.assert_allclose(found, stats.nbinom.logpmf(count, r, r / (r + mean)), rtol=1e-5, atol=5e-3)
+        np.testing.assert_allclose(
+            found, stats.nbinom.logpmf(count, r, r / (r + mean)), rtol=1e-5, atol=5e-3
+        )
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -414,12 +453,16 @@ def continuous_bernoulli_density(x, lam):
     return unnormalised(x) / quad(unnormalised, 0, 1)[0]
 
 
-@pytest.mark.parametrize("lam", [1e-4, 0.1, 0.4, 0.4999, 0.5, 0.50001, 0.52, 0.57, 0.58, 0.9, 0.999])
+@pytest.mark.parametrize(
+    "lam", [1e-4, 0.1, 0.4, 0.4999, 0.5, 0.50001, 0.52, 0.57, 0.58, 0.9, 0.999]
+)
 def test_the_continuous_bernoulli_is_the_papers_density_and_its_mean(lam):
     raw = np.full((3, N_CELLS), logit(lam), "f4")
     x = np.array([[0.0], [0.3], [1.0]])
     expected = np.log([[continuous_bernoulli_density(t, lam)] for t in x[:, 0]])
-    np.testing.assert_allclose(log_prob(ContinuousBernoulli(), x, raw), expected * np.ones(N_CELLS), atol=3e-6)
+    np.testing.assert_allclose(
+        log_prob(ContinuousBernoulli(), x, raw), expected * np.ones(N_CELLS), atol=3e-6
+    )
     mean = quad(lambda t: t * continuous_bernoulli_density(t, lam), 0, 1)[0]
     np.testing.assert_allclose(ContinuousBernoulli().point({}, raw), mean, atol=1e-6)
 
@@ -466,9 +509,13 @@ def test_a_column_of_zeros_alone_is_no_trouble():
         assert np.isfinite(likelihood.features(w, x, x + 1)).all()
 
 
-@pytest.mark.parametrize("inner", ["gaussian", "categorical", "ordinal", "histogram", "bernoulli", StudentT()])
+@pytest.mark.parametrize(
+    "inner", ["gaussian", "categorical", "ordinal", "histogram", "bernoulli", StudentT()]
+)
 def test_only_counts_and_positive_numbers_can_be_zero_inflated(inner):
-    with pytest.raises(ValueError, match="needs a likelihood of counts or of positive numbers.*Use 'poisson'"):
+    with pytest.raises(
+        ValueError, match="needs a likelihood of counts or of positive numbers.*Use 'poisson'"
+    ):
         ZeroInflated(inner).supports(np.zeros(1))
 
 
@@ -523,7 +570,9 @@ def test_the_slots_of_a_column_have_the_softmax_of_their_logits(likelihood):
     for i, n in enumerate(N_SLOTS):
         expected = softmax(logits[:, start : start + n], axis=1)
         for code in range(n):
-            found = np.exp(log_prob(likelihood, np.full((20, N_CELLS), min(code, n - 1)), raw)[:, i])
+            found = np.exp(
+                log_prob(likelihood, np.full((20, N_CELLS), min(code, n - 1)), raw)[:, i]
+            )
             np.testing.assert_allclose(found, expected[:, code], rtol=1e-5, atol=1e-7)
         start += n
 
@@ -542,7 +591,9 @@ def test_the_ordinal_is_the_cumulative_logit_model():
     start = 0
     for i, n in enumerate(N_SLOTS):
         shares = np.exp(w["base"][start : start + n].astype(float))
-        expected = cumulative_logit_probabilities(shares / shares.sum(), location[:, i], slope[:, i])
+        expected = cumulative_logit_probabilities(
+            shares / shares.sum(), location[:, i], slope[:, i]
+        )
         for code in range(n):
             found = np.exp(log_prob(Ordinal(), np.full((20, N_CELLS), code), raw)[:, i])
             np.testing.assert_allclose(found, expected[:, code], rtol=1e-4, atol=1e-6)

@@ -18,7 +18,11 @@ from skvae.likelihoods._base import Size
 from skvae.likelihoods._mixed import Mixed
 from skvae.table import Dense, checked
 
-PARTS = {"prior": priors.Normal(), "posterior": posteriors.Gaussian(), "objective": objectives.ELBO()}
+PARTS = {
+    "prior": priors.Normal(),
+    "posterior": posteriors.Gaussian(),
+    "objective": objectives.ELBO(),
+}
 TABLES = {"iris": load_iris().data, "wine": load_wine().data, "cancer": load_breast_cancer().data}
 
 
@@ -56,7 +60,9 @@ def gap_to_factor_analysis(name, seed):
     Z, jacobian = standardised(X)
     score = linear(seed, Gaussian(scale="feature"), X).score_samples(X, n_draws=1000).mean()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a noise variance of iris creeps towards 0 for ever
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # a noise variance of iris creeps towards 0 for ever
         analysis = FactorAnalysis(2, max_iter=20_000, tol=1e-8).fit(Z)
     return (analysis.score(Z) - jacobian - score) / X.shape[1]
 
@@ -101,7 +107,9 @@ def network(**parts):
 
 def w_of(net, x, varies=(1, 1, 1, 1, 1)):
     constants = net.constants(Dense(x), net.likelihood.some_columns(), np.array(varies))
-    return reader(net)(pack(net.init(np.random.default_rng(0), Dense(x), constants)), pack(constants))
+    return reader(net)(
+        pack(net.init(np.random.default_rng(0), Dense(x), constants)), pack(constants)
+    )
 
 
 def test_packed_weights_come_back_in_their_shapes():

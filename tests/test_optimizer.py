@@ -23,12 +23,28 @@ KERAS = {
 
 
 def small(**parameters):
-    return VAETransformer(**{"hidden_layer_sizes": 16, "max_iter": 30, "random_state": 0, **parameters})
+    return VAETransformer(
+        **{"hidden_layer_sizes": 16, "max_iter": 30, "random_state": 0, **parameters}
+    )
 
 
-OTHERS = ["Nadam", "Adadelta", "Adagrad", "Adamax", "Adafactor", "Ftrl", "Lion", "Lamb", "ScheduleFreeAdamW"]
-OBJECTS = {name: getattr(keras.optimizers, name) for name in OTHERS if hasattr(keras.optimizers, name)}
-OBJECTS["averaged"] = lambda rate: keras.optimizers.SGD(rate, use_ema=True, ema_overwrite_frequency=3)
+OTHERS = [
+    "Nadam",
+    "Adadelta",
+    "Adagrad",
+    "Adamax",
+    "Adafactor",
+    "Ftrl",
+    "Lion",
+    "Lamb",
+    "ScheduleFreeAdamW",
+]
+OBJECTS = {
+    name: getattr(keras.optimizers, name) for name in OTHERS if hasattr(keras.optimizers, name)
+}
+OBJECTS["averaged"] = lambda rate: keras.optimizers.SGD(
+    rate, use_ema=True, ema_overwrite_frequency=3
+)
 
 
 @pytest.mark.smoke
@@ -107,13 +123,24 @@ def without_decay_of_biases():
     ("make", "message"),
     [
         (
-            lambda: keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)),
+            lambda: keras.optimizers.Adam(
+                keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+            ),
             "has a schedule of learning rates, but",
         ),
-        (lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "is made of other optimisers, but"),
+        (
+            lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()),
+            "is made of other optimisers, but",
+        ),
         (lambda: keras.optimizers.Muon(), "goes by the shapes of arrays of weights, but"),
-        (lambda: keras.optimizers.SGD(loss_scale_factor=1024.0), "has a loss_scale_factor, but losses are not scaled"),
-        (lambda: keras.optimizers.SGD(use_ema=True), "has use_ema=True, but averages that are never written back"),
+        (
+            lambda: keras.optimizers.SGD(loss_scale_factor=1024.0),
+            "has a loss_scale_factor, but losses are not scaled",
+        ),
+        (
+            lambda: keras.optimizers.SGD(use_ema=True),
+            "has use_ema=True, but averages that are never written back",
+        ),
         (without_decay_of_biases, "leaves some variables out of its weight decay, but"),
     ],
 )
@@ -133,7 +160,9 @@ def test_a_wrong_optimizer_is_told_before_an_embedding_takes_its_time():
 
 def test_settings_may_be_numbers_of_numpy():
     first, second = (
-        small(optimizer=keras.optimizers.RMSprop(epsilon=kind(2**-20)), max_iter=3).fit(X).transform(X)
+        small(optimizer=keras.optimizers.RMSprop(epsilon=kind(2**-20)), max_iter=3)
+        .fit(X)
+        .transform(X)
         for kind in (float, np.float32)
     )
     np.testing.assert_array_equal(first, second)
@@ -142,7 +171,9 @@ def test_settings_may_be_numbers_of_numpy():
 def test_steps_are_the_same_in_a_program_of_xla(monkeypatch):
     plain = small(optimizer="rmsprop", max_iter=5).fit(X).transform(X)
     monkeypatch.setattr(_training, "XLA_PAYS", 0.0)
-    np.testing.assert_allclose(small(optimizer="rmsprop", max_iter=5).fit(X).transform(X), plain, atol=1e-4)
+    np.testing.assert_allclose(
+        small(optimizer="rmsprop", max_iter=5).fit(X).transform(X), plain, atol=1e-4
+    )
 
 
 def test_an_object_that_only_looks_like_an_optimizer_is_told():
@@ -151,5 +182,7 @@ def test_an_object_that_only_looks_like_an_optimizer_is_told():
 
         def get_config(self): ...
 
-    with pytest.raises(TypeError, match=r"but a name or an object of keras\.optimizers, such as .* is expected"):
+    with pytest.raises(
+        TypeError, match=r"but a name or an object of keras\.optimizers, such as .* is expected"
+    ):
         small(optimizer=Looks()).fit(X)

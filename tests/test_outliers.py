@@ -11,7 +11,9 @@ FAR = RNG.normal(size=(60, 6)) * X.std(axis=0)  # as wide in each column, but of
 
 
 def small(**parameters):
-    return VAEOutlierDetector(VAETransformer(2, hidden_layer_sizes=32, max_iter=60), random_state=0, **parameters)
+    return VAEOutlierDetector(
+        VAETransformer(2, hidden_layer_sizes=32, max_iter=60), random_state=0, **parameters
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,9 @@ def test_scores_are_those_of_the_model(detector):
 
 def test_mixed_rows_with_holes_are_judged_by_what_is_there():
     kind = RNG.integers(0, 2, 400)
-    frame = pd.DataFrame({"kind": np.array(["a", "b"])[kind], "x": kind * 10 + RNG.normal(size=400)})
+    frame = pd.DataFrame(
+        {"kind": np.array(["a", "b"])[kind], "x": kind * 10 + RNG.normal(size=400)}
+    )
     detector = small().fit(frame)
     odd = pd.DataFrame({"kind": ["a", "a", None, "b"], "x": [10.0, 0.0, 10.0, np.nan]})
     assert list(detector.predict(odd)) == [-1, 1, 1, 1]

@@ -9,7 +9,9 @@ from skvae._component import known
 from skvae.schedules import Constant, Cyclical, LinearWarmup, Schedule
 
 IRIS = load_iris().data
-every_schedule = pytest.mark.parametrize("schedule", [cls(beta=2.0) for cls in known(Schedule, schedules).values()])
+every_schedule = pytest.mark.parametrize(
+    "schedule", [cls(beta=2.0) for cls in known(Schedule, schedules).values()]
+)
 
 
 @every_schedule
@@ -39,7 +41,9 @@ class Short(Schedule):
 
 
 def test_a_schedule_of_another_length_is_an_error():
-    with pytest.raises(ValueError, match=r"beta=Short\(\) gave .* of shape \(3,\), but a finite number"):
+    with pytest.raises(
+        ValueError, match=r"beta=Short\(\) gave .* of shape \(3,\), but a finite number"
+    ):
         VAETransformer(beta=Short(), max_iter=8).fit(IRIS)
 
 
@@ -50,12 +54,16 @@ def test_training_follows_the_schedule(schedule):
 
 
 def test_training_does_not_stop_before_the_last_cycle_has_risen():
-    vae = VAETransformer(beta=Cyclical(3), max_iter=60, n_iter_no_change=1, tol=1e9, random_state=0).fit(IRIS)
+    vae = VAETransformer(
+        beta=Cyclical(3), max_iter=60, n_iter_no_change=1, tol=1e9, random_state=0
+    ).fit(IRIS)
     assert vae.n_iter_ >= 50
 
 
 def test_a_fit_that_goes_on_keeps_the_last_beta():
-    vae = VAETransformer(beta=LinearWarmup(4), max_iter=5, early_stopping=False, warm_start=True, random_state=0)
+    vae = VAETransformer(
+        beta=LinearWarmup(4), max_iter=5, early_stopping=False, warm_start=True, random_state=0
+    )
     assert (vae.fit(IRIS).fit(IRIS).history_["beta"][4:] == 1).all()
 
 

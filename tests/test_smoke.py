@@ -22,7 +22,8 @@ def people():
             "income": 10.0 * job + rng.normal(size=N),
             "age": pd.array(rng.integers(20, 60, N), dtype="Int64"),
             "rich": (job == 2).astype(object),
-            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(100 * job + rng.integers(0, 50, N), unit="D"),
+            "since": pd.Timestamp("2020-01-01")
+            + pd.to_timedelta(100 * job + rng.integers(0, 50, N), unit="D"),
         }
     )
     return frame.mask(rng.random(frame.shape) < 0.1)
@@ -41,7 +42,13 @@ def test_a_table_with_holes_goes_through_every_method(X):
     assert Z.shape == (N, 2)
     assert np.isfinite(vae.score(X))
     judges, filled = vae.sample(50, given={"job": "judge"}), vae.impute(X)
-    for back in (vae.inverse_transform(Z), vae.sample(50), vae.posterior_predictive(X), judges, filled):
+    for back in (
+        vae.inverse_transform(Z),
+        vae.sample(50),
+        vae.posterior_predictive(X),
+        judges,
+        filled,
+    ):
         assert type(back) is type(X)
         assert list(back.columns) == list(X.columns)
         assert list(back.dtypes) == list(X.dtypes)

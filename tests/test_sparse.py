@@ -22,10 +22,14 @@ COUNTS = np.column_stack([COUNTS, RNG.random((400, 3)) < 0.1])  # the third colu
 
 
 def small(**parameters):
-    return VAETransformer(**{"hidden_layer_sizes": 16, "max_iter": 10, "random_state": 0, **parameters})
+    return VAETransformer(
+        **{"hidden_layer_sizes": 16, "max_iter": 10, "random_state": 0, **parameters}
+    )
 
 
-@pytest.mark.parametrize("parts", [{}, {"likelihood": "poisson"}, {"likelihood": "gaussian", "hide": 0.2}], ids=str)
+@pytest.mark.parametrize(
+    "parts", [{}, {"likelihood": "poisson"}, {"likelihood": "gaussian", "hide": 0.2}], ids=str
+)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
 def test_a_sparse_table_gives_the_bits_of_a_dense_one(parts, dtype):
     X = COUNTS.astype(dtype)
@@ -33,16 +37,21 @@ def test_a_sparse_table_gives_the_bits_of_a_dense_one(parts, dtype):
     np.testing.assert_array_equal(sparse._model.weights, dense._model.weights)
     for give in ("transform", "score_samples"):
         np.testing.assert_array_equal(getattr(sparse, give)(csr_array(X)), getattr(dense, give)(X))
-    np.testing.assert_array_equal(sparse.sample(20, random_state=0), dense.sample(20, random_state=0))
+    np.testing.assert_array_equal(
+        sparse.sample(20, random_state=0), dense.sample(20, random_state=0)
+    )
     assert sparse.sample(20).dtype == dtype
     assert sparse.transform(csr_array(X)).dtype == dense.transform(X).dtype
     np.testing.assert_array_equal(
-        sparse.posterior_predictive(csr_array(X), random_state=0), dense.posterior_predictive(X, random_state=0)
+        sparse.posterior_predictive(csr_array(X), random_state=0),
+        dense.posterior_predictive(X, random_state=0),
     )
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize("kind", [csr_matrix, csc_array, lambda X: csr_array(X).tocoo()], ids=["csr", "csc", "coo"])
+@pytest.mark.parametrize(
+    "kind", [csr_matrix, csc_array, lambda X: csr_array(X).tocoo()], ids=["csr", "csc", "coo"]
+)
 def test_any_sparse_format_is_taken(kind):
     vae = small(max_iter=2).fit(kind(COUNTS))
     np.testing.assert_array_equal(vae.transform(kind(COUNTS)), vae.transform(COUNTS))
@@ -64,7 +73,9 @@ def test_what_a_likelihood_learns_of_a_wide_table_comes_from_all_its_rows(likeli
     dense = small(likelihood=likelihood, max_iter=1).fit(COUNTS)
     monkeypatch.setattr(_cells, "NUMBERS", 2 * len(COUNTS))  # two columns at a time
     sparse = small(likelihood=likelihood, max_iter=1).fit(csr_array(COUNTS))
-    np.testing.assert_allclose(sparse._model.constants, dense._model.constants, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        sparse._model.constants, dense._model.constants, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_rows_with_holes_are_scored_some_at_a_time_with_the_same_bits(monkeypatch):
@@ -82,7 +93,10 @@ def test_entries_of_one_cell_are_added_up_and_may_come_in_any_order():
     halves.data = halves.data - 1
     rows, columns = X.nonzero()
     twice = csr_array(
-        (np.append(halves.data, np.ones_like(X.data)), (np.append(rows, rows), np.append(columns, columns)))
+        (
+            np.append(halves.data, np.ones_like(X.data)),
+            (np.append(rows, rows), np.append(columns, columns)),
+        )
     )
     order = np.concatenate([np.arange(a, b)[::-1] for a, b in pairwise(X.indptr)])
     reversed_ = csr_array((X.data[order], X.indices[order], X.indptr), X.shape)
@@ -90,7 +104,9 @@ def test_entries_of_one_cell_are_added_up_and_may_come_in_any_order():
     assert not reversed_.has_sorted_indices
     for table, same in ((twice, COUNTS), (reversed_, COUNTS), (truth, truth.toarray())):
         vae = small(max_iter=2).fit(table)
-        np.testing.assert_array_equal(vae.transform(table), small(max_iter=2).fit(same).transform(same))
+        np.testing.assert_array_equal(
+            vae.transform(table), small(max_iter=2).fit(same).transform(same)
+        )
 
 
 def test_levels_are_read_as_they_were_given():
@@ -103,7 +119,9 @@ def test_levels_are_read_as_they_were_given():
 
 def test_holes_are_filled_where_zero_is_no_level():
     X = np.column_stack([np.ones(100), RNG.integers(1, 3, 100)]).astype(int)
-    sparse, dense = (small(likelihood="ordinal", max_iter=2).fit(kind(X)) for kind in (csr_array, np.asarray))
+    sparse, dense = (
+        small(likelihood="ordinal", max_iter=2).fit(kind(X)) for kind in (csr_array, np.asarray)
+    )
     new = np.array([[1, 7], [1, 2]])
     np.testing.assert_array_equal(sparse.score_samples(csr_array(new)), dense.score_samples(new))
 
@@ -126,20 +144,30 @@ def test_an_infinity_is_told_with_its_place():
 
 def test_a_sparse_condition_and_sparse_columns_of_a_frame_are_told():
     vae = small(max_iter=1).fit(csr_array(COUNTS))
-    with pytest.raises(ValueError, match="given is sparse, but a zero in a sparse table is a value, not a hole"):
+    with pytest.raises(
+        ValueError, match="given is sparse, but a zero in a sparse table is a value, not a hole"
+    ):
         vae.sample(2, given=csr_array(COUNTS[:2]))
-    with pytest.raises(ValueError, match=r"dtype Sparse\[int64, 0\], but .* give X\.sparse\.to_coo\(\)"):
+    with pytest.raises(
+        ValueError, match=r"dtype Sparse\[int64, 0\], but .* give X\.sparse\.to_coo\(\)"
+    ):
         small().fit(pd.DataFrame.sparse.from_spmatrix(csr_array(COUNTS)))
 
 
 def test_explicit_zeros_are_zeros():
     X = csr_array(COUNTS.astype(float))
     X.data[::3] = 0.0
-    np.testing.assert_array_equal(small().fit(X).transform(X), small().fit(X.toarray()).transform(X.toarray()))
+    np.testing.assert_array_equal(
+        small().fit(X).transform(X), small().fit(X.toarray()).transform(X.toarray())
+    )
 
 
 def test_warm_start_early_stopping_and_an_embedding_work_on_sparse_rows():
-    vae = small(warm_start=True, init="pca", prior="fitted").fit(csr_array(COUNTS)).fit(csr_array(COUNTS))
+    vae = (
+        small(warm_start=True, init="pca", prior="fitted")
+        .fit(csr_array(COUNTS))
+        .fit(csr_array(COUNTS))
+    )
     assert np.isfinite(vae.score(csr_array(COUNTS)))
 
 
@@ -165,7 +193,9 @@ def test_sparse_rows_are_as_the_dense_ones():
     base = np.array([0.5, 0, 1], np.float32)
     dense = np.where(RNG.random((20, 3)) < 0.5, base, RNG.normal(size=(20, 3)).astype("f4"))
     dense[3, 1] = np.nan
-    rows = Sparse(vstack([differing(dense[:9], base), differing(dense[9:], base)], format="csr"), base)
+    rows = Sparse(
+        vstack([differing(dense[:9], base), differing(dense[9:], base)], format="csr"), base
+    )
     assert (len(rows), rows.shape) == (20, (20, 3))
     np.testing.assert_array_equal(rows[:], dense)
     np.testing.assert_array_equal(rows[np.array([4, 3, 4])], dense[[4, 3, 4]])
@@ -184,7 +214,9 @@ def test_rows_are_parted_without_a_copy_and_dense_and_sparse_ones_alike(places):
     others, there = Dense(dense).parted(places)
     assert np.shares_memory(others[:], dense)
     np.testing.assert_array_equal(there[:], expected[places])
-    np.testing.assert_array_equal(np.sort(others[:][:, 0]), np.delete(expected, places, axis=0)[:, 0])
+    np.testing.assert_array_equal(
+        np.sort(others[:][:, 0]), np.delete(expected, places, axis=0)[:, 0]
+    )
     for sparse, same in zip(rows.parted(places), (others, there), strict=True):
         np.testing.assert_array_equal(sparse[:], same[:])
 
@@ -205,6 +237,10 @@ for n in (40_000, 400_000):
 def test_memory_grows_by_little_of_what_dense_rows_take():
     if not sys.platform.startswith("linux"):
         pytest.skip("reads /proc")
-    printed = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True).stdout
-    few, many = map(int, printed.split())  # peaks, of a process of its own: other tests may have taken more
+    printed = subprocess.run(
+        [sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True
+    ).stdout
+    few, many = map(
+        int, printed.split()
+    )  # peaks, of a process of its own: other tests may have taken more
     assert 0 < many - few < 0.25 * 360_000 * 300 * 4

@@ -30,9 +30,12 @@ def restored(vae, X):
 
 
 @pytest.mark.parametrize(
-    "give", [lambda v, X: restored(v, X), lambda v, X: v.sample(N), lambda v, X: v.posterior_predictive(X)]
+    "give",
+    [lambda v, X: restored(v, X), lambda v, X: v.sample(N), lambda v, X: v.posterior_predictive(X)],
 )
-@pytest.mark.parametrize("frame", [FRAME, pl.from_pandas(FRAME.drop(columns="nullable"))], ids=["pandas", "polars"])
+@pytest.mark.parametrize(
+    "frame", [FRAME, pl.from_pandas(FRAME.drop(columns="nullable"))], ids=["pandas", "polars"]
+)
 def test_a_frame_comes_back_with_its_columns_dtypes_and_ranges(frame, give):
     back = give(short().fit(frame), frame)
     assert type(back) is type(frame)
@@ -49,7 +52,9 @@ def test_columns_that_are_not_named_by_strings_come_back():
     assert list(short().fit(frame).sample(3).columns) == [2020, 2021]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64, np.int8, np.uint16, bool])
+@pytest.mark.parametrize(
+    "dtype", [np.float64, np.float32, np.float16, np.int64, np.int8, np.uint16, bool]
+)
 def test_an_array_comes_back_in_its_dtype(dtype):
     X = RNG.integers(0, 5, (40, 3)).astype(dtype)
     vae = short().fit(X)
@@ -91,7 +96,9 @@ def test_whole_numbers_at_the_edge_of_their_dtype_come_back_exactly():
 
 
 @pytest.mark.parametrize("value", [0.1, 1e12, -3.0])
-def test_a_constant_column_is_restored_exactly_and_another_value_there_costs_what_was_never_seen(value):
+def test_a_constant_column_is_restored_exactly_and_another_value_there_costs_what_was_never_seen(
+    value,
+):
     X = RNG.normal(size=(100, 2))
     with_constant = np.column_stack([X[:, 0], np.full(100, value), X[:, 1]])
     vae = short().fit(with_constant)
@@ -116,7 +123,9 @@ def test_columns_of_any_magnitude_are_learned_and_come_back_in_their_units(scale
 
 
 def test_scaling_a_column_changes_the_score_by_its_logarithm():
-    X = np.random.default_rng(0).normal(size=(300, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
+    X = np.random.default_rng(0).normal(size=(300, 4)) @ np.random.default_rng(1).normal(
+        size=(4, 4)
+    )
     scores = [short().fit(X * [scale, 1, 1, 1]).score(X * [scale, 1, 1, 1]) for scale in (1, 1000)]
     assert scores[0] - scores[1] == pytest.approx(np.log(1000), abs=1e-3)
 
@@ -148,25 +157,57 @@ CITIES = pd.DataFrame({"x": [1.0, 2], "city": ["Rome", "Oslo"]})
 @pytest.mark.parametrize(
     ("X", "parameters", "message"),
     [
-        (bad(GOOD, 5, 2, np.inf), {}, r"Input X contains infinity in column 2 \(row 5\).*replace it or drop that row"),
-        (pd.DataFrame(bad(GOOD, 4, 1, np.inf), columns=["a", "b", "c"]), {}, r"infinity in column 'b' \(row 4\)"),
+        (
+            bad(GOOD, 5, 2, np.inf),
+            {},
+            r"Input X contains infinity in column 2 \(row 5\).*replace it or drop that row",
+        ),
+        (
+            pd.DataFrame(bad(GOOD, 4, 1, np.inf), columns=["a", "b", "c"]),
+            {},
+            r"infinity in column 'b' \(row 4\)",
+        ),
         (GOOD.astype(complex), {}, "Complex data not supported"),
         (np.empty((0, 3)), {}, "Found array with 0 sample"),
         (np.empty((3, 0)), {}, "0 feature"),
         (GOOD[0], {}, "Expected 2D array, got 1D array"),
-        (np.array([["a", "b"]] * 5), {}, "X is an array that holds text.*arrays need numbers; give a DataFrame"),
-        (CITIES, {"likelihood": "gaussian"}, r"Column 'city' holds labels \(dtype \w+\), but Gaussian needs real"),
-        (pl.DataFrame(CITIES.to_dict("list")), {"likelihood": "gaussian"}, "Column 'city' holds labels.*'categorical'"),
+        (
+            np.array([["a", "b"]] * 5),
+            {},
+            "X is an array that holds text.*arrays need numbers; give a DataFrame",
+        ),
+        (
+            CITIES,
+            {"likelihood": "gaussian"},
+            r"Column 'city' holds labels \(dtype \w+\), but Gaussian needs real",
+        ),
+        (
+            pl.DataFrame(CITIES.to_dict("list")),
+            {"likelihood": "gaussian"},
+            "Column 'city' holds labels.*'categorical'",
+        ),
         (
             CITIES,
             {"likelihood": {"town": "categorical"}},
             "likelihood names column 'town'.*its columns are 'x', 'city'",
         ),
-        (CITIES.assign(x=[1j, 2]), {}, "Column 'x' has dtype complex128.*give its real and its imaginary part"),
+        (
+            CITIES.assign(x=[1j, 2]),
+            {},
+            "Column 'x' has dtype complex128.*give its real and its imaginary part",
+        ),
         (CITIES.head(0), {}, r"Found array with 0 sample\(s\) \(shape=\(0, 2\)\)"),
         (pd.DataFrame(index=[0, 1]), {}, r"0 feature\(s\)"),
-        (bad(GOOD, 7, 0, 3.7), {"likelihood": "bernoulli"}, r"numbers between 0 and 1, but column 0 has 3.7 \(row 7\)"),
-        (bad(GOOD, 7, 0, -1), {"likelihood": "bernoulli"}, r"^Negative values in data.*column 0 has -1 \(row 7\)"),
+        (
+            bad(GOOD, 7, 0, 3.7),
+            {"likelihood": "bernoulli"},
+            r"numbers between 0 and 1, but column 0 has 3.7 \(row 7\)",
+        ),
+        (
+            bad(GOOD, 7, 0, -1),
+            {"likelihood": "bernoulli"},
+            r"^Negative values in data.*column 0 has -1 \(row 7\)",
+        ),
         (
             bad(GOOD, 7, 0, 1.5),
             {"likelihood": "continuous_bernoulli"},
@@ -212,7 +253,9 @@ def test_infinities_of_both_signs_and_values_near_the_largest_float_get_no_warni
     both = bad(bad(GOOD, 0, 0, np.inf), 1, 0, -np.inf)
     with pytest.raises(ValueError, match="infinity in column 0"):
         short().fit(both)
-    with pytest.raises(ValueError, match="Column 1 ranges from -1.7e\\+308 to 1.7e\\+308.*divide it"):
+    with pytest.raises(
+        ValueError, match="Column 1 ranges from -1.7e\\+308 to 1.7e\\+308.*divide it"
+    ):
         short().fit(bad(bad(GOOD, 0, 1, -1.7e308), 1, 1, 1.7e308))
 
 
@@ -239,5 +282,8 @@ def test_tables_of_another_schema_are_refused():
 def test_tables_with_very_many_values_of_labels_get_a_warning(monkeypatch):
     monkeypatch.setattr(_codec, "MANY", 50)
     frame = pd.DataFrame({"id": np.arange(60).astype(str), "x": RNG.normal(size=60)})
-    with pytest.warns(UserWarning, match="60 different values and bins in all .60 in column 'id'.*Drop identifiers"):
+    with pytest.warns(
+        UserWarning,
+        match="60 different values and bins in all .60 in column 'id'.*Drop identifiers",
+    ):
         short().fit(frame)

@@ -22,7 +22,9 @@ X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=
 
 
 def small(**parameters):
-    return VAETransformer(**{"hidden_layer_sizes": 16, "max_iter": 30, "random_state": 0, **parameters})
+    return VAETransformer(
+        **{"hidden_layer_sizes": 16, "max_iter": 30, "random_state": 0, **parameters}
+    )
 
 
 def traces():
@@ -35,7 +37,13 @@ def test_a_second_fit_of_the_same_architecture_traces_nothing():
     small(dropout=0.1).fit(X).score(X)
     before = traces()
     vae = small(
-        dropout=0.3, beta=2.0, learning_rate=0.01, batch_size=17, max_iter=7, n_iter_no_change=3, random_state=1
+        dropout=0.3,
+        beta=2.0,
+        learning_rate=0.01,
+        batch_size=17,
+        max_iter=7,
+        n_iter_no_change=3,
+        random_state=1,
     )
     vae.fit(X[:211] * 7).score(X[:50])
     assert traces() == before
@@ -58,13 +66,22 @@ def test_xla_meets_few_chunk_lengths(n_steps):
 
 def network_of(n_cells, units):
     likelihood = Mixed((likelihoods.Gaussian(),), (Size(n_cells),))
-    parts = {"prior": priors.Normal(), "posterior": posteriors.Gaussian(), "objective": objectives.ELBO()}
-    return Network.of(2, dense((units,), "relu"), dense((units,), "relu"), likelihood=likelihood, **parts)
+    parts = {
+        "prior": priors.Normal(),
+        "posterior": posteriors.Gaussian(),
+        "objective": objectives.ELBO(),
+    }
+    return Network.of(
+        2, dense((units,), "relu"), dense((units,), "relu"), likelihood=likelihood, **parts
+    )
 
 
 def test_chunks_of_wide_tables_stay_small():
     network = network_of(5000, 512)
-    assert _training._chunk_length(network, 1000, batch_size=128, n_draws=50) * 128 * (5000 + 51 * 512) < 2**24
+    assert (
+        _training._chunk_length(network, 1000, batch_size=128, n_draws=50) * 128 * (5000 + 51 * 512)
+        < 2**24
+    )
     assert _training._chunk_length(network, 1000, batch_size=10**6, n_draws=50) == 1
 
 
@@ -85,7 +102,9 @@ print((resident() - before) / 2**20)
 """
     if not sys.platform.startswith("linux"):
         pytest.skip("reads /proc")
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert float(result.stdout) < 20
 
 
@@ -97,7 +116,9 @@ def stepped(xla, dropout, seed=(1, 2)):
     order = rng.integers(0, 300, (2, 3, 32)).astype(np.int32)
     program = _training.compiled(network, adam, 2, True, True, xla)
     state = State(weights, program.steps.start(weights))
-    state, _ = program.epoch(state, constants, rows, order, 5, np.array(seed, np.int32), Rates(dropout, 0.3, 0.01, 1.0))
+    state, _ = program.epoch(
+        state, constants, rows, order, 5, np.array(seed, np.int32), Rates(dropout, 0.3, 0.01, 1.0)
+    )
     assert int(state.slots[-1]) == 5
     return [array.numpy() for array in tf.nest.flatten(state)]
 
@@ -110,17 +131,22 @@ def test_xla_and_plain_programs_take_the_same_steps():
 @pytest.mark.parametrize("xla", [False, True])
 def test_dropout_follows_the_seed(xla):
     weights, again, other, without = (
-        stepped(xla, dropout, seed)[0] for dropout, seed in ((0.5, (1, 2)), (0.5, (1, 2)), (0.5, (3, 4)), (0.0, (1, 2)))
+        stepped(xla, dropout, seed)[0]
+        for dropout, seed in ((0.5, (1, 2)), (0.5, (1, 2)), (0.5, (3, 4)), (0.0, (1, 2)))
     )
     np.testing.assert_array_equal(weights, again)
     assert min(abs(weights - other).max(), abs(weights - without).max()) > 1e-3
 
 
 def test_gradients_are_shortened_but_not_turned():
-    gradients = [tf.random.stateless_normal(shape, [0, 1]) for shape in ([1], [37], [6, 70], [256, 40])]
+    gradients = [
+        tf.random.stateless_normal(shape, [0, 1]) for shape in ([1], [37], [6, 70], [256, 40])
+    ]
     norm = float(np.linalg.norm(np.concatenate([np.ravel(gradient) for gradient in gradients])))
     for largest, factor in ((norm / 5, 0.2), (2 * norm, 1.0)):
-        for gradient, clipped in zip(gradients, _training._clipped(gradients, largest), strict=True):
+        for gradient, clipped in zip(
+            gradients, _training._clipped(gradients, largest), strict=True
+        ):
             np.testing.assert_allclose(clipped, factor * gradient, rtol=1e-5)
 
 
@@ -132,7 +158,11 @@ HASHED = tf.function(_training._hashed_bits, jit_compile=True)
 @pytest.mark.parametrize("rate", [0.05, 0.5, 0.9])
 def test_dropout_drops_its_share_and_keeps_the_mean(rate, xla):
     shapes = [(1000, 101), (1000, 101)]
-    bits = HASHED(0, shapes, SEEDS) if xla else [b[0] for b in _training._random_bits(1, shapes, SEEDS)]
+    bits = (
+        HASHED(0, shapes, SEEDS)
+        if xla
+        else [b[0] for b in _training._random_bits(1, shapes, SEEDS)]
+    )
     step = _training.Step(bits, rate)
     for _ in bits:
         kept = step.drop(tf.ones((1000, 101))).numpy()
@@ -185,8 +215,12 @@ def test_epochs_before_the_warm_up_ends_are_never_best():
 
 
 def test_early_stopping_restores_the_best_weights():
-    noise = np.random.default_rng(0).normal(size=(150, 20))  # nothing to learn: the loss of held-out rows rises
-    vae = small(hidden_layer_sizes=128, learning_rate=0.01, beta=0.1, max_iter=200, n_iter_no_change=20).fit(noise)
+    noise = np.random.default_rng(0).normal(
+        size=(150, 20)
+    )  # nothing to learn: the loss of held-out rows rises
+    vae = small(
+        hidden_layer_sizes=128, learning_rate=0.01, beta=0.1, max_iter=200, n_iter_no_change=20
+    ).fit(noise)
     losses = vae.history_["validation_loss"]
     assert len(losses) == vae.n_iter_ < 200
     held_out = noise[np.random.default_rng(0).permutation(150)[:15]]
@@ -223,14 +257,18 @@ def test_warm_up_is_bounded_in_epochs_and_steps():
 
 
 def test_a_validation_share_that_leaves_no_rows_is_refused():
-    with pytest.raises(ValueError, match=r"validation_fraction=0.95 of 15 rows leaves none to train on; lower it"):
+    with pytest.raises(
+        ValueError, match=r"validation_fraction=0.95 of 15 rows leaves none to train on; lower it"
+    ):
         small(validation_fraction=0.95).fit(X[:15])
 
 
 def test_the_summary_looks_at_rows_from_everywhere_in_the_table():
     wide_last = np.concatenate([0.01 * X, 0.01 * X, X]).repeat(8, axis=0)
     vae = small(early_stopping=False, max_iter=3).fit(wide_last)
-    assert vae.lower_bound_ == pytest.approx(vae.score_samples(wide_last, n_draws=1).mean(), abs=0.3)
+    assert vae.lower_bound_ == pytest.approx(
+        vae.score_samples(wide_last, n_draws=1).mean(), abs=0.3
+    )
 
 
 def test_curves_are_in_the_units_of_x():
@@ -247,7 +285,10 @@ def test_training_raises_the_bound():
 
 @pytest.mark.filterwarnings("ignore:The latent points carry")  # so they shall, at 10
 def test_larger_beta_brings_the_posterior_closer_to_the_prior():
-    kls = [small(beta=beta, learning_rate=0.01, max_iter=60).fit(X).latent_kl_.sum() for beta in (0.1, 1.0, 10.0)]
+    kls = [
+        small(beta=beta, learning_rate=0.01, max_iter=60).fit(X).latent_kl_.sum()
+        for beta in (0.1, 1.0, 10.0)
+    ]
     assert kls[0] > kls[1] + 0.5 > kls[2] + 1
 
 
@@ -282,7 +323,9 @@ def test_warm_start_refuses_another_schema_or_architecture():
         of_frame.fit(frame.assign(b="text"))
     constant = np.column_stack([X[:, :4], np.ones(300)])
     vae.set_params(warm_start=False).fit(constant).set_params(warm_start=True)
-    with pytest.raises(ValueError, match="Column 4 has more than the one value that the last fit saw"):
+    with pytest.raises(
+        ValueError, match="Column 4 has more than the one value that the last fit saw"
+    ):
         vae.fit(X)
     assert vae.set_params(warm_start=False).fit(X[:, :4]).n_iter_ == 2
 
@@ -341,7 +384,9 @@ def test_verbose_prints_one_line_per_so_many_epochs(capsys):
 
 def test_warm_start_goes_on_with_other_rows_and_takes_new_levels_for_holes():
     def batch(n, levels):
-        return pd.DataFrame({"k": np.arange(300) % n, "job": np.resize(levels, 300), "x": RNG.normal(size=300)})
+        return pd.DataFrame(
+            {"k": np.arange(300) % n, "job": np.resize(levels, 300), "x": RNG.normal(size=300)}
+        )
 
     vae = small(warm_start=True, max_iter=2).fit(batch(90, ["a", "b"]))
     vae.fit(batch(40, ["a", "b"]))
@@ -353,7 +398,9 @@ def test_warm_start_goes_on_with_other_rows_and_takes_new_levels_for_holes():
 
 def test_a_model_that_does_not_use_its_latent_points_says_so_once():
     X = RNG.normal(size=(400, 3))
-    with pytest.warns(ConvergenceWarning, match=r"The latent points carry .* nats in all \(latent_kl_\)") as caught:
+    with pytest.warns(
+        ConvergenceWarning, match=r"The latent points carry .* nats in all \(latent_kl_\)"
+    ) as caught:
         VAETransformer(2, beta=20.0, max_iter=50, early_stopping=False, random_state=0).fit(X)
     assert len(caught) == 1
     assert caught[0].filename == __file__

@@ -31,7 +31,10 @@ class LogNormal(Likelihood):
         return {"log_scale": np.zeros(size.cells, np.float32)}
 
     def constants(self, x, columns):
-        return {"location": np.log(x).mean(axis=0), "spread": np.log(x).std(axis=0) + np.float32(self.floor)}
+        return {
+            "location": np.log(x).mean(axis=0),
+            "spread": np.log(x).std(axis=0) + np.float32(self.floor),
+        }
 
     def features(self, w, x, seen):
         return seen * (ops.log(x) - w["location"]) / w["spread"]
@@ -42,7 +45,9 @@ class LogNormal(Likelihood):
         return -0.5 * (residual**2 + LOG_2PI) - ops.log(scale) - ops.log(x)
 
     def point(self, w, raw):
-        return np.exp(w["location"] + w["spread"] * raw + 0.5 * (w["spread"] * np.exp(w["log_scale"])) ** 2)
+        return np.exp(
+            w["location"] + w["spread"] * raw + 0.5 * (w["spread"] * np.exp(w["log_scale"])) ** 2
+        )
 
     def sample(self, w, raw, rng):
         noise = rng.normal(size=raw.shape) * w["spread"] * np.exp(w["log_scale"])
@@ -78,12 +83,16 @@ def fitted(**parts):
 
 def test_a_likelihood_of_ones_own_learns_scores_restores_and_draws():
     vae = fitted(likelihood=LogNormal())
-    assert vae.score(X) > stats.multivariate_normal(X.mean(axis=0), np.cov(X.T)).logpdf(X).mean() + 1
+    assert (
+        vae.score(X) > stats.multivariate_normal(X.mean(axis=0), np.cov(X.T)).logpdf(X).mean() + 1
+    )
     drawn = vae.sample(5000, random_state=0)
     assert (drawn > 0).all()
     np.testing.assert_allclose(np.log(drawn).std(axis=0), np.log(X).std(axis=0), rtol=0.15)
     assert np.corrcoef(vae.inverse_transform(vae.transform(X))[:, 0], X[:, 0])[0, 1] > 0.8
-    with pytest.raises(ValueError, match=r"^Negative values in data: LogNormal needs positive numbers"):
+    with pytest.raises(
+        ValueError, match=r"^Negative values in data: LogNormal needs positive numbers"
+    ):
         vae.transform(-X)
 
 
@@ -93,7 +102,9 @@ def test_a_prior_of_ones_own_may_have_weights_no_closed_form_and_any_parameters(
     assert vae.latent_kl_.shape == (1,)
     place = learned(vae._model)["prior"]["place"]
     assert place[0] < 2.9
-    np.testing.assert_allclose(vae.sample_latent(n_draws=1000, random_state=0).mean(axis=0), place, atol=0.15)
+    np.testing.assert_allclose(
+        vae.sample_latent(n_draws=1000, random_state=0).mean(axis=0), place, atol=0.15
+    )
     assert np.isfinite(vae.sample(3)).all()
     again = fitted(likelihood=LogNormal(), prior=Shifted(start=[3.0]))
     np.testing.assert_array_equal(again.transform(X), vae.transform(X))
@@ -101,7 +112,9 @@ def test_a_prior_of_ones_own_may_have_weights_no_closed_form_and_any_parameters(
 
 def test_a_model_with_parts_of_ones_own_is_pickled():
     vae = fitted(likelihood=LogNormal(), prior=Shifted())
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).score_samples(X), vae.score_samples(X))
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(vae)).score_samples(X), vae.score_samples(X)
+    )
 
 
 class Centred(Shifted):
@@ -120,7 +133,9 @@ def test_a_prior_of_ones_own_may_add_to_the_loss_and_train_for_it():
     vae = fitted(prior=Centred(), early_stopping=False)  # so that lower_bound_ is that of all rows
     np.testing.assert_allclose(vae.transform(X).mean(axis=0), 2, atol=0.2)
     np.testing.assert_allclose(learned(vae._model)["prior"]["seen"], 2, atol=0.3)
-    assert vae.lower_bound_ == pytest.approx(vae.score_samples(X, n_draws=1).mean(), abs=0.3)  # no part of it
+    assert vae.lower_bound_ == pytest.approx(
+        vae.score_samples(X, n_draws=1).mean(), abs=0.3
+    )  # no part of it
 
 
 class Summed(LogNormal):
@@ -141,9 +156,18 @@ class ByDimension(Shifted):
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"likelihood": Summed()}, r"Summed\(\).log_prob gave an array of shape .* but a number for each cell"),
-        ({"likelihood": Doubled()}, r"Doubled\(\).features gave an array of shape .* but \(..., 6\), as n_features"),
-        ({"prior": ByDimension()}, r"ByDimension\(\).log_prob gave an array of shape .* but a number for each point"),
+        (
+            {"likelihood": Summed()},
+            r"Summed\(\).log_prob gave an array of shape .* but a number for each cell",
+        ),
+        (
+            {"likelihood": Doubled()},
+            r"Doubled\(\).features gave an array of shape .* but \(..., 6\), as n_features",
+        ),
+        (
+            {"prior": ByDimension()},
+            r"ByDimension\(\).log_prob gave an array of shape .* but a number for each point",
+        ),
     ],
 )
 def test_parts_that_give_arrays_of_another_shape_are_told(parts, message):
@@ -164,8 +188,12 @@ class OneNat(Objective):
     """An objective with a loss alone."""
 
     def loss(self, log_lik, kl, beta):
-        return 10.0 * (ops.mean(ops.sum(kl, axis=-1), axis=0) - 1.0) ** 2 - ops.mean(log_lik, axis=0)
+        return 10.0 * (ops.mean(ops.sum(kl, axis=-1), axis=0) - 1.0) ** 2 - ops.mean(
+            log_lik, axis=0
+        )
 
 
 def test_an_objective_of_ones_own_needs_a_loss_alone():
-    assert fitted(likelihood=LogNormal(), objective=OneNat()).latent_kl_.sum() == pytest.approx(1, abs=0.3)
+    assert fitted(likelihood=LogNormal(), objective=OneNat()).latent_kl_.sum() == pytest.approx(
+        1, abs=0.3
+    )

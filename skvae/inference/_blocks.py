@@ -18,7 +18,10 @@ from skvae._memory import aligned, tensor
 from skvae._network import Network, reader
 
 HEIGHT = 192  # rows in a block: few, so that one row alone does not wait for many
-UNITS = 192, 48  # rows of a product that processors take at a time are 4, 6, 8 or 24 and more: none is left over
+UNITS = (
+    192,
+    48,
+)  # rows of a product that processors take at a time are 4, 6, 8 or 24 and more: none is left over
 PACKED = 16  # most numbers that a processor takes at a time
 AT_ONCE = 8  # blocks that cores share
 GROUP = 2**15  # most rows in a call
@@ -64,7 +67,11 @@ def compiled(function: Callable, network: Network, mapped: int = 0) -> Callable:
         def of_block(block: tuple) -> Any:
             return tf.stack(function(network, w, *block, *others))
 
-        return (tf.map_fn(of_block, blocks, fn_output_signature=tf.float32, parallel_iterations=AT_ONCE),)
+        return (
+            tf.map_fn(
+                of_block, blocks, fn_output_signature=tf.float32, parallel_iterations=AT_ONCE
+            ),
+        )
 
     return run.get_concrete_function()
 
@@ -92,7 +99,9 @@ def _even(height: int, n_draws: int = 1) -> int:
     return next((height // step * step for step in steps if step <= height), 1)
 
 
-def by_row(function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray) -> list[np.ndarray]:
+def by_row(
+    function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray
+) -> list[np.ndarray]:
     """What a function of rows alone gives for all rows."""
     groups = zip(*by_group(function, model, height, *arrays, **more), strict=True)
     return [np.concatenate(group) for group in groups]
@@ -107,7 +116,10 @@ def by_group(
     for start in range(0, len(arrays[0]), rows):
         group = [array[start : start + rows] for array in arrays]
         n = len(group[0])
-        blocks = [padded(array, -(-n // height) * height).reshape(-1, height, *array.shape[1:]) for array in group]
+        blocks = [
+            padded(array, -(-n // height) * height).reshape(-1, height, *array.shape[1:])
+            for array in group
+        ]
         out = run(function, model, *blocks, *more.values(), mapped=len(blocks))[0]
         yield [part.reshape(-1, *part.shape[2:])[:n] for part in out.swapaxes(0, 1)]
 

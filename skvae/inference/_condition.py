@@ -32,10 +32,16 @@ class Mixture(NamedTuple):
     factor: np.ndarray  # (k, d, d), lower Cholesky factors of the covariances
 
 
-def latents_given(model: Model, x: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, float, int]:
+def latents_given(
+    model: Model, x: np.ndarray, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, float, int]:
     """n points z from p(z | x) of one row x, (1, cells); the effective number of the draws behind them, and theirs."""
     mixture = _adapted(model, x, _start(model, x, rng), rng)
-    enough, z, log_w = max(FEWEST, PER_ROW * n), np.empty((0, model.network.latent_dim), np.float32), np.empty(0)
+    enough, z, log_w = (
+        max(FEWEST, PER_ROW * n),
+        np.empty((0, model.network.latent_dim), np.float32),
+        np.empty(0),
+    )
     while len(z) < BATCH or (_effective_size(log_w) < enough and len(z) < MOST):
         draws = _draw(model, mixture, max(BATCH, len(z)), rng)  # twice as many in all
         new = log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
@@ -45,7 +51,9 @@ def latents_given(model: Model, x: np.ndarray, n: int, rng: np.random.Generator)
 
 def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:
     """Normals fitted to the row from the encoder's mean and from draws of the prior that explain it best."""
-    screen = prior_sample(model, rng.standard_normal((SCREEN, model.network.latent_dim), np.float32))
+    screen = prior_sample(
+        model, rng.standard_normal((SCREEN, model.network.latent_dim), np.float32)
+    )
     log_lik = log_joint(model, x, screen) - log_prior(model, screen)
     best = np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[: STARTS - 1]
     starts = np.concatenate([near(model, x)[0], screen[best]])
@@ -99,7 +107,11 @@ def _log_density(model: Model, mixture: Mixture, z: np.ndarray) -> tuple[np.ndar
     for mean, factor in zip(mixture.mean, mixture.factor, strict=True):
         standard = np.linalg.solve(factor, (z - mean).T)
         log_determinant = np.log(np.diag(factor)).sum()
-        parts.append(-0.5 * (standard**2).sum(axis=0) - log_determinant - 0.5 * z.shape[1] * np.log(2 * np.pi))
+        parts.append(
+            -0.5 * (standard**2).sum(axis=0)
+            - log_determinant
+            - 0.5 * z.shape[1] * np.log(2 * np.pi)
+        )
     parts = np.stack(parts, axis=1) + mixture.log_share
     return logsumexp(parts, axis=1), parts
 

@@ -8,7 +8,17 @@ import tensorflow as tf
 
 from skvae._layers import Inference
 from skvae._network import Network
-from skvae.inference._blocks import HEIGHT, Model, by_group, by_row, encoding_height, height_of, learned, padded, run
+from skvae.inference._blocks import (
+    HEIGHT,
+    Model,
+    by_group,
+    by_row,
+    encoding_height,
+    height_of,
+    learned,
+    padded,
+    run,
+)
 from skvae.table import Cells
 
 
@@ -59,7 +69,9 @@ def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
     """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
     w = learned(model)["likelihood"]
     for raw in decode(model, z):
-        with np.errstate(over="ignore", invalid="ignore"):  # brought back into the range of its column
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # brought back into the range of its column
             yield read(w, raw)
 
 
@@ -72,7 +84,9 @@ def _features(network: Network, w: dict, x: Any) -> tuple:
 
 
 def _sample(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
-    z, _ = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), tf.transpose(by_row, [1, 0, 2]))
+    z, _ = network.posterior.sample(
+        w["posterior"], network.encode(w, x, Inference()), tf.transpose(by_row, [1, 0, 2])
+    )
     return (tf.transpose(z, [1, 0, 2]),)
 
 

@@ -16,7 +16,9 @@ def expected_cells(model: Model, x: Cells, n_draws: int) -> np.ndarray:
     for rows, z, log_w in weighted_draws(model, x.take(holes), n_draws):
         raw = np.concatenate(list(decode(model, z.reshape(-1, z.shape[-1]))))
         weights = softmax(log_w, axis=1).T
-        filled[holes[rows]] = likelihood.point_of_mixture(w, raw.reshape(*weights.shape, -1), weights)
+        filled[holes[rows]] = likelihood.point_of_mixture(
+            w, raw.reshape(*weights.shape, -1), weights
+        )
     return filled
 
 

@@ -15,12 +15,22 @@ def with_noise(
     model: Model, x: Cells | np.ndarray, n_draws: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Blocks of rows: their places, the rows filled up to one height, and noise that depends on each row alone."""
-    points, varies = sobol(n_draws, model.network.latent_dim)[:, None], learned(model)["cells"]["varies"] > 0
+    points, varies = (
+        sobol(n_draws, model.network.latent_dim)[:, None],
+        learned(model)["cells"]["varies"] > 0,
+    )
     for start, (n, (block,)) in zip(
         range(0, len(x), height := height_of(model, n_draws)), in_blocks(height, x), strict=True
     ):
-        shifts = row_shifts(block if varies.all() else np.where(varies, block, np.float32(0)), model.network.latent_dim)
-        yield np.arange(start, start + n), block, np.asarray(normal_quantile((points + shifts) % np.float32(1)))
+        shifts = row_shifts(
+            block if varies.all() else np.where(varies, block, np.float32(0)),
+            model.network.latent_dim,
+        )
+        yield (
+            np.arange(start, start + n),
+            block,
+            np.asarray(normal_quantile((points + shifts) % np.float32(1))),
+        )
 
 
 @lru_cache(maxsize=8)
@@ -41,7 +51,9 @@ def row_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
         x[np.isnan(x)] = np.nan
     bits, odd = x.view(np.uint32), _odd_numbers(x.shape[1])
     hashes = np.einsum("ij,j->i", bits, odd, dtype=np.uint64)  # casts some at a time
-    hashes = hashes[:, None] + np.arange(1, latent_dim + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    hashes = hashes[:, None] + np.arange(1, latent_dim + 1, dtype=np.uint64) * np.uint64(
+        0x9E3779B97F4A7C15
+    )
     return (_splitmix(hashes) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 
 

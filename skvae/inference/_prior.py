@@ -33,7 +33,9 @@ def finished(model: Model, prior: Any, x: Cells, rng: np.random.Generator) -> Mo
     if prior == model.network.prior:
         return model
     some = x.take(rng.permutation(len(x))[:FITTED_ROWS])
-    z = posterior_sample(model, some, rng.standard_normal((1, len(some), model.network.latent_dim), np.float32))[0]
+    z = posterior_sample(
+        model, some, rng.standard_normal((1, len(some), model.network.latent_dim), np.float32)
+    )[0]
     return _with_prior(model, prior, prior.fitted(z, int(rng.integers(2**31))))
 
 

@@ -28,13 +28,20 @@ JOINT = 4096  # draws in a block, where there is one row
 DENSE = 2**23  # most numbers of rows with holes at once
 REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
-TURNS = np.array([0, 1, 0, 1, 2])  # whose draw is next where a row has holes: encoder, fitted normal, prior
+TURNS = np.array(
+    [0, 1, 0, 1, 2]
+)  # whose draw is next where a row has holes: encoder, fitted normal, prior
 WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
-FURTHEST, NARROWEST = 4.0, -3.0  # where refining may start: in deviations of the prior, and logarithm of the scale
+FURTHEST, NARROWEST = (
+    4.0,
+    -3.0,
+)  # where refining may start: in deviations of the prior, and logarithm of the scale
 PRIOR_DRAWS = 512  # behind the prior's mean and deviation
 
 
-def weighted_draws(model: Model, x: Cells, n_draws: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def weighted_draws(
+    model: Model, x: Cells, n_draws: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Block by block: places of rows, draws of their z and log p(x, z) / q(z); (n,), (draws, n, d) and (n, draws).
 
     Draws come from the encoder's q(z | x). For a row with holes, whose pattern the encoder may
@@ -50,7 +57,9 @@ def weighted_draws(model: Model, x: Cells, n_draws: int) -> Iterator[tuple[np.nd
         x_some = x.take(some)[:]
         fitted = refine(model, x_some, *near(model, x_some))
         for rows, block, noise in with_noise(model, x_some, n_draws):
-            z, log_q = _proposed(model, block, noise, *[padded(part[rows], len(block)) for part in fitted])
+            z, log_q = _proposed(
+                model, block, noise, *[padded(part[rows], len(block)) for part in fitted]
+            )
             log_w = run(_joint, model, block, z)[0] - log_q
             yield some[rows], z[:, : len(rows)], _by_draw(log_w, rows)
 
@@ -58,13 +67,19 @@ def weighted_draws(model: Model, x: Cells, n_draws: int) -> Iterator[tuple[np.nd
 def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log-scale of normals near q(z | x), kept from extremes, (rows, d) each."""
     mean, log_scale = by_row(_moments, model, encoding_height(model), x)
-    draws = prior_sample(model, np.asarray(normal_quantile(sobol(PRIOR_DRAWS, model.network.latent_dim))))
+    draws = prior_sample(
+        model, np.asarray(normal_quantile(sobol(PRIOR_DRAWS, model.network.latent_dim)))
+    )
     center, reach = draws.mean(axis=0), FURTHEST * draws.std(axis=0)
     return mean.clip(center - reach, center + reach), log_scale.clip(NARROWEST, 0.0)
 
 
 def refine(
-    model: Model, x: np.ndarray, mean: np.ndarray, log_scale: np.ndarray, height: int = REFINE_HEIGHT
+    model: Model,
+    x: np.ndarray,
+    mean: np.ndarray,
+    log_scale: np.ndarray,
+    height: int = REFINE_HEIGHT,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The normals that bring up the ELBO of each row's observed cells, from the given ones on, (rows, d) each."""
     points = sobol(REFINE_STEPS * REFINE_DRAWS, model.network.latent_dim)
@@ -74,7 +89,9 @@ def refine(
     return mean, log_scale + WIDER
 
 
-def _proposed(model: Model, x: np.ndarray, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray) -> tuple:
+def _proposed(
+    model: Model, x: np.ndarray, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray
+) -> tuple:
     """Draws from q(z | x), the fitted normal and the prior, in turns, and their log-density under the mixture."""
     turn = np.resize(TURNS, len(noise))
     prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
@@ -84,12 +101,17 @@ def _proposed(model: Model, x: np.ndarray, noise: np.ndarray, mean: np.ndarray, 
     fitted = -(0.5 * (standard**2 + LOG_2PI) + log_scale).sum(axis=-1)
     log_prior_ = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
     shares = np.bincount(turn, minlength=3) / len(turn)
-    return z, logsumexp([run(_log_q, model, x, z)[0], fitted, log_prior_], b=shares[:, None, None], axis=0)
+    return z, logsumexp(
+        [run(_log_q, model, x, z)[0], fitted, log_prior_], b=shares[:, None, None], axis=0
+    )
 
 
 def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """log p(x, z) of one row, (1, cells), at many points (draws, d), (draws,)."""
-    blocks = [run(_joint, model, x, z[:, None])[0][:n, 0] for n, (z,) in in_blocks(min(JOINT, height_of(model, 1)), z)]
+    blocks = [
+        run(_joint, model, x, z[:, None])[0][:n, 0]
+        for n, (z,) in in_blocks(min(JOINT, height_of(model, 1)), z)
+    ]
     return np.concatenate(blocks).astype(np.float64)
 
 
@@ -132,7 +154,9 @@ def _moments(network: Network, w: dict, x: Any) -> tuple:
     return mean, tf.zeros_like(mean) if moments is None else moments[1]
 
 
-def _refined(network: Network, w: dict, x: Any, mean: Any, log_scale: Any, shifts: Any, points: Any) -> tuple:
+def _refined(
+    network: Network, w: dict, x: Any, mean: Any, log_scale: Any, shifts: Any, points: Any
+) -> tuple:
     start, end = REFINE_RATE
 
     def step(i: Any, q: Any, m: Any, v: Any) -> tuple:

@@ -66,10 +66,19 @@ class Histogram(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
         means = [column.means for column in columns if column.n_slots]
-        scores = [_normal_scores(np.exp(log_shares)) for log_shares in _slots.by_column(arrays, arrays["base"])]
-        own = {"means": np.concatenate([np.zeros(0), *means]), "score": np.concatenate([np.zeros(0), *scores])}
+        scores = [
+            _normal_scores(np.exp(log_shares))
+            for log_shares in _slots.by_column(arrays, arrays["base"])
+        ]
+        own = {
+            "means": np.concatenate([np.zeros(0), *means]),
+            "score": np.concatenate([np.zeros(0), *scores]),
+        }
         padding = np.zeros(len(arrays["code"]) - len(own["means"]))
-        return {**arrays, **{name: np.append(array, padding).astype(np.float32) for name, array in own.items()}}
+        return {
+            **arrays,
+            **{name: np.append(array, padding).astype(np.float32) for name, array in own.items()},
+        }
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         score = seen * ops.take(w["score"], _slots.slot(w, x)[0])
@@ -96,7 +105,9 @@ class Histogram(Likelihood):
         tilt = xp.matmul(raw[..., n_slots : n_slots + n_cells], columns)
         bend = xp.matmul(raw[..., n_slots + n_cells :], columns)
         score = w["score"]
-        return w["base"] + bounded(raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0), xp)
+        return w["base"] + bounded(
+            raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0), xp
+        )
 
 
 def _normal_scores(shares: np.ndarray) -> np.ndarray:

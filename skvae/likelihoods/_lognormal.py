@@ -63,7 +63,9 @@ class Lognormal(Likelihood):
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         mean, deviation = self._mean_and_deviation_of_log(w, raw)
-        return np.exp((mean + deviation * rng.standard_normal(mean.shape)).clip(-MAX_EXPONENT, MAX_EXPONENT))
+        return np.exp(
+            (mean + deviation * rng.standard_normal(mean.shape)).clip(-MAX_EXPONENT, MAX_EXPONENT)
+        )
 
     def _standardised_log(self, w: dict, x: Any) -> Any:
         return (ops.log(ops.maximum(x, SMALLEST)) - w["center"]) / w["spread"]

@@ -31,7 +31,9 @@ class Mixed(Component):
     def constants(self, x: Any, columns: list[Column]) -> dict[str, dict]:
         """What each learns of its cells; `x` has the methods of `Cells`."""
         edges = pairwise(np.cumsum([0, *self._cells()]))
-        blocks = zip(self.likelihoods, (x.span(*edge) for edge in edges), self._runs(columns), strict=True)
+        blocks = zip(
+            self.likelihoods, (x.span(*edge) for edge in edges), self._runs(columns), strict=True
+        )
         return _numbered([_learned(part, block, own) for part, block, own in blocks])
 
     def some_columns(self) -> list[Column]:
@@ -46,7 +48,9 @@ class Mixed(Component):
         features = [part.features(v, x, seen) for part, v, x, seen in self._each(w, *blocks)]
         for found, (part, size) in zip(features, self._parts(), strict=True):
             n = part.n_features(size)
-            expect(f"{part}.features", found, (*x.shape[:-1], n), f"(..., {n}), as n_features has it,")
+            expect(
+                f"{part}.features", found, (*x.shape[:-1], n), f"(..., {n}), as n_features has it,"
+            )
         return ops.concatenate(features, axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
@@ -54,12 +58,16 @@ class Mixed(Component):
         log_probs = [part.log_prob(v, x, raw) for part, v, x, raw in self._each(w, *blocks)]
         for log_prob, (part, size) in zip(log_probs, self._parts(), strict=True):
             shape = (*raw.shape[:-1], size.cells)
-            expect(f"{part}.log_prob", log_prob, shape, f"a number for each cell, (..., {size.cells}),")
+            expect(
+                f"{part}.log_prob", log_prob, shape, f"a number for each cell, (..., {size.cells}),"
+            )
         return ops.concatenate(log_probs, axis=-1)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())
-        return np.concatenate([part.point(v, raw) for part, v, raw in self._each(w, blocks)], axis=-1)
+        return np.concatenate(
+            [part.point(v, raw) for part, v, raw in self._each(w, blocks)], axis=-1
+        )
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())
@@ -68,7 +76,9 @@ class Mixed(Component):
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())
-        return np.concatenate([part.sample(v, raw, rng) for part, v, raw in self._each(w, blocks)], axis=-1)
+        return np.concatenate(
+            [part.sample(v, raw, rng) for part, v, raw in self._each(w, blocks)], axis=-1
+        )
 
     def _parts(self) -> Any:
         return zip(self.likelihoods, self.sizes, strict=True)
@@ -95,7 +105,9 @@ def _learned(part: Likelihood, x: Any, columns: list[Column]) -> dict[str, np.nd
     """The constants of a likelihood; those without slots see as many columns at a time as may be dense at once."""
     if part.has_slots:
         return part.constants(x, columns)
-    found = [part.constants(x.span(start, stop)[:], columns[start:stop]) for start, stop in x.spans()]
+    found = [
+        part.constants(x.span(start, stop)[:], columns[start:stop]) for start, stop in x.spans()
+    ]
     return {name: np.concatenate([arrays[name] for arrays in found], axis=-1) for name in found[0]}
 
 

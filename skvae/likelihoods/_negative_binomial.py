@@ -6,7 +6,10 @@ from skvae._math import bounded, log1p_or_log, ops, stirling_remainder
 from skvae.likelihoods import _counts
 from skvae.likelihoods._base import Column, Likelihood, Size
 
-INVERSE_DISPERSIONS = 1e-2, 1e4  # a column starts within these: from next to nothing but zeros to a Poisson
+INVERSE_DISPERSIONS = (
+    1e-2,
+    1e4,
+)  # a column starts within these: from next to nothing but zeros to a Poisson
 
 
 class NegativeBinomial(Likelihood):
@@ -41,7 +44,10 @@ class NegativeBinomial(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         mean, variance = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
         r = mean**2 / (variance - mean).clip(1e-6)
-        return {**_counts.constants(x), "base_log_r": np.log(r.clip(*INVERSE_DISPERSIONS)).astype(np.float32)}
+        return {
+            **_counts.constants(x),
+            "base_log_r": np.log(r.clip(*INVERSE_DISPERSIONS)).astype(np.float32),
+        }
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return _counts.features(w, x, seen)
@@ -56,7 +62,11 @@ class NegativeBinomial(Likelihood):
         share, rest = safe / (safe + r), r / (safe + r)
         deviance = safe * _log_mixture(rest, share, -d) + r * _log_mixture(share, rest, d)
         remainder = stirling_remainder(safe + r) - stirling_remainder(r) - stirling_remainder(safe)
-        return ops.where(positive, remainder - ops.log1p(safe / r) - deviance, -r * ops.log1p(ops.exp(log_mean) / r))
+        return ops.where(
+            positive,
+            remainder - ops.log1p(safe / r) - deviance,
+            -r * ops.log1p(ops.exp(log_mean) / r),
+        )
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         return np.exp(self._log_mean(w, raw.astype(np.float64), np))

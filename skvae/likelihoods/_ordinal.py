@@ -47,11 +47,17 @@ class Ordinal(Likelihood):
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
-        ends = [_ends(np.exp(log_shares)) for log_shares in _slots.by_column(arrays, arrays["base"].astype(np.float64))]
+        ends = [
+            _ends(np.exp(log_shares))
+            for log_shares in _slots.by_column(arrays, arrays["base"].astype(np.float64))
+        ]
         below, above = np.concatenate([np.zeros((2, 0)), *ends], axis=1)
         ends = {"below": below, "above": above, "log_gap": np.log(above - below)}
         padding = np.zeros(len(arrays["base"]) - len(below))
-        return {**arrays, **{name: np.append(end, padding).astype(np.float32) for name, end in ends.items()}}
+        return {
+            **arrays,
+            **{name: np.append(end, padding).astype(np.float32) for name, end in ends.items()},
+        }
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return _slots.one_hot(w, x, seen)
@@ -70,7 +76,9 @@ class Ordinal(Likelihood):
         return _slots.most_likely(self._probabilities(w, raw))
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return _slots.most_likely([(weights[..., None] * p).sum(axis=0) for p in self._probabilities(w, raw)])
+        return _slots.most_likely(
+            [(weights[..., None] * p).sum(axis=0) for p in self._probabilities(w, raw)]
+        )
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return np.stack([_slots.draw(p, rng) for p in self._probabilities(w, raw)], axis=-1)

@@ -12,7 +12,9 @@ from skvae.likelihoods._base import Size, mean_and_deviation
 CONSTRAINT = [StrOptions({"feature", "shared", "cell"}), Interval(Real, 0, None, closed="neither")]
 LOG_MIN_SCALE = np.float32(np.log(1e-3))  # a column's noise is never below 1e-3 of its own scale
 NORMAL_RANGE = 1.3489795003921634  # between the quartiles of the standard normal
-NARROW = 1e-10  # quartiles so much closer than the deviation would give cells that float32 cannot square
+NARROW = (
+    1e-10  # quartiles so much closer than the deviation would give cells that float32 cannot square
+)
 
 
 def n_raw(scale: str | float, size: Size) -> int:

@@ -52,7 +52,9 @@ def membership(w: dict, xp: Any) -> Any:
     n_columns = w["start"].shape[-1]
     if xp is np:
         return (w["column"][:, None] == np.arange(n_columns)).astype(np.float32)
-    return ops.cast(ops.expand_dims(w["column"], 1) == ops.arange(n_columns, dtype="float32"), "float32")
+    return ops.cast(
+        ops.expand_dims(w["column"], 1) == ops.arange(n_columns, dtype="float32"), "float32"
+    )
 
 
 def one_hot(w: dict, x: Any, seen: Any) -> Any:
@@ -91,7 +93,10 @@ def probabilities(w: dict, logits: np.ndarray) -> list[np.ndarray]:
 
 def most_likely(probabilities: list[np.ndarray]) -> np.ndarray:
     """The code of the most likely slot of each column, (..., columns); 0 where it has none."""
-    return np.stack([p.argmax(axis=-1) if p.size else np.zeros(p.shape[:-1], int) for p in probabilities], axis=-1)
+    return np.stack(
+        [p.argmax(axis=-1) if p.size else np.zeros(p.shape[:-1], int) for p in probabilities],
+        axis=-1,
+    )
 
 
 def draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -77,10 +77,14 @@ class ZeroInflated(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         inner = self._inner()
         zeros = (x == 0).mean(axis=0).clip(MIN_SHARE, 1 - MIN_SHARE)
-        rest = _without_zeros(x, next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0))
+        rest = _without_zeros(
+            x, next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0)
+        )
         return {
             "base_logit": logit(zeros).astype(np.float32),
-            "filler": rest.mean(axis=0, dtype=np.float64).astype(np.float32),  # inside of the support, and no row's own
+            "filler": rest.mean(axis=0, dtype=np.float64).astype(
+                np.float32
+            ),  # inside of the support, and no row's own
             **_prefixed(inner.constants(rest, columns)),
         }
 
@@ -125,7 +129,11 @@ class ZeroInflated(Likelihood):
 
 def _is_of_counts(inner: Likelihood) -> bool:
     supported = inner.supports(np.array([-1.0, 0.0, 0.5, 1.0])).tolist()
-    return inner.measure == "mass" and not inner.over_levels and supported == [False, True, False, True]
+    return (
+        inner.measure == "mass"
+        and not inner.over_levels
+        and supported == [False, True, False, True]
+    )
 
 
 def _is_of_positive_numbers(inner: Likelihood) -> bool:

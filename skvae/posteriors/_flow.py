@@ -43,7 +43,8 @@ class Flow(Posterior):
     """
 
     _parameter_constraints: dict = {
-        name: [Interval(Integral, 1, None, closed="left")] for name in ("n_layers", "n_units", "n_context")
+        name: [Interval(Integral, 1, None, closed="left")]
+        for name in ("n_layers", "n_units", "n_context")
     }
 
     def __init__(self, n_layers=4, n_units=32, n_context=16):
@@ -55,7 +56,9 @@ class Flow(Posterior):
         return 2 * latent_dim + self.n_context
 
     def init(self, latent_dim: int, rng: np.random.Generator) -> dict:
-        return {"layers": _coupling.init(self.n_layers, latent_dim, self.n_context, self.n_units, rng)}
+        return {
+            "layers": _coupling.init(self.n_layers, latent_dim, self.n_context, self.n_units, rng)
+        }
 
     def sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
         straight, log_q = Gaussian().sample(w, self._straight(raw), noise)

@@ -49,7 +49,9 @@ def _parts(raw: Any) -> tuple[Any, Any, Any]:
     """Mean and logarithm of the Cholesky factor's diagonal, (..., d) each, and the factor, (..., d, d)."""
     d = _latent_dim(raw)
     mean, log_scale = raw[..., :d], at_most(WIDEST, raw[..., d : 2 * d])
-    numbers = ops.concatenate([raw[..., 2 * d :], ops.exp(log_scale), ops.zeros_like(raw[..., :1])], axis=-1)
+    numbers = ops.concatenate(
+        [raw[..., 2 * d :], ops.exp(log_scale), ops.zeros_like(raw[..., :1])], axis=-1
+    )
     n_below = d * (d - 1) // 2
     places = np.full((d, d), n_below + d)  # of the zero
     places[np.tril_indices(d, -1)] = np.arange(n_below)

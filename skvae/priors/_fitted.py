@@ -48,16 +48,28 @@ class Fitted(Prior):
         return Normal()
 
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
-        return _arrays(np.ones(1), np.zeros((1, latent_dim)), np.eye(latent_dim)[None], self.n_components)
+        return _arrays(
+            np.ones(1), np.zeros((1, latent_dim)), np.eye(latent_dim)[None], self.n_components
+        )
 
     def fitted(self, z: np.ndarray, seed: int) -> dict:
-        from sklearn.mixture import GaussianMixture  # takes longer to import than all of this package
+        from sklearn.mixture import (
+            GaussianMixture,
+        )  # takes longer to import than all of this package
 
-        mixture = GaussianMixture(min(self.n_components, len(z)), reg_covar=FLOOR, random_state=seed)
+        mixture = GaussianMixture(
+            min(self.n_components, len(z)), reg_covar=FLOOR, random_state=seed
+        )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # any mixture on the way there is a density
-            mixture.fit(np.resize(z.astype(float), (max(2, len(z)), z.shape[1])))  # it wants two rows
-        return _arrays(mixture.weights_, mixture.means_, mixture.precisions_cholesky_, self.n_components)
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # any mixture on the way there is a density
+            mixture.fit(
+                np.resize(z.astype(float), (max(2, len(z)), z.shape[1]))
+            )  # it wants two rows
+        return _arrays(
+            mixture.weights_, mixture.means_, mixture.precisions_cholesky_, self.n_components
+        )
 
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         standard = ops.einsum("...kd,kde->...ke", ops.expand_dims(z, -2) - w["mean"], w["factor"])
@@ -77,5 +89,9 @@ class Fitted(Prior):
 def _arrays(shares: np.ndarray, means: np.ndarray, factors: np.ndarray, n: int) -> dict:
     """The arrays of n components: where there are fewer, some stand for more than one."""
     k = np.resize(np.arange(len(shares)), n)
-    arrays = {"logits": np.log(shares[k] / np.bincount(k)[k]), "mean": means[k], "factor": factors[k]}
+    arrays = {
+        "logits": np.log(shares[k] / np.bincount(k)[k]),
+        "mean": means[k],
+        "factor": factors[k],
+    }
     return {name: array.astype(np.float32) for name, array in arrays.items()}

@@ -43,11 +43,17 @@ class Mixture(Prior):
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
         shape = self.n_components, latent_dim
         means = rng.standard_normal(shape, np.float32)  # apart from each other, where rows begin
-        return {"logits": np.zeros(shape[0], np.float32), "mean": means, "log_scale": np.zeros(shape, np.float32)}
+        return {
+            "logits": np.zeros(shape[0], np.float32),
+            "mean": means,
+            "log_scale": np.zeros(shape, np.float32),
+        }
 
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         log_scale = _log_scale(w, ops)
-        standard = (ops.expand_dims(z, -2) - w["mean"]) * ops.exp(-log_scale)  # (..., components, d)
+        standard = (ops.expand_dims(z, -2) - w["mean"]) * ops.exp(
+            -log_scale
+        )  # (..., components, d)
         log_probs = -ops.sum(0.5 * (standard * standard + LOG_2PI) + log_scale, axis=-1)
         return ops.logsumexp(ops.log_softmax(w["logits"]) + log_probs, axis=-1)
 

@@ -39,8 +39,13 @@ class Vamp(Prior):
         self.n_components = n_components
 
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
-        rows = rng.permutation(np.resize(np.arange(len(features)), max(len(features), self.n_components)))
-        return {"inputs": features[rows[: self.n_components]], "logits": np.zeros(self.n_components, np.float32)}
+        rows = rng.permutation(
+            np.resize(np.arange(len(features)), max(len(features), self.n_components))
+        )
+        return {
+            "inputs": features[rows[: self.n_components]],
+            "logits": np.zeros(self.n_components, np.float32),
+        }
 
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         log_probs = q.log_prob(q.encode(w["inputs"]), ops.expand_dims(z, -2))  # (..., components)

@@ -136,7 +136,10 @@ class Sparse(Cells):
     sparse = True
 
     def __init__(self, differing: csr_array, base: np.ndarray):
-        self.differing, self.base = differing, base  # the cells unlike those of a row of zeros, and these
+        self.differing, self.base = (
+            differing,
+            base,
+        )  # the cells unlike those of a row of zeros, and these
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -188,13 +191,18 @@ class Sparse(Cells):
         return Sparse(cells.tocsr(), self.base)
 
     def mean(self) -> np.ndarray:
-        columns, base = self.differing.indices, np.nan_to_num(self.base)  # where 0 is no level, no cell is the base
+        columns, base = (
+            self.differing.indices,
+            np.nan_to_num(self.base),
+        )  # where 0 is no level, no cell is the base
         beyond = np.bincount(columns, self.differing.data - base[columns], minlength=self.shape[1])
         return (base + beyond / len(self)).astype(np.float32)
 
     def arrays(self) -> Parts:
         rows = self.differing
-        return Parts(rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data, self.base)
+        return Parts(
+            rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data, self.base
+        )
 
 
 def differing(block: np.ndarray, base: np.ndarray) -> csr_array:

@@ -45,12 +45,26 @@ class Scaling(NamedTuple):
     @classmethod
     def of(cls, features: tuple) -> "Scaling":
         names = ("center", "scale", "varies", "log_new")
-        center, scale, varies, log_new = (np.array([getattr(f, name) for f in features]) for name in names)
+        center, scale, varies, log_new = (
+            np.array([getattr(f, name) for f in features]) for name in names
+        )
         constant = np.array([np.nan if f.constant is None else f.constant for f in features])
         atoms = varies & np.array([feature.likelihood.zero_is_atom for feature in features])
         slots = tuple(j for j, feature in enumerate(features) if feature.has_slots)
-        read = tuple(j for j, feature in enumerate(features) if not isinstance(feature.format, Numbers))
-        return cls(center, scale, np.where(varies, -np.log(scale), 0.0), varies, constant, log_new, atoms, slots, read)
+        read = tuple(
+            j for j, feature in enumerate(features) if not isinstance(feature.format, Numbers)
+        )
+        return cls(
+            center,
+            scale,
+            np.where(varies, -np.log(scale), 0.0),
+            varies,
+            constant,
+            log_new,
+            atoms,
+            slots,
+            read,
+        )
 
 
 @dataclass(frozen=True)
@@ -75,14 +89,18 @@ class Codec:
             bad = [] if likelihood.over_levels else _checked(name, numbers, likelihood)
             wrong += [(name, likelihood, *cell[1:]) for cell in bad[:1]]
             if not bad:
-                features.append(Feature.learn(name, column, learned, numbers, likelihood, min_count))
+                features.append(
+                    Feature.learn(name, column, learned, numbers, likelihood, min_count)
+                )
         _check_supported(wrong)
         likelihoods = [feature.likelihood for feature in features]
         kinds, block = _kinds(likelihoods)
         slots = [feature.column().n_slots for feature in features]
         _warn_of_many(slots, rows.names)
         slots = np.bincount(block, slots)
-        room = [padded(int(n)) if kind.has_slots else 0 for kind, n in zip(kinds, slots, strict=True)]
+        room = [
+            padded(int(n)) if kind.has_slots else 0 for kind, n in zip(kinds, slots, strict=True)
+        ]
         return cls(
             frame=frame,
             features=tuple(features),
@@ -115,9 +133,13 @@ class Codec:
 
     def has_likelihoods_of(self, choose: Callable) -> bool:
         """Whether the function from a column's name and meaning to its likelihood still gives the same."""
-        return self.likelihoods() == [choose(feature.name, feature.dtype.meaning) for feature in self.features]
+        return self.likelihoods() == [
+            choose(feature.name, feature.dtype.meaning) for feature in self.features
+        ]
 
-    def encode(self, rows: Rows, *, supported: bool = False, warns: bool = False, continues: bool = False) -> Encoded:
+    def encode(
+        self, rows: Rows, *, supported: bool = False, warns: bool = False, continues: bool = False
+    ) -> Encoded:
         """Cells of the rows; a ValueError where a value cannot have come from its column.
 
         `supported` tells that likelihoods need not be asked. `warns` says which levels are new, and so does
@@ -125,9 +147,17 @@ class Codec:
         """
         if rows.sparse:
             zeros = np.zeros((1, len(self.names)), rows.given.dtype)
-            with np.errstate(all="ignore"):  # zeros may lie outside of the support, where there are none
-                base = self._placed(self._numbers(Rows(rows.names, 1, None, zeros, zeros), {}))[0][0].astype(np.float32)
-        x, offset, new = [] if rows.sparse else aligned((rows.n, len(self.names))), np.empty(rows.n), {}
+            with np.errstate(
+                all="ignore"
+            ):  # zeros may lie outside of the support, where there are none
+                base = self._placed(self._numbers(Rows(rows.names, 1, None, zeros, zeros), {}))[0][
+                    0
+                ].astype(np.float32)
+        x, offset, new = (
+            [] if rows.sparse else aligned((rows.n, len(self.names))),
+            np.empty(rows.n),
+            {},
+        )
         cheap = rows.frame is None and not rows.sparse and not self.scaling.slots
         for part in parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS):
             numbers = self._numbers(rows.part(part), new)
@@ -141,7 +171,9 @@ class Codec:
             else:
                 x[part] = cells
         if (warns or continues) and new:
-            found = ", ".join(f"{level} in column {short(self.names[j])}" for j, level in sorted(new.items()))
+            found = ", ".join(
+                f"{level} in column {short(self.names[j])}" for j, level in sorted(new.items())
+            )
             warn(f"Levels that were not seen in fit are treated as missing: {found}.")
         return Encoded(Sparse(vstack(x, format="csr"), base) if rows.sparse else Dense(x), offset)
 
@@ -159,7 +191,12 @@ class Codec:
         for j in columns:
             feature, column = self.features[j], rows.column(j)
             numbers[:, j] = feature.read(column)
-            if feature.varies and feature.likelihood.over_levels and j not in new and (numbers[:, j] < 0).any():
+            if (
+                feature.varies
+                and feature.likelihood.over_levels
+                and j not in new
+                and (numbers[:, j] < 0).any()
+            ):
                 new[j] = column.first(numbers[:, j] < 0)
         return numbers
 
@@ -193,7 +230,8 @@ class Codec:
             if not likelihood.over_levels:
                 own = numbers if len(columns) == len(self.names) else numbers[:, columns]
                 wrong += [
-                    (columns[j], likelihood, first + row, value) for j, row, value in _unsupported(own, likelihood)
+                    (columns[j], likelihood, first + row, value)
+                    for j, row, value in _unsupported(own, likelihood)
                 ]
         wrong.sort(key=lambda cell: cell[0])
         _check_supported([(self.names[j], *cell) for j, *cell in wrong])
@@ -209,7 +247,9 @@ class Codec:
                 "but warm_start continues that model, in which constant ones have no part; set warm_start=False."
             )
 
-    def decode(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None) -> Any:
+    def decode(
+        self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None
+    ) -> Any:
         """Blocks of cells of n rows, or of the points of likelihoods, as a table like that of fit.
 
         A pandas index is that of `like`, repeated as needed.
@@ -217,17 +257,25 @@ class Codec:
         if self.frame.library == "numpy" and all(feature.is_scaled for feature in self.features):
             return self._scaled(blocks, n)
         columns = self.restore(blocks, n, points=points)
-        return self.table([(f.dtype, *column) for f, column in zip(self.features, columns, strict=True)], n, like)
+        return self.table(
+            [(f.dtype, *column) for f, column in zip(self.features, columns, strict=True)], n, like
+        )
 
     def restore(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False) -> list[tuple]:
         """The same as columns in NumPy, each with its holes, or None for none."""
         cells = np.empty((n, len(self.names)))
         cells[:, self.order] = np.concatenate(list(blocks))
-        return [feature.restore(cells[:, j], points=points) for j, feature in enumerate(self.features)]
+        return [
+            feature.restore(cells[:, j], points=points) for j, feature in enumerate(self.features)
+        ]
 
-    def table(self, columns: list[tuple[Dtype, np.ndarray, np.ndarray | None]], n: int, like: Any) -> Any:
+    def table(
+        self, columns: list[tuple[Dtype, np.ndarray, np.ndarray | None]], n: int, like: Any
+    ) -> Any:
         """Columns in NumPy as a table like that of fit."""
-        return self.frame.table([dtype.series(cells, holes) for dtype, cells, holes in columns], n, like)
+        return self.frame.table(
+            [dtype.series(cells, holes) for dtype, cells, holes in columns], n, like
+        )
 
     def _scaled(self, blocks: Iterable[np.ndarray], n: int) -> np.ndarray:
         """An array with no more in memory than it takes and a block."""
@@ -236,7 +284,9 @@ class Codec:
             cells = np.empty(block.shape)
             cells[:, self.order] = block
             with np.errstate(over="ignore"):  # brought back into the range of the dtype
-                restored[start : start + len(block)] = self.scaling.center + self.scaling.scale * cells
+                restored[start : start + len(block)] = (
+                    self.scaling.center + self.scaling.scale * cells
+                )
             start += len(block)
         with np.errstate(over="ignore", invalid="ignore"):
             total = restored.sum(dtype=np.float64)
@@ -261,7 +311,9 @@ class Codec:
 
 def _kinds(likelihoods: list[Likelihood]) -> tuple[list[Likelihood], np.ndarray]:
     """Likelihoods that differ, in the order in which they come, and the place of each column's among them."""
-    objects = {id(likelihood): likelihood for likelihood in likelihoods}  # comparing them takes long
+    objects = {
+        id(likelihood): likelihood for likelihood in likelihoods
+    }  # comparing them takes long
     places = {}
     for likelihood in objects.values():
         places.setdefault(likelihood, len(places))
@@ -289,7 +341,9 @@ def _check_labels(name: Any, column: Values, likelihood: Likelihood) -> None:
 
 def _checked(name: Any, numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
     """Those numbers of a column that a likelihood cannot give."""
-    _check_range(name, np.fmin.reduce(numbers, initial=np.inf), np.fmax.reduce(numbers, initial=-np.inf))
+    _check_range(
+        name, np.fmin.reduce(numbers, initial=np.inf), np.fmax.reduce(numbers, initial=-np.inf)
+    )
     return _unsupported(numbers[:, None], likelihood)
 
 

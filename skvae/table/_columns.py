@@ -14,9 +14,22 @@ from skvae.likelihoods._grid import Grid
 from skvae.table._dtypes import EXACT, Dtype, Values, short
 
 DAY = 86_400e6  # microseconds: datetimes and durations count in days
-UNITS = {"D": 86_400 * 10**9, "h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+UNITS = {
+    "D": 86_400 * 10**9,
+    "h": 3_600 * 10**9,
+    "m": 60 * 10**9,
+    "s": 10**9,
+    "ms": 10**6,
+    "us": 10**3,
+    "ns": 1,
+}
 MOST_DECIMALS = 6  # more are no decimals that people gave
-WORDS = {"float": "finite numbers", "integer": "whole numbers", "boolean": "booleans", "datetime": "datetimes"}
+WORDS = {
+    "float": "finite numbers",
+    "integer": "whole numbers",
+    "boolean": "booleans",
+    "datetime": "datetimes",
+}
 WORDS |= {"duration": "durations"}
 
 
@@ -37,7 +50,13 @@ class Feature:
 
     @classmethod
     def learn(
-        cls, name: Any, column: Values, format_: Any, numbers: np.ndarray, likelihood: Likelihood, min_count: int
+        cls,
+        name: Any,
+        column: Values,
+        format_: Any,
+        numbers: np.ndarray,
+        likelihood: Likelihood,
+        min_count: int,
     ) -> "Feature":
         """What to know of a column that reads as these numbers in a format that has learned from it."""
         observed = numbers[~column.holes] if column.holes.any() else numbers
@@ -95,7 +114,11 @@ class Feature:
             cells[seen], log_slope[seen] = self.grid.encode(numbers[seen])
             return cells, log_slope
         known, log_known = seen & (numbers >= 0), np.log1p(-1 / (self.n_observed + 1))
-        cells[known], log_slope[known], log_slope[seen & ~known] = numbers[known], log_known, self.log_new
+        cells[known], log_slope[known], log_slope[seen & ~known] = (
+            numbers[known],
+            log_known,
+            self.log_new,
+        )
         return cells, log_slope
 
     @property
@@ -129,7 +152,9 @@ class Numbers:
     kind: str
     low: Any  # smallest and largest value
     high: Any
-    decimals: int | None = None  # of floats that all have so few, where draws are values that were seen or between
+    decimals: int | None = (
+        None  # of floats that all have so few, where draws are values that were seen or between
+    )
 
     words: ClassVar[str] = "numbers"
     advice: ClassVar[str] = "turn it into numbers"
@@ -154,7 +179,9 @@ class Numbers:
             return None
         if column.levels is None:
             return ~column.holes
-        wrong = np.array([isinstance(level, str) or not _is_finite(level) for level in column.levels], bool)
+        wrong = np.array(
+            [isinstance(level, str) or not _is_finite(level) for level in column.levels], bool
+        )
         return np.append(wrong, False)[column.cells] if wrong.any() else None
 
     def read(self, column: Values) -> np.ndarray:
@@ -210,8 +237,14 @@ class Times:
         steps = [UNITS[step] // UNITS[unit] for step in UNITS if UNITS[step] >= UNITS[unit]]
         step = next((step for step in steps if (ticks % step != 0).sum() < min_count), 1)
         enough = len(ticks) >= min_count
-        finer = enough and (step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high)) and high - low < 2**62
-        origin = max(int(low) // 1000, -(2**63 // 1000)) if finer else 0  # in nanoseconds an int64 holds it
+        finer = (
+            enough
+            and (step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high))
+            and high - low < 2**62
+        )
+        origin = (
+            max(int(low) // 1000, -(2**63 // 1000)) if finer else 0
+        )  # in nanoseconds an int64 holds it
         low, high = (int(low) // step * step, int(high) // step * step) if enough else (0, 0)
         first = zone is not None and _is_first(column.cells[~column.holes], zone)
         return cls(column.dtype.meaning, unit, low, high, step, origin, zone, first)
@@ -312,7 +345,9 @@ class Levels:
         levels[:] = self.levels
         if self.numpy != "object":
             there = np.dtype(self.numpy)
-            levels = levels.astype(np.int64).view(there) if there.kind in "mM" else levels.astype(there)
+            levels = (
+                levels.astype(np.int64).view(there) if there.kind in "mM" else levels.astype(there)
+            )
         return levels[numbers.astype(np.intp)]
 
 
@@ -371,7 +406,9 @@ def _decimals(observed: np.ndarray) -> int | None:
 
 
 def _has_decimals(observed: np.ndarray, places: int) -> bool:
-    return bool((_rounded(observed.astype(np.float64), places).astype(observed.dtype) == observed).all())
+    return bool(
+        (_rounded(observed.astype(np.float64), places).astype(observed.dtype) == observed).all()
+    )
 
 
 def _rounded(numbers: np.ndarray, places: int) -> np.ndarray:
@@ -395,8 +432,13 @@ def _clock(times: np.ndarray, zone: str | None) -> np.ndarray:
     """Datetimes of UTC as the clock of a zone shows them."""
     if zone is None:
         return times
-    zone, inside = zone.removeprefix("dateutil/"), _within_calendars(times)  # the same clock, which pandas can read
-    there = pd.Series(inside).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
+    zone, inside = (
+        zone.removeprefix("dateutil/"),
+        _within_calendars(times),
+    )  # the same clock, which pandas can read
+    there = (
+        pd.Series(inside).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
+    )
     return _shifted(times, there - inside)
 
 
@@ -405,14 +447,18 @@ def _utc(times: np.ndarray, zone: str | None, first: bool = False) -> np.ndarray
     if zone is None:
         return times
     zone, inside = zone.removeprefix("dateutil/"), _within_calendars(times)
-    there = pd.Series(inside).dt.tz_localize(zone, ambiguous=np.full(len(times), first), nonexistent="shift_forward")
+    there = pd.Series(inside).dt.tz_localize(
+        zone, ambiguous=np.full(len(times), first), nonexistent="shift_forward"
+    )
     return _shifted(times, there.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy() - inside)
 
 
 def _is_first(times: np.ndarray, zone: str) -> bool:
     """Whether datetimes of UTC only come back if repeated hours are taken as the first one."""
     clock = _clock(times, zone)
-    return bool((_utc(clock, zone, True) == times).all() and (_utc(clock, zone, False) != times).any())
+    return bool(
+        (_utc(clock, zone, True) == times).all() and (_utc(clock, zone, False) != times).any()
+    )
 
 
 def _shifted(times: np.ndarray, by: np.ndarray) -> np.ndarray:

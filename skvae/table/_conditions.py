@@ -39,7 +39,10 @@ def conditions(codec: Codec, given: Any) -> Conditions:
         raise ValueError(
             f"given names column {short(unknown[0])}, but fit saw no such column; it saw {listed(codec.names)}."
         )
-    columns, numbers = [cells.get(name) for name in codec.names], np.full((n, len(codec.names)), np.nan)
+    columns, numbers = (
+        [cells.get(name) for name in codec.names],
+        np.full((n, len(codec.names)), np.nan),
+    )
     for j, (feature, column) in enumerate(zip(codec.features, columns, strict=True)):
         if column is not None and column.meaning != "nothing":
             numbers[:, j] = _numbers(feature, column)
@@ -65,7 +68,9 @@ def overlaid(codec: Codec, drawn: list[tuple], given: Any, kept: np.ndarray, n: 
     return columns
 
 
-def _laid_over(feature: Feature, cells: np.ndarray, holes: Any, places: np.ndarray, own: Values) -> tuple:
+def _laid_over(
+    feature: Feature, cells: np.ndarray, holes: Any, places: np.ndarray, own: Values
+) -> tuple:
     if holes is not None:  # fit saw no cell there
         return _of_own_alone(feature, holes, places, own)
     values = _as_fit_has_them(feature, own.plain())
@@ -84,10 +89,16 @@ def _of_own_alone(feature: Feature, holes: np.ndarray, places: np.ndarray, own: 
     """A column of nothing but kept cells."""
     values, same = own.plain(), own.dtype.library == feature.dtype.library
     if not same and not all(isinstance(value, str) for value in values):
-        values = np.array(values.tolist()) if values.dtype.kind == "O" else values  # labels that are numbers
+        values = (
+            np.array(values.tolist()) if values.dtype.kind == "O" else values
+        )  # labels that are numbers
     cells, holes = np.zeros(len(holes), values.dtype), holes.copy()
     cells[places], holes[places] = values, False
-    return own.dtype if same else feature.dtype.of_numpy(values.dtype, own.dtype.get("zone")), cells, holes
+    return (
+        own.dtype if same else feature.dtype.of_numpy(values.dtype, own.dtype.get("zone")),
+        cells,
+        holes,
+    )
 
 
 def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
@@ -102,17 +113,26 @@ def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
     return values.astype(np.float64) if feature.dtype.get("scale") is not None else values
 
 
-def _room(dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray) -> tuple[Dtype, np.ndarray]:
+def _room(
+    dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray
+) -> tuple[Dtype, np.ndarray]:
     """A dtype that holds both a drawn column and kept values as they are, and the column in it."""
     both = dtype.get("levels") is not None and other.get("levels") is not None
     if both and dtype.library == other.library and other.holds(cells) and other.holds(values):
-        return other, cells.copy()  # categories that nobody has, and their order, are those of the table at hand
+        return (
+            other,
+            cells.copy(),
+        )  # categories that nobody has, and their order, are those of the table at hand
     if dtype.holds(values):
         return dtype, cells.copy()
     if dtype.get("levels") is not None:
         levels = dict.fromkeys([*dtype.get("levels"), *values.tolist()])
         return dtype.with_levels(levels), cells.astype(object)
-    if other.library == dtype.library and other.numpy == str(values.dtype) and _fits(cells, values.dtype):
+    if (
+        other.library == dtype.library
+        and other.numpy == str(values.dtype)
+        and _fits(cells, values.dtype)
+    ):
         return other, cells.astype(values.dtype)
     wide = np.result_type(cells.dtype, values.dtype)
     return dtype.of_numpy(wide, dtype.get("zone")), cells.astype(wide)
@@ -142,7 +162,9 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
                 "DataFrame."
             )
         scales = {feature.name: feature.dtype.get("scale") for feature in codec.features}
-        return {name: of_scalars(name, [value], scales.get(name)) for name, value in given.items()}, 1
+        return {
+            name: of_scalars(name, [value], scales.get(name)) for name, value in given.items()
+        }, 1
     if issparse(given):
         raise ValueError(
             "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of {column: value}, or "
@@ -152,7 +174,9 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
     frame = frame_of(given) if hasattr(given, "columns") or hasattr(given, "column_names") else None
     if frame is not None:
         names = names_of(frame)
-        return {name: read(name, column) for name, column in zip(names, columns_of(frame), strict=True)}, len(frame)
+        return {
+            name: read(name, column) for name, column in zip(names, columns_of(frame), strict=True)
+        }, len(frame)
     if isinstance(given, (list, tuple, np.ndarray)) and as_objects(given, "given").ndim == 2:
         return _of_array(codec, given)
     raise ValueError(
@@ -163,7 +187,11 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
 def _of_array(codec: Codec, given: Any) -> tuple[dict, int]:
     masked = np.ma.isMaskedArray(given)
     cells = (
-        np.ma.getdata(given) if masked else as_objects(given, "given") if isinstance(given, (list, tuple)) else given
+        np.ma.getdata(given)
+        if masked
+        else as_objects(given, "given")
+        if isinstance(given, (list, tuple))
+        else given
     )
     mask = np.ma.getmaskarray(given) if masked else np.zeros(cells.shape, bool)
     cells = cells if cells.dtype.kind in "biuf" else cells.astype(object)
@@ -206,21 +234,30 @@ def _unmet(feature: Feature, column: Values, rows: np.ndarray, why: str) -> Valu
 
 def _words(feature: Feature) -> str:
     """What a condition on a column has to be."""
-    return WORDS[feature.format.kind] if isinstance(feature.format, Numbers) else feature.format.words
+    return (
+        WORDS[feature.format.kind] if isinstance(feature.format, Numbers) else feature.format.words
+    )
 
 
 def _seen(feature: Feature) -> list:
     """What fit saw of a column of labels, or of one value."""
     if isinstance(feature.format, Levels) and np.dtype(feature.format.numpy).kind not in "mM":
         return list(feature.format.levels)
-    codes = np.arange(len(feature.format.levels)) if isinstance(feature.format, Levels) else [feature.constant]
+    codes = (
+        np.arange(len(feature.format.levels))
+        if isinstance(feature.format, Levels)
+        else [feature.constant]
+    )
     return feature.format.restore(np.asarray(codes, float), feature.dtype).tolist()
 
 
 def _allowed(feature: Feature, numbers: np.ndarray) -> np.ndarray:
     """Which numbers a column of that kind may hold."""
     with np.errstate(invalid="ignore"):
-        kinds = {"integer": numbers == np.floor(numbers), "boolean": (numbers == 0) | (numbers == 1)}
+        kinds = {
+            "integer": numbers == np.floor(numbers),
+            "boolean": (numbers == 0) | (numbers == 1),
+        }
     return np.isfinite(numbers) & kinds.get(feature.format.kind, True)
 
 
@@ -229,12 +266,21 @@ def _check_room(feature: Feature, column: Values, seen: np.ndarray) -> None:
     cells = column.plain()[seen]
     if isinstance(feature.format, Levels):
         return
-    dtype = WIDE if feature.format.kind == "float" and feature.dtype.get("scale") is None else feature.dtype
+    dtype = (
+        WIDE
+        if feature.format.kind == "float" and feature.dtype.get("scale") is None
+        else feature.dtype
+    )
     cells = np.array(cells.tolist()) if cells.dtype.kind == "O" else cells
     held = [dtype.holds(cells[i : i + 1]) for i in range(len(cells))]
     if not all(held):
         wrong = np.flatnonzero(seen)[held.index(False)]
-        raise _unmet(feature, column, np.arange(len(seen)) == wrong, f"its dtype {dtype.name} cannot hold that")
+        raise _unmet(
+            feature,
+            column,
+            np.arange(len(seen)) == wrong,
+            f"its dtype {dtype.name} cannot hold that",
+        )
 
 
 def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
@@ -245,6 +291,10 @@ def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
             low, high = float(feature.format.low), float(feature.format.high)
             out = (numbers[:, j] < low) | (numbers[:, j] > high)
             if out.any():
-                far.append(f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to {high:g}")
+                far.append(
+                    f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to {high:g}"
+                )
     if far:
-        warn(f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw.")
+        warn(
+            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw."
+        )

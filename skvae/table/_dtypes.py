@@ -15,7 +15,16 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-LABELS = (str, bool, int, float, np.bool_, np.integer, np.float16, np.float32)  # types that a label may have
+LABELS = (
+    str,
+    bool,
+    int,
+    float,
+    np.bool_,
+    np.integer,
+    np.float16,
+    np.float32,
+)  # types that a label may have
 EXACT = 2**53  # whole numbers below are themselves in float64
 MEANINGS = {  # what columns hold, by the letter of their NumPy dtype
     "f": "float",
@@ -40,7 +49,12 @@ ADVICE = {  # what to do where a column cannot be taken, by how the name of its 
     "longdouble": "turn it into floats, as with .astype(float)",
     "float128": "turn it into floats, as with .astype(float)",
 }
-TEXTS = {None, "string", "large_string", "string_view"}  # what values of dictionaries of pyarrow may be
+TEXTS = {
+    None,
+    "string",
+    "large_string",
+    "string_view",
+}  # what values of dictionaries of pyarrow may be
 SHORT = reprlib.Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
@@ -77,7 +91,11 @@ class Dtype(NamedTuple):
         """The usual dtype of its library for numbers, times and text of a dtype of NumPy."""
         name, details = str(kind), ()
         if kind.kind == "O":
-            return Dtype(self.library, {"polars": "String", "pyarrow": "string"}.get(self.library, "object"), "object")
+            return Dtype(
+                self.library,
+                {"polars": "String", "pyarrow": "string"}.get(self.library, "object"),
+                "object",
+            )
         if self.library == "polars":
             name = {"f": "Float", "i": "Int", "u": "UInt", "b": "Boolean"}.get(kind.kind, "")
             name = name if kind.kind == "b" else f"{name}{8 * kind.itemsize}"
@@ -107,10 +125,15 @@ class Dtype(NamedTuple):
         if (there.kind in "mM") != (cells.dtype.kind in "mM"):
             return False
         places = self.get("scale")
-        if places is not None and (abs(cells.astype(there)) >= 10.0 ** (self.get("precision") - places)).any():
+        if (
+            places is not None
+            and (abs(cells.astype(there)) >= 10.0 ** (self.get("precision") - places)).any()
+        ):
             return False
         with np.errstate(all="ignore"):
-            back = np.round(cells.astype(there), places) if places is not None else cells.astype(there)
+            back = (
+                np.round(cells.astype(there), places) if places is not None else cells.astype(there)
+            )
             return bool(_same(back, cells).all())
 
     def series(self, cells: np.ndarray, holes: np.ndarray | None = None) -> Any:
@@ -120,7 +143,9 @@ class Dtype(NamedTuple):
             return _array(self, cells, holes)
         if cells.dtype == object:
             cells = cells if holes is None else np.where(holes, None, cells)
-        make = {"pandas": _pandas_series, "polars": _polars_series, "pyarrow": _arrow_array}[self.library]
+        make = {"pandas": _pandas_series, "polars": _polars_series, "pyarrow": _arrow_array}[
+            self.library
+        ]
         return make(self, cells, holes)
 
 
@@ -133,7 +158,9 @@ class Values(NamedTuple):
     """A column in NumPy."""
 
     dtype: Dtype
-    cells: np.ndarray  # numbers, times (UTC where there is a zone), durations; of labels their codes, -1 in a hole
+    cells: (
+        np.ndarray
+    )  # numbers, times (UTC where there is a zone), durations; of labels their codes, -1 in a hole
     holes: np.ndarray  # (rows,) booleans
     levels: np.ndarray | None = None  # what the codes stand for
 
@@ -254,7 +281,9 @@ def inferred(column: pd.Series) -> pd.Series:
         there = column.infer_objects()
     except OverflowError:  # a whole number that no dtype holds
         return column
-    cells = [cell.item() if isinstance(cell, np.integer) else cell for cell in cells]  # NumPy compares as floats
+    cells = [
+        cell.item() if isinstance(cell, np.integer) else cell for cell in cells
+    ]  # NumPy compares as floats
     exact = there.dtype.kind != "f" or all(map(eq, cells, there[~there.isna()].tolist()))
     return there if exact else column
 
@@ -266,7 +295,11 @@ def _usual(value: Any, scale: int | None) -> Any:
     if not isinstance(value, Decimal) or not value.is_finite():
         return value
     number = float(value)
-    same = number == value if scale is None else value == round(value, scale) == Decimal(f"{number:.{scale}f}")
+    same = (
+        number == value
+        if scale is None
+        else value == round(value, scale) == Decimal(f"{number:.{scale}f}")
+    )
     return number if same else value
 
 
@@ -281,7 +314,13 @@ def _of_objects(name: Any, cells: np.ndarray, dtype: Dtype) -> Values:
         if not issubclass(kind, LABELS):
             example = next(cell for cell in cells[~holes] if type(cell) is kind)
             what = f"holds objects of type {kind.__name__}, such as {short(example)}"
-            word = "time" if kind is time else "date" if issubclass(kind, (date, np.datetime64)) else kind.__name__
+            word = (
+                "time"
+                if kind is time
+                else "date"
+                if issubclass(kind, (date, np.datetime64))
+                else kind.__name__
+            )
             raise refused(name, what, word)
     return _labels(name, cells, holes, dtype)
 
@@ -291,7 +330,9 @@ def _labels(name: Any, cells: Any, holes: np.ndarray, dtype: Dtype) -> Values:
         codes, levels = _factorized(cells, holes)
         levels = _plain_labels(name, levels)
     except (TypeError, UnicodeError, RecursionError) as error:
-        raise refused(name, f"holds objects that cannot be told apart ({type(error).__name__})", "") from None
+        raise refused(
+            name, f"holds objects that cannot be told apart ({type(error).__name__})", ""
+        ) from None
     return Values(dtype, np.where(holes, -1, codes), holes, levels)
 
 
@@ -299,11 +340,15 @@ def _factorized(cells: Any, holes: np.ndarray) -> tuple:
     """Codes and what they stand for, as pandas finds them, which takes text in objects to end at a NUL."""
     if getattr(cells.dtype, "storage", "") == "python":
         cells = cells.to_numpy(object)
-    if not isinstance(cells, np.ndarray) or not any("\0" in cell for cell in cells if isinstance(cell, str)):
+    if not isinstance(cells, np.ndarray) or not any(
+        "\0" in cell for cell in cells if isinstance(cell, str)
+    ):
         return pd.factorize(cells)
     levels = list(dict.fromkeys(cells[~holes]))
     places = {level: code for code, level in enumerate(levels)}
-    return np.array([-1 if hole else places[cell] for cell, hole in zip(cells, holes, strict=True)]), levels
+    return np.array(
+        [-1 if hole else places[cell] for cell, hole in zip(cells, holes, strict=True)]
+    ), levels
 
 
 def _plain_labels(name: Any, levels: Any) -> np.ndarray:
@@ -341,9 +386,15 @@ def _of_category(name: Any, column: Any) -> Values:
     every = categories.dtype == object or not len(used)
     labels = read(name, pd.Series(categories if every else categories.take(used)))
     if labels.cells.dtype.kind in "mM" or labels.dtype.get("scale") is not None:
-        raise refused(name, f"has categories of dtype {categories.dtype}", _first_word(categories.dtype))
+        raise refused(
+            name, f"has categories of dtype {categories.dtype}", _first_word(categories.dtype)
+        )
     levels = _plain_labels(name, labels.plain()[used] if every else labels.plain())
-    details = ("levels", tuple(categories.tolist())), ("ordered", bool(column.cat.ordered)), ("of", labels.dtype)
+    details = (
+        ("levels", tuple(categories.tolist())),
+        ("ordered", bool(column.cat.ordered)),
+        ("of", labels.dtype),
+    )
     return Values(Dtype("pandas", "category", "object", details), codes, holes, levels)
 
 
@@ -374,7 +425,11 @@ def _check_years(name: Any, cells: np.ndarray) -> None:
 def _zone_name(dtype: pd.DatetimeTZDtype) -> str | None:
     """The name that gives the zone again: that of zoneinfo, pytz or an offset, or that of dateutil."""
     own = getattr(dtype.tz, "key", None) or getattr(dtype.tz, "zone", None)
-    names = [zone for zone in (own, f"dateutil/{own}", str(dtype.tz)) if zone != "tzlocal()" and _is_zone(zone)]
+    names = [
+        zone
+        for zone in (own, f"dateutil/{own}", str(dtype.tz))
+        if zone != "tzlocal()" and _is_zone(zone)
+    ]
     same = [zone for zone in names if pd.DatetimeTZDtype("ns", zone).tz == dtype.tz]
     return (same or [zone for zone in names if zone == own] or [None])[0]
 
@@ -406,7 +461,11 @@ def _of_narwhals(name: Any, series: nw.Series) -> Values:
     elif dtype == nw.Boolean:
         cells = series.fill_null(False).to_numpy().astype(bool)
     elif dtype == nw.Datetime:
-        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if dtype.time_zone else series
+        series = (
+            series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+            if dtype.time_zone
+            else series
+        )
         cells = series.to_numpy().astype(f"datetime64[{dtype.time_unit}]")
         if dtype.time_zone:
             _check_years(name, cells)
@@ -416,12 +475,18 @@ def _of_narwhals(name: Any, series: nw.Series) -> Values:
         cells = series.to_numpy().astype(f"timedelta64[{dtype.time_unit}]")
     elif dtype in (nw.String, nw.Categorical, nw.Enum) and described.get("value") in TEXTS:
         text = series if dtype == nw.String else series.cast(nw.String)
-        native = text.to_native() if text.implementation.is_pandas() else np.array(text.to_list(), object)
+        native = (
+            text.to_native()
+            if text.implementation.is_pandas()
+            else np.array(text.to_list(), object)
+        )
         return _labels(name, native, holes, described)
     elif holes.all():
         return Values(described, np.full(len(holes), -1), holes, np.empty(0, object))
     else:
-        native = getattr(series.to_native(), "dtype", None) or getattr(series.to_native(), "type", dtype)
+        native = getattr(series.to_native(), "dtype", None) or getattr(
+            series.to_native(), "type", dtype
+        )
         raise refused(name, f"has dtype {native}", _first_word(native))
     return Values(described, cells, holes)
 
@@ -488,9 +553,17 @@ def _of_arrow_type(kind: Any, cells: str) -> tuple[str, str, tuple]:
     if types.is_timestamp(kind):
         return "timestamp", cells, (("unit", kind.unit), ("zone", kind.tz))
     if types.is_decimal(kind):
-        return "decimal", cells, (("precision", kind.precision), ("scale", kind.scale), ("bits", kind.bit_width))
+        return (
+            "decimal",
+            cells,
+            (("precision", kind.precision), ("scale", kind.scale), ("bits", kind.bit_width)),
+        )
     if types.is_dictionary(kind):
-        details = ("index", str(kind.index_type)), ("value", str(kind.value_type)), ("in_order", kind.ordered)
+        details = (
+            ("index", str(kind.index_type)),
+            ("value", str(kind.value_type)),
+            ("in_order", kind.ordered),
+        )
         return "dictionary", cells, details
     return str(kind), cells, ()
 
@@ -522,7 +595,9 @@ def _pandas_dtype(dtype: Dtype) -> Any:
     levels, of = np.empty(len(dtype.get("levels")), object), Dtype(*dtype.get("of"))
     levels[:] = dtype.get("levels")
     numbers = np.array(dtype.get("levels")) if of.numpy != "object" else levels
-    fits = of.holds(numbers) and len(set(map(type, levels))) < 2  # others come with cells that fit never saw
+    fits = (
+        of.holds(numbers) and len(set(map(type, levels))) < 2
+    )  # others come with cells that fit never saw
     categories = pd.Index(of.series(numbers) if fits else levels)
     return pd.CategoricalDtype(categories, ordered=dtype.get("ordered"))
 
@@ -566,10 +641,19 @@ def _polars_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) ->
         text = all(isinstance(cell, str) for cell in cells if cell is not None)
         series = pl.Series(cells.tolist(), dtype=pl.String if text else None).cast(kind)
     elif dtype.get("zone"):
-        series = pl.Series(cells).cast(pl.Datetime(dtype.get("unit"))).dt.replace_time_zone("UTC").cast(kind)
+        series = (
+            pl.Series(cells)
+            .cast(pl.Datetime(dtype.get("unit")))
+            .dt.replace_time_zone("UTC")
+            .cast(kind)
+        )
     else:
-        series = pl.Series(cells.astype(dtype.numpy) if cells.dtype.kind in "mM" else cells).cast(kind)
-    return series if holes is None else pl.select(pl.when(pl.Series(~holes)).then(series)).to_series()
+        series = pl.Series(cells.astype(dtype.numpy) if cells.dtype.kind in "mM" else cells).cast(
+            kind
+        )
+    return (
+        series if holes is None else pl.select(pl.when(pl.Series(~holes)).then(series)).to_series()
+    )
 
 
 def _polars_dtype(dtype: Dtype) -> Any:
@@ -589,16 +673,25 @@ def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> A
 
     if dtype.name == "decimal":
         make = getattr(pa, f"decimal{dtype.get('bits')}")
-        kind, cells = make(dtype.get("precision"), dtype.get("scale")), np.array(_decimals(dtype, cells), object)
+        kind, cells = (
+            make(dtype.get("precision"), dtype.get("scale")),
+            np.array(_decimals(dtype, cells), object),
+        )
     elif dtype.name == "timestamp":
         kind = pa.timestamp(dtype.get("unit"), dtype.get("zone"))
-        return pa.array(cells.astype(dtype.numpy), mask=holes).cast(pa.timestamp(dtype.get("unit"))).cast(kind)
+        return (
+            pa.array(cells.astype(dtype.numpy), mask=holes)
+            .cast(pa.timestamp(dtype.get("unit")))
+            .cast(kind)
+        )
     elif dtype.name == "dictionary":
         value = pa.type_for_alias(dtype.get("value"))
         return (
             pa.array(cells, value)
             .dictionary_encode()
-            .cast(pa.dictionary(pa.type_for_alias(dtype.get("index")), value, dtype.get("in_order")))
+            .cast(
+                pa.dictionary(pa.type_for_alias(dtype.get("index")), value, dtype.get("in_order"))
+            )
         )
     else:
         kind = pa.type_for_alias(dtype.name)
@@ -611,5 +704,8 @@ def _decimals(dtype: Dtype, cells: np.ndarray) -> list[Decimal]:
     scale, precision = dtype.get("scale"), dtype.get("precision")
     least, most = (Decimal((sign, (9,) * precision, -scale)) for sign in (1, 0))
     empty = pd.isna(cells)
-    shown = [None if hole else Decimal(f"{cell:.{scale}f}") for cell, hole in zip(cells, empty, strict=True)]
+    shown = [
+        None if hole else Decimal(f"{cell:.{scale}f}")
+        for cell, hole in zip(cells, empty, strict=True)
+    ]
     return [cell if cell is None else max(least, min(most, cell)) for cell in shown]

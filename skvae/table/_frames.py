@@ -9,7 +9,14 @@ import pandas as pd
 
 from skvae.table._dtypes import short
 
-NAMES = (str, bool, int, float, date, type(None))  # types that the names of columns may have, or tuples of them
+NAMES = (
+    str,
+    bool,
+    int,
+    float,
+    date,
+    type(None),
+)  # types that the names of columns may have, or tuples of them
 
 
 class Frame(NamedTuple):
@@ -58,7 +65,9 @@ class Frame(NamedTuple):
         dtype, called = self.axis
         if len(called) > 1:
             return pd.MultiIndex.from_tuples(self.names, names=called)
-        if self.names == tuple(range(len(self.names))) and {type(name) for name in self.names} == {int}:
+        if self.names == tuple(range(len(self.names))) and {type(name) for name in self.names} == {
+            int
+        }:
             return pd.RangeIndex(len(self.names), name=called[0])
         names = [pd.Timestamp(name) if isinstance(name, datetime) else name for name in self.names]
         return pd.Index(names, dtype=dtype, name=called[0], tupleize_cols=False)
@@ -70,13 +79,17 @@ def _stacked(columns: list) -> np.ndarray:
     if len({column.dtype for column in columns}) == 1:
         return array.astype(columns[0].dtype, copy=False)  # in its byte order
     with np.errstate(invalid="ignore"):
-        same = all((array[:, j].astype(c.dtype) == c)[~pd.isna(c)].all() for j, c in enumerate(columns))
+        same = all(
+            (array[:, j].astype(c.dtype) == c)[~pd.isna(c)].all() for j, c in enumerate(columns)
+        )
     return array if same else np.column_stack([column.astype(object) for column in columns])
 
 
 def _same(frame: Frame, columns: pd.Index) -> bool:
     try:
-        return frame._index().equals(columns) and all(name == name for name in frame.names)  # no NaN
+        return frame._index().equals(columns) and all(
+            name == name for name in frame.names
+        )  # no NaN
     except (TypeError, ValueError):
         return False
 
@@ -89,7 +102,9 @@ def frame_of(X: Any) -> Any:
     names = names_of(X)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"X has several columns named {short(twice)}, but names must differ; rename them.")
+        raise ValueError(
+            f"X has several columns named {short(twice)}, but names must differ; rename them."
+        )
     return X
 
 
@@ -128,4 +143,10 @@ def _plain(name: Any) -> Any:
         return tuple(map(_plain, name))
     if isinstance(name, pd.Timestamp) and not name.nanosecond:
         return name.to_pydatetime()
-    return name.item() if isinstance(name, np.generic) else name if isinstance(name, NAMES) else str(name)
+    return (
+        name.item()
+        if isinstance(name, np.generic)
+        else name
+        if isinstance(name, NAMES)
+        else str(name)
+    )

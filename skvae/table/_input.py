@@ -37,7 +37,9 @@ class Rows(NamedTuple):
         """float32 where every column is, else float64."""
         if self.frame is None:
             return self.values.dtype
-        single = all(str(getattr(column, "dtype", None) or column.type) in SINGLE for column in self.frame)
+        single = all(
+            str(getattr(column, "dtype", None) or column.type) in SINGLE for column in self.frame
+        )
         return np.dtype(np.float32 if single else np.float64)
 
     def column(self, j: int) -> Values:
@@ -130,7 +132,13 @@ def check_eager(what: str, X: Any) -> None:
 
 def _holds_objects(X: Any) -> bool:
     """Whether an array, or a list of rows, holds text or objects."""
-    cells = X if isinstance(X, np.ndarray) else as_objects(X, "X") if isinstance(X, (list, tuple)) else np.zeros(1)
+    cells = (
+        X
+        if isinstance(X, np.ndarray)
+        else as_objects(X, "X")
+        if isinstance(X, (list, tuple))
+        else np.zeros(1)
+    )
     return cells.dtype.kind in "OUS" and cells.ndim == 2
 
 
@@ -170,7 +178,9 @@ def _is_float(column: Any) -> bool:
 
 def _check_names(names: tuple, like: Frame) -> None:
     """Refuse another order or other names than those of fit, whatever they are."""
-    numbered = like.library == "numpy" and set(names) != set(like.names)  # an array's columns have no names but numbers
+    numbered = like.library == "numpy" and set(names) != set(
+        like.names
+    )  # an array's columns have no names but numbers
     if names != like.names and not numbered:
         raise ValueError(
             "The feature names should match those that were passed during fit.\n"
@@ -197,7 +207,11 @@ def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
 
 
 def _with_holes(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return np.where(mask, np.array(np.nan, values.dtype), values) if values.dtype.kind == "f" else values
+    return (
+        np.where(mask, np.array(np.nan, values.dtype), values)
+        if values.dtype.kind == "f"
+        else values
+    )
 
 
 def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
@@ -206,7 +220,9 @@ def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
             f"Complex data not supported: X has dtype {X.dtype}; give its real and its imaginary part as two columns."
         )
     try:
-        values = validate_data(estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False, accept_sparse="csr")
+        values = validate_data(
+            estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False, accept_sparse="csr"
+        )
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise _ragged("X") from None
@@ -235,7 +251,9 @@ def _check_finite_cells(values: csr_array) -> None:
     infinite = np.isinf(values.data)
     if infinite.any():
         place = int(np.argmax(infinite))
-        raise _infinite(int(values.indices[place]), np.searchsorted(values.indptr, place, side="right") - 1)
+        raise _infinite(
+            int(values.indices[place]), np.searchsorted(values.indptr, place, side="right") - 1
+        )
 
 
 def _check_finite(values: np.ndarray, name: Any) -> None:
