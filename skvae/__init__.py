@@ -1,9 +1,9 @@
 """Variational Auto-Encoders for scikit-learn."""
 
 from skvae import likelihoods, objectives, posteriors, priors
-from skvae._estimator import VAETransformer
 from skvae._imputer import VAEImputer
 from skvae._outliers import VAEOutlierDetector
+from skvae._vae import VAETransformer
 
 __all__ = [
     "VAEImputer",

@@ -3,8 +3,8 @@
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._estimator import VAETransformer
 from skvae._sklearn import fit_context
+from skvae._vae import VAETransformer
 
 
 class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._estimator import VAETransformer
 from skvae._imputer import fitted
 from skvae._sklearn import Interval, fit_context
+from skvae._vae import VAETransformer
 
 
 class VAEOutlierDetector(OutlierMixin, BaseEstimator):

@@ -6,16 +6,13 @@ left over: what a row gives then never depends on its neighbours. A call takes m
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from inspect import signature
 from math import gcd, lcm
-from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from skvae._memory import aligned, tensor
-from skvae._network import Network, reader
+from skvae._memory import aligned
+from skvae.engine import run
+from skvae.model import Model
 
 HEIGHT = 192  # rows in a block: few, so that one row alone does not wait for many
 UNITS = (
@@ -23,63 +20,9 @@ UNITS = (
     48,
 )  # rows of a product that processors take at a time are 4, 6, 8 or 24 and more: none is left over
 PACKED = 16  # most numbers that a processor takes at a time
-AT_ONCE = 8  # blocks that cores share
 GROUP = 2**15  # most rows in a call
 DRAWS = 8192  # rows x draws in a block, where there are draws
 NUMBERS = 2**23  # most numbers that the decoder gives, or the prior holds, for a block
-
-
-class Model(NamedTuple):
-    """A network with what it has learned."""
-
-    network: Network
-    weights: np.ndarray
-    constants: np.ndarray
-
-
-def learned(model: Model) -> dict:
-    """The learned arrays by part: the argument `w`, in NumPy."""
-    return reader(model.network)(model.weights, model.constants)
-
-
-@lru_cache(maxsize=128)
-def compiled(function: Callable, network: Network, mapped: int = 0) -> Callable:
-    """A function of (network, w, arrays) that gives a tuple, for an architecture; later calls reuse it without tracing.
-
-    Of its arrays the first `mapped` come in blocks, and its outputs are stacked.
-    """
-    read = reader(network)
-    d = network.latent_dim
-    rows, latent, draws = ([None, network.n_cells], [None, d], [None, None, d])
-    shapes = {"x": rows, "z": latent, "mean": latent, "log_scale": latent, "shifts": latent}
-    shapes |= {"noise": draws, "by_row": draws, "draws": draws, "points": [None, None, 1, d]}
-    names = list(signature(function).parameters)[2:]
-    specs = [tf.TensorSpec([None] * (i < mapped) + shapes[name]) for i, name in enumerate(names)]
-    vector = tf.TensorSpec([None])
-
-    @tf.function(autograph=False, input_signature=[vector, vector, *specs])
-    def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
-        w = read(weights, constants)
-        if not mapped:
-            return function(network, w, *arrays)
-        blocks, others = arrays[:mapped], arrays[mapped:]
-
-        def of_block(block: tuple) -> Any:
-            return tf.stack(function(network, w, *block, *others))
-
-        return (
-            tf.map_fn(
-                of_block, blocks, fn_output_signature=tf.float32, parallel_iterations=AT_ONCE
-            ),
-        )
-
-    return run.get_concrete_function()
-
-
-def run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0) -> list[np.ndarray]:
-    # TensorFlow takes half of a call's time for arrays
-    tensors = map(tensor, (model.weights, model.constants, *arrays))
-    return [output.numpy() for output in compiled(function, model.network, mapped)(*tensors)]
 
 
 def height_of(model: Model, n_draws: int) -> int:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from skvae.inference._blocks import Model
 from skvae.inference._prior import log_prior, prior_sample
 from skvae.inference._proposals import log_joint, near, refine
+from skvae.model import Model
 
 SCREEN = 4096  # draws from the prior among which normals look for their start
 STARTS = 8

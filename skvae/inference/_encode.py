@@ -4,22 +4,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
-from skvae._layers import Inference
-from skvae._network import Network
+from skvae.engine import LATENT, ROWS, Shape, run, takes
 from skvae.inference._blocks import (
     HEIGHT,
-    Model,
     by_group,
     by_row,
     encoding_height,
     height_of,
-    learned,
     padded,
-    run,
 )
+from skvae.model import Inference, Model, Network
 from skvae.table import Cells
+
+BY_ROW = Shape((None, None, "latent"))  # (rows, draws, d)
 
 
 def posterior_mean(model: Model, x: Cells) -> np.ndarray:
@@ -67,7 +66,7 @@ def _check_decoded(raw: np.ndarray, z: np.ndarray, first: int) -> None:
 
 def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
     """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
-    w = learned(model)["likelihood"]
+    w = model.learned()["likelihood"]
     for raw in decode(model, z):
         with np.errstate(
             over="ignore", invalid="ignore"
@@ -75,20 +74,24 @@ def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
             yield read(w, raw)
 
 
+@takes(ROWS)
 def _mean(network: Network, w: dict, x: Any) -> tuple:
     return (network.posterior.mean(w["posterior"], network.encode(w, x, Inference())),)
 
 
+@takes(ROWS)
 def _features(network: Network, w: dict, x: Any) -> tuple:
     return (network.features(w, x),)
 
 
+@takes(ROWS, BY_ROW)
 def _sample(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
     z, _ = network.posterior.sample(
-        w["posterior"], network.encode(w, x, Inference()), tf.transpose(by_row, [1, 0, 2])
+        w["posterior"], network.encode(w, x, Inference()), ops.transpose(by_row, [1, 0, 2])
     )
-    return (tf.transpose(z, [1, 0, 2]),)
+    return (ops.transpose(z, [1, 0, 2]),)
 
 
+@takes(LATENT)
 def _decode(network: Network, w: dict, z: Any) -> tuple:
     return (network.decode(w, z, Inference()),)

@@ -3,16 +3,16 @@
 import numpy as np
 from scipy.special import softmax
 
-from skvae.inference._blocks import Model, learned
 from skvae.inference._encode import cells, decode
 from skvae.inference._proposals import weighted_draws
+from skvae.model import Model
 from skvae.table import Cells
 
 
 def expected_cells(model: Model, x: Cells, n_draws: int) -> np.ndarray:
     """Conditional mean or most likely level of all cells of the rows with holes; zeros elsewhere."""
     filled, holes = np.zeros(x.shape), np.flatnonzero(x.rows_with_holes(np.ones(x.shape[1], bool)))
-    likelihood, w = model.network.likelihood, learned(model)["likelihood"]
+    likelihood, w = model.network.likelihood, model.learned()["likelihood"]
     for rows, z, log_w in weighted_draws(model, x.take(holes), n_draws):
         raw = np.concatenate(list(decode(model, z.reshape(-1, z.shape[-1]))))
         weights = softmax(log_w, axis=1).T

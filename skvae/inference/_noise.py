@@ -7,7 +7,8 @@ import numpy as np
 from scipy.stats import qmc
 
 from skvae._math import normal_quantile
-from skvae.inference._blocks import Model, height_of, in_blocks, learned
+from skvae.inference._blocks import height_of, in_blocks
+from skvae.model import Model
 from skvae.table import Cells
 
 
@@ -17,7 +18,7 @@ def with_noise(
     """Blocks of rows: their places, the rows filled up to one height, and noise that depends on each row alone."""
     points, varies = (
         sobol(n_draws, model.network.latent_dim)[:, None],
-        learned(model)["cells"]["varies"] > 0,
+        model.learned()["cells"]["varies"] > 0,
     )
     for start, (n, (block,)) in zip(
         range(0, len(x), height := height_of(model, n_draws)), in_blocks(height, x), strict=True

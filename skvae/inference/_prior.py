@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from skvae._network import Network, with_prior
-from skvae.inference._blocks import HEIGHT, Model, by_row, learned
+from skvae.engine import LATENT, takes
+from skvae.inference._blocks import HEIGHT, by_row
 from skvae.inference._encode import posterior_sample
+from skvae.model import Model, Network
 from skvae.table import Cells
 
 FITTED_ROWS = 20_000  # training rows behind a prior that is fitted after training
@@ -14,7 +15,7 @@ FITTED_ROWS = 20_000  # training rows behind a prior that is fitted after traini
 
 def prior_sample(model: Model, noise: np.ndarray) -> np.ndarray:
     """Latent points of the prior made from standard normal noise, of its shape."""
-    return np.array(model.network.prior_sample(learned(model), noise))
+    return np.array(model.network.prior_sample(model.learned(), noise))
 
 
 def log_prior(model: Model, z: np.ndarray) -> np.ndarray:
@@ -25,7 +26,7 @@ def log_prior(model: Model, z: np.ndarray) -> np.ndarray:
 def trainable(model: Model) -> Model:
     """The model with the prior that training goes by."""
     prior = model.network.prior
-    return model if prior.in_training == prior else _with_prior(model, prior.in_training, {})
+    return model if prior.in_training == prior else model.with_prior(prior.in_training, {})
 
 
 def finished(model: Model, prior: Any, x: Cells, rng: np.random.Generator) -> Model:
@@ -36,12 +37,9 @@ def finished(model: Model, prior: Any, x: Cells, rng: np.random.Generator) -> Mo
     z = posterior_sample(
         model, some, rng.standard_normal((1, len(some), model.network.latent_dim), np.float32)
     )[0]
-    return _with_prior(model, prior, prior.fitted(z, int(rng.integers(2**31))))
+    return model.with_prior(prior, prior.fitted(z, int(rng.integers(2**31))))
 
 
-def _with_prior(model: Model, prior: Any, arrays: dict) -> Model:
-    return Model(*with_prior(model.network, model.weights, prior, arrays), model.constants)
-
-
+@takes(LATENT)
 def _log_prior(network: Network, w: dict, z: Any) -> tuple:
     return (network.log_prior(w, z),)

@@ -1,27 +1,34 @@
 """Weighted draws of latent points given a row, with or without holes."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from scipy.special import logsumexp
 
-from skvae._layers import Inference
 from skvae._math import LOG_2PI, normal_quantile
-from skvae._network import Network
+from skvae.engine import (
+    DRAWS,
+    LATENT,
+    ROWS,
+    Shape,
+    gradient_of,
+    repeated,
+    run,
+    takes,
+)
 from skvae.inference._blocks import (
-    Model,
     by_row,
     encoding_height,
     height_of,
     in_blocks,
-    learned,
     padded,
-    run,
 )
 from skvae.inference._noise import row_shifts, sobol, with_noise
 from skvae.inference._prior import log_prior, prior_sample
+from skvae.model import Inference, Model, Network
 from skvae.table import Cells
 
 JOINT = 4096  # draws in a block, where there is one row
@@ -48,7 +55,7 @@ def weighted_draws(
     never have met, they come in turns from q(z | x), from a normal fitted to that row and from
     the prior, and the weights are those of this mixture (Veach, Guibas 1995).
     """
-    varies = learned(model)["cells"]["varies"] > 0
+    varies = model.learned()["cells"]["varies"] > 0
     holes = x.rows_with_holes(varies)
     for rows, block, noise in with_noise(model, x.where(~holes), n_draws):
         yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
@@ -126,19 +133,23 @@ def _by_draw(log_w: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(log_w[:, : len(rows)].T, dtype=np.float64)
 
 
+@takes(ROWS, DRAWS)
 def _draws_of_encoder(network: Network, w: dict, x: Any, noise: Any) -> tuple:
     z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise)
     return z, _log_joint(network, w, x, z) - log_q
 
 
+@takes(ROWS, DRAWS)
 def _draws_of_q(network: Network, w: dict, x: Any, noise: Any) -> tuple:
     return (network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise)[0],)
 
 
+@takes(ROWS, DRAWS)
 def _log_q(network: Network, w: dict, x: Any, draws: Any) -> tuple:
     return (network.posterior.log_prob(w["posterior"], network.encode(w, x, Inference()), draws),)
 
 
+@takes(ROWS, DRAWS)
 def _joint(network: Network, w: dict, x: Any, draws: Any) -> tuple:
     return (_log_joint(network, w, x, draws),)
 
@@ -147,31 +158,32 @@ def _log_joint(network: Network, w: dict, x: Any, z: Any) -> Any:
     return network.log_likelihood(w, x, z, Inference()) + network.log_prior(w, z)
 
 
+@takes(ROWS)
 def _moments(network: Network, w: dict, x: Any) -> tuple:
     raw = network.encode(w, x, Inference())
     moments = network.posterior.moments(w["posterior"], raw)
     mean = network.posterior.mean(w["posterior"], raw)
-    return mean, tf.zeros_like(mean) if moments is None else moments[1]
+    return mean, ops.zeros_like(mean) if moments is None else moments[1]
 
 
+@takes(ROWS, LATENT, LATENT, LATENT, Shape((None, None, 1, "latent")))
 def _refined(
     network: Network, w: dict, x: Any, mean: Any, log_scale: Any, shifts: Any, points: Any
 ) -> tuple:
     start, end = REFINE_RATE
 
-    def step(i: Any, q: Any, m: Any, v: Any) -> tuple:
+    def bound(i: Any, q: Any) -> Any:
         noise = normal_quantile((points[i] + shifts) % 1.0)
-        with tf.GradientTape() as tape:
-            tape.watch(q)
-            bound = tf.reduce_mean(_log_joint(network, w, x, q[0] + tf.exp(q[1]) * noise), axis=0)
-            bound += tf.reduce_sum(q[1], axis=-1)
-        gradient = tape.gradient(bound, q)
-        m, v = 0.9 * m + 0.1 * gradient, 0.99 * v + 0.01 * gradient * gradient
-        t = tf.cast(i + 1, tf.float32)
-        rate = start * (end / start) ** (t / REFINE_STEPS)
-        return i + 1, q + rate * (m / (1 - 0.9**t)) / (tf.sqrt(v / (1 - 0.99**t)) + 1e-8), m, v
+        log_joint = _log_joint(network, w, x, q[0] + ops.exp(q[1]) * noise)
+        return ops.mean(log_joint, axis=0) + ops.sum(q[1], axis=-1)
 
-    q = tf.stack([mean, log_scale])
-    state = tf.constant(0), q, tf.zeros_like(q), tf.zeros_like(q)
-    q = tf.while_loop(lambda i, *_: i < REFINE_STEPS, step, state, parallel_iterations=1)[1]
+    def step(i: Any, q: Any, m: Any, v: Any) -> tuple:
+        gradient = gradient_of(partial(bound, i), q)
+        m, v = 0.9 * m + 0.1 * gradient, 0.99 * v + 0.01 * gradient * gradient
+        t = ops.cast(i + 1, "float32")
+        rate = start * (end / start) ** (t / REFINE_STEPS)
+        return q + rate * (m / (1 - 0.9**t)) / (ops.sqrt(v / (1 - 0.99**t)) + 1e-8), m, v
+
+    q = ops.stack([mean, log_scale])
+    q, _, _ = repeated(step, REFINE_STEPS, q, ops.zeros_like(q), ops.zeros_like(q))
     return q[0], q[1]

@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from scipy.special import logsumexp
 
-from skvae._layers import Inference
-from skvae._network import Network
-from skvae.inference._blocks import Model, run
+from skvae.engine import DRAWS, ROWS, run, takes
 from skvae.inference._noise import with_noise
 from skvae.inference._proposals import weighted_draws
+from skvae.model import Inference, Model, Network
 from skvae.table import Cells
 
 
@@ -36,6 +35,7 @@ def lower_bound(model: Model, x: Cells, n_draws: int) -> tuple[float, np.ndarray
     return float(log_liks / len(x) - kl.sum()), kl
 
 
+@takes(ROWS, DRAWS)
 def _terms(network: Network, w: dict, x: Any, noise: Any) -> tuple:
     _, log_lik, log_ratio, kl = network.terms(w, x, noise, Inference())
-    return log_lik, tf.reduce_mean(log_ratio, axis=0)[:, None] if kl is None else kl
+    return log_lik, ops.mean(log_ratio, axis=0)[:, None] if kl is None else kl

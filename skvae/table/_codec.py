@@ -10,8 +10,8 @@ from scipy.sparse import vstack
 from skvae._memory import aligned
 from skvae._sklearn import warn
 from skvae.likelihoods._base import Column, Likelihood, Size
-from skvae.likelihoods._mixed import Mixed
 from skvae.likelihoods._slots import padded
+from skvae.model._joint import Joint as Mixed
 from skvae.table._cells import Cells, Dense, Sparse, differing
 from skvae.table._columns import Feature, Numbers, format_of
 from skvae.table._dtypes import Dtype, Values, short
@@ -108,6 +108,9 @@ class Codec:
             order=np.argsort(block, kind="stable"),
             scaling=Scaling.of(features),
         )
+
+    kinds = property(lambda self: self.likelihood.likelihoods)
+    sizes = property(lambda self: self.likelihood.sizes)
 
     @property
     def names(self) -> tuple:

@@ -1,21 +1,20 @@
 """Encoder, decoder and the few lines that are a Variational Auto-Encoder."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple, Self
 
-import keras
 import numpy as np
 from keras import ops
 
 from skvae._component import expect
-from skvae._layers import Inference
-from skvae._math import in_parts
-from skvae._memory import aligned
-from skvae.table import Cells, Dense
-
-SHOWN = 1024  # rows that a prior sees before training
+from skvae.model._joint import Joint
+from skvae.model._stack import Inference, Mode, Stack
+from skvae.model._weights import merged
+from skvae.objectives import Objective
+from skvae.posteriors import Posterior
+from skvae.priors import Prior
 
 
 class Q(NamedTuple):
@@ -31,35 +30,35 @@ class Network:
     """The architecture. Its weights come in as the argument `w` of every method."""
 
     latent_dim: int
-    encoder: Any
-    decoder: Any
-    likelihood: Any
-    prior: Any
-    posterior: Any
-    objective: Any
+    encoder: Stack
+    decoder: Stack
+    likelihood: Joint
+    prior: Prior
+    posterior: Posterior
+    objective: Objective
     holes: bool = False  # whether the encoder is told which cells are holes
 
     @classmethod
     def of(
         cls,
         latent_dim: int,
-        encoder: Callable,
-        decoder: Callable,
-        likelihood: Any,
-        prior: Any,
-        posterior: Any,
-        objective: Any,
+        stacks: tuple[Callable, Callable],
+        likelihood: Joint,
+        prior: Prior,
+        posterior: Posterior,
+        objective: Objective,
         holes: bool = False,
     ) -> Self:
         """The architecture whose encoder and decoder are made to fit between the other parts."""
         n_features = likelihood.n_features() + likelihood.n_cells * holes
-        layers = (
-            encoder(n_features, posterior.n_raw(latent_dim)),
-            decoder(latent_dim, likelihood.n_raw()),
-        )
-        return _first_of_its_kind(
-            cls(latent_dim, *layers, likelihood, prior, posterior, objective, holes)
-        )
+        encoder = stacks[0](n_features, posterior.n_raw(latent_dim))
+        decoder = stacks[1](latent_dim, likelihood.n_raw())
+        return cls(latent_dim, encoder, decoder, likelihood, prior, posterior, objective, holes)
+
+    @cached_property
+    def shared(self) -> Self:
+        """The first of all equal ones: what is compiled for it is found at once."""
+        return _first_of_its_kind(self)
 
     def __hash__(self) -> int:
         return self._hash
@@ -74,26 +73,16 @@ class Network:
     def _fields(self) -> dict:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def init(self, rng: np.random.Generator, x: Cells, constants: dict) -> dict:
-        """Random weights to start training from: NumPy arrays by part."""
+    def init(self, rng: np.random.Generator, rows: np.ndarray, constants: dict) -> dict:
+        """Random weights to start from, by part; the prior sees the features of some rows."""
         weights = {
             "encoder": self.encoder.init(rng),
             "decoder": self.decoder.init(rng),
             "likelihood": self.likelihood.init(),
             "posterior": self.posterior.init(self.latent_dim, rng),
         }
-        some = x[np.linspace(0, len(x) - 1, min(len(x), SHOWN)).astype(np.intp)]
-        features = ops.convert_to_numpy(self.features(_merged(weights, constants), some))
+        features = ops.convert_to_numpy(self.features(merged(weights, constants), rows))
         return {**weights, "prior": self.prior.init(self.latent_dim, rng, features)}
-
-    def constants(self, x: Cells, columns: list, varies: np.ndarray) -> dict:
-        """What is learned once from the encoded rows: NumPy arrays by part."""
-        complete = x.filled()
-        cells = {
-            "varies": varies.astype(np.float32),
-            "filler": complete.mean(),
-        }  # no row's own cells
-        return {"likelihood": self.likelihood.constants(complete, columns), "cells": cells}
 
     @property
     def n_cells(self) -> int:
@@ -109,18 +98,18 @@ class Network:
         features = self.likelihood.features(w["likelihood"], self._filled(w, x), 1.0 - _holes(x))
         return ops.concatenate([features, _holes(x)], axis=-1) if self.holes else features
 
-    def encode(self, w: dict, x: Any, mode: Any) -> Any:
+    def encode(self, w: dict, x: Any, mode: Mode) -> Any:
         """The raw numbers of q(z | x), (rows, posterior.n_raw)."""
         return self.encoder.apply(w["encoder"], self.features(w, x), mode, "encoder")
 
-    def decode(self, w: dict, z: Any, mode: Any) -> Any:
+    def decode(self, w: dict, z: Any, mode: Mode) -> Any:
         """The raw numbers of p(x | z), (..., likelihood.n_raw)."""
         raw = self.decoder.apply(
             w["decoder"], ops.reshape(z, (-1, self.latent_dim)), mode, "decoder"
         )
         return ops.reshape(raw, (*ops.shape(z)[:-1], self.decoder.n_out))
 
-    def log_likelihood(self, w: dict, x: Any, z: Any, mode: Any) -> Any:
+    def log_likelihood(self, w: dict, x: Any, z: Any, mode: Mode) -> Any:
         """log p(x | z) of the cells that are no holes, (draws, rows)."""
         cells = self.likelihood.log_prob(
             w["likelihood"], self._filled(w, x), self.decode(w, z, mode)
@@ -141,7 +130,7 @@ class Network:
         """Draws of p(z) from standard normal noise (n, d), of its shape."""
         return self.prior.sample(w["prior"], noise, self._q(w))
 
-    def terms(self, w: dict, x: Any, noise: Any, mode: Any) -> tuple[Any, Any, Any, Any]:
+    def terms(self, w: dict, x: Any, noise: Any, mode: Mode) -> tuple[Any, Any, Any, Any]:
         """Draws of z, their log-likelihood and log q/p, (draws, rows), and the KL in closed form, (rows, d)."""
         raw = self.encode(w, x, mode)
         z, log_q = self.posterior.sample(w["posterior"], raw, noise)
@@ -150,7 +139,7 @@ class Network:
         return z, self.log_likelihood(w, x, z, mode), log_ratio, kl
 
     def losses(
-        self, w: dict, x: Any, noise: Any, mode: Any, beta: Any, *, validation: bool = False
+        self, w: dict, x: Any, noise: Any, mode: Mode, beta: Any, *, validation: bool = False
     ) -> tuple[Any, Any, Any]:
         """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
         z, log_lik, log_ratio, kl = self.terms(w, x, noise, mode)
@@ -177,94 +166,13 @@ class Network:
         )
 
     def _filled(self, w: dict, x: Any) -> Any:
-        """Holes filled with a value inside the support: what is masked may not be NaN, nor its gradient."""
+        """Holes filled inside the support: what is masked may not be NaN, nor its gradient."""
         return ops.where(ops.isnan(x), w["cells"]["filler"], x)
 
 
 @lru_cache(maxsize=32)
 def _first_of_its_kind(network: Network) -> Network:
-    """One object for equal architectures: what is cached for it is found at once."""
     return network
-
-
-def pack(arrays: dict) -> np.ndarray:
-    """All the arrays of a nested dict as one vector."""
-    leaves = [leaf.ravel() for leaf in keras.tree.flatten(arrays)]
-    return np.concatenate(leaves, out=aligned((sum(map(len, leaves)),)), casting="same_kind")
-
-
-def cut(vector: Any, like: dict) -> list:
-    """The arrays that `pack` made a vector of, NumPy's or tensors as that is; `like` has their shapes."""
-    shapes = [leaf.shape for leaf in keras.tree.flatten(like)]
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    if isinstance(vector, np.ndarray):
-        return list(map(np.reshape, np.split(vector, np.cumsum(sizes[:-1])), shapes))
-    return list(map(ops.reshape, in_parts(vector, sizes), shapes))
-
-
-def unpack(vector: Any, like: dict) -> dict:
-    """The nested dict that `pack` made a vector of; `like` has its shapes."""
-    return keras.tree.pack_sequence_as(like, cut(vector, like))
-
-
-@lru_cache(maxsize=32)
-def _shapes(network: Network) -> tuple[dict, dict]:
-    """Arrays without memory of their own, of the shapes of the weights and of the constants."""
-    x = Dense(np.zeros((1, network.n_cells), np.float32))
-    with np.errstate(all="ignore"):  # zeros may lie outside of the support; only shapes matter
-        constants = network.constants(
-            x, network.likelihood.some_columns(), np.ones(network.n_cells)
-        )
-        weights = network.init(np.random.default_rng(0), x, constants)
-    return keras.tree.map_structure(_hollow, weights), keras.tree.map_structure(_hollow, constants)
-
-
-def n_weights(network: Network) -> int:
-    """The length of the vector of weights."""
-    return sum(leaf.size for leaf in keras.tree.flatten(_shapes(network)[0]))
-
-
-def arrays_of(network: Network, vector: Any) -> list:
-    """The arrays in a vector of weights."""
-    return cut(vector, _shapes(network)[0])
-
-
-def _hollow(array: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(np.float32(0), array.shape)
-
-
-def reader(network: Network) -> Callable[[Any, Any], dict]:
-    """The function that turns weights (a vector, or a list of arrays) and constants into the argument `w`."""
-    like, like_constants = _shapes(network)
-
-    def read(weights: Any, constants: Any) -> dict:
-        arrays = weights if isinstance(weights, list) else cut(weights, like)
-        return _merged(keras.tree.pack_sequence_as(like, arrays), unpack(constants, like_constants))
-
-    return read
-
-
-def _merged(weights: dict, constants: dict) -> dict:
-    """The argument `w`: what is trained, beside what was learned once."""
-    own = {
-        i: {**arrays, **constants["likelihood"][i]} for i, arrays in weights["likelihood"].items()
-    }
-    return {**weights, "likelihood": own, "cells": constants["cells"]}
-
-
-def with_prior(
-    network: Network, vector: np.ndarray, prior: Any, arrays: dict
-) -> tuple[Network, np.ndarray]:
-    """The network with another prior, and the vector of weights with the arrays of that one."""
-    weights = unpack(vector, _shapes(network)[0])
-    return replace(network, prior=prior), pack(weights | {"prior": arrays})
-
-
-def with_states(network: Network, vector: Any, states: dict) -> Any:
-    """The vector of weights with the new states of some parts."""
-    weights = unpack(vector, _shapes(network)[0])
-    weights |= {part: {**weights[part], "state": state} for part, state in states.items()}
-    return ops.concatenate([ops.reshape(leaf, (-1,)) for leaf in keras.tree.flatten(weights)])
 
 
 def _holes(x: Any) -> Any:

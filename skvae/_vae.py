@@ -1,44 +1,21 @@
-"""The estimator: parameters, order of checks, learned attributes. It delegates everything else."""
+"""The estimator: parameters, what they may be, and methods that name the rooms they go through."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skvae import _optimizer, likelihoods, objectives, posteriors, priors, schedules
-from skvae._component import resolve
+from skvae import likelihoods, objectives, posteriors, priors, schedules
+from skvae._fitting import chooser, fit, generator
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context, output_container, warn
-from skvae.likelihoods._auto import automatic
-from skvae.table import FLOATS, Cells, Codec, Frame, Rows, checked, conditions, overlaid, parted
+from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid
 
-COLLAPSED = (
-    0.05,
-    300,
-)  # nats in all, and steps after which a model with less does not use its latent points
-MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
-WARM_UP = (
-    0.25,
-    50,
-    5000,
-)  # the KL term comes in over this share of max_iter, and at most so many epochs and steps
-SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
-AUTO_BATCH = 16, 128  # smallest and largest
-HISTORY = {
-    "loss": -1,
-    "log_likelihood": 1,
-    "kl": 0,
-    "beta": 0,
-    "validation_loss": -1,
-}  # and the sign of its Jacobian
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
+OPTIMIZERS = {"adam", "adamw", "rmsprop", "sgd"}
 
 
 class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -227,7 +204,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             StrOptions({"random", "pca", "isomap"}),
             HasMethods(["fit_transform", "set_params"]),
         ],
-        "optimizer": [StrOptions({"adam", *_optimizer.NAMED}), HasMethods(["apply", "get_config"])],
+        "optimizer": [StrOptions(OPTIMIZERS), HasMethods(["apply", "get_config"])],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -321,8 +298,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             of these, if the schema differs from that of an earlier fit under `warm_start`, or
             if the loss stops being finite.
         """
-        with _all_or_nothing(self):
-            self._fit(X)
+        fit(self, X)
         return self
 
     def transform(self, X):
@@ -410,7 +386,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ----------
         Rubin (1988). Using the SIR algorithm to simulate posterior distributions.
         """
-        rng = _generator(random_state)
+        rng = generator(random_state)
         if given is None:
             return self._draw_rows(self._draw_prior(n_samples, "n_samples", rng), rng)
         check_is_fitted(self)
@@ -431,7 +407,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         Z : ndarray of shape (n_draws, n_samples, latent_dim), or (n_draws, latent_dim) from the prior
         """
-        rng = _generator(random_state)
+        rng = generator(random_state)
         if X is None:
             return self._draw_prior(n_draws, "n_draws", rng)
         x, dtype = self._encoded(X)
@@ -454,7 +430,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             The first draw of every row, then the second of every row, and so on; a pandas
             frame has the index of X, as often.
         """
-        rng = _generator(random_state)
+        rng = generator(random_state)
         x, _ = self._encoded(X)
         z = self._draw_posterior(x, n_draws, rng)
         return self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=X)
@@ -491,7 +467,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         check_is_fitted(self)
         from skvae.inference import drawn_cells, expected_cells
 
-        rng, n_draws = _generator(random_state), _count(n_draws, "n_draws")
+        rng, n_draws = generator(random_state), _count(n_draws, "n_draws")
         X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
         x = self._codec.encode(rows, warns=True).x
@@ -586,237 +562,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _needs_positive(self) -> bool:
         try:
-            return self._chooser()(None, "float").positive_only
+            return chooser(self.likelihood)(None, "float").positive_only
         except ValueError:  # an unknown name or a bad parameter is reported by fit
             return False
-
-    def _chooser(self) -> Callable[[Any, str], likelihoods.Likelihood]:
-        """The function from a column's name and kind to its likelihood."""
-        by_name = self.likelihood if isinstance(self.likelihood, dict) else {}
-        named = {name: _likelihood(spec) for name, spec in by_name.items()}
-        others = _likelihood("auto" if by_name is self.likelihood else self.likelihood)
-        return lambda name, kind: named.get(name, others)(kind)
-
-    def _parts(self) -> dict:
-        """The parameters that make the architecture, validated."""
-        return {
-            "latent_dim": int(self.latent_dim),
-            "prior": resolve(self.prior, priors.Prior, priors).in_training,
-            "posterior": resolve(self.posterior, posteriors.Posterior, posteriors),
-            "objective": resolve(self.objective, objectives.Objective, objectives),
-        }
-
-    def _stacks(self, hidden: tuple[int, ...], before: Any) -> dict:
-        """The functions that make the encoder and the decoder for so many inputs and outputs."""
-        from skvae._layers import dense, of_user
-
-        layers = {
-            "encoder": dense(hidden, self.activation),
-            "decoder": dense(hidden[::-1], self.activation),
-        }
-        own = {"encoder": self.encoder, "decoder": self.decoder}
-        return layers | {
-            part: of_user(build, part, getattr(before, part, None))
-            for part, build in own.items()
-            if build is not None
-        }
-
-    def _fit(self, X: Any) -> None:
-        """Check everything, in the order that gives the clearest message; then train."""
-        continues = self.warm_start and hasattr(self, "_model")
-        rng = _generator(self.random_state)
-        choose, parts, hidden = (
-            self._chooser(),
-            self._parts(),
-            _hidden_layers(self.hidden_layer_sizes),
-        )
-        self._betas(0, 1)  # a wrong schedule is told before anything takes time
-        rows = checked(self, X, reset=not continues, like=self._codec.frame if continues else None)
-        _check_names(self.likelihood, rows.names)
-        codec = (
-            self._codec
-            if continues
-            else Codec.learn(rows, Frame.of(X, rows.names), choose, self.min_count)
-        )
-        _check_backend()
-
-        from skvae._network import Network
-        from skvae._training import limit_threads
-        from skvae.inference import trainable
-
-        limit_threads()
-        optimizer = _optimizer.resolve(self.optimizer)
-        before = trainable(self._model) if continues else None
-        same = codec.has_likelihoods_of(choose)
-        x, held_out, offsets = self._divided(
-            *codec.encode(rows, supported=not continues, continues=continues), rng
-        )
-        holes = (
-            before.network.holes
-            if continues
-            else bool(self.hide or any(c.any_holes() for c in (x, held_out) if c))
-        )
-        network = Network.of(
-            likelihood=codec.likelihood,
-            holes=holes,
-            **self._stacks(hidden, before and before.network),
-            **parts,
-        )
-        if continues and not (same and network == before.network):
-            raise ValueError(
-                "warm_start continues the model of the last fit, but its architecture or its likelihoods differ; set "
-                "warm_start=False."
-            )
-        model, history = (
-            self._start(network, codec, x, rng) if not continues else (before, self.history_)
-        )
-        self._train(codec, model, history, optimizer, x, held_out, offsets, rng)
-
-    def _divided(self, x: Cells, offset: np.ndarray, rng: np.random.Generator) -> tuple:
-        """Training rows, held-out rows or None, and the offsets of both; training rows take the memory of x."""
-        held_out = self._held_out(len(x), rng)
-        if held_out is None:
-            return x, None, (offset, None)
-        return *x.parted(held_out), parted(offset, held_out)
-
-    def _start(
-        self, network: Any, codec: Codec, training: Cells, rng: np.random.Generator
-    ) -> tuple[Any, dict]:
-        """An untrained model and an empty history."""
-        from skvae import _network, inference
-
-        constants = network.constants(training, codec.columns(), codec.varies[codec.order])
-        model = inference.Model(
-            network, _network.pack(network.init(rng, training, constants)), _network.pack(constants)
-        )
-        if self.init != "random":
-            model = model._replace(weights=self._embedded(model, training, rng))
-        return model, {name: np.empty(0) for name in HISTORY}
-
-    def _embedded(self, model: Any, training: Cells, rng: np.random.Generator) -> np.ndarray:
-        """Weights fitted to an embedding of some training rows."""
-        from skvae import _training, inference
-        from skvae._embedding import embedding
-
-        some = training.take(rng.permutation(len(training))[: _training.START_ROWS])
-        z = embedding(
-            self.init,
-            inference.features(model, some),
-            model.network.latent_dim,
-            int(rng.integers(2**31)),
-        )
-        return _training.started_at(*model, some[:], z, rng)
-
-    def _train(
-        self,
-        codec: Codec,
-        model: Any,
-        history: dict,
-        optimizer: Callable,
-        training: Cells,
-        validation: Cells | None,
-        offsets: tuple[np.ndarray, np.ndarray | None],
-        rng: np.random.Generator,
-    ) -> None:
-        """Train a model on encoded rows and set every learned attribute.
-
-        The offsets turn nats of training and of validation cells into nats in the units of X.
-        """
-        from skvae import _training, inference
-
-        before, kept = getattr(self, "_slots", None) or (None, None)
-        batch_size = _batch_size(self.batch_size, len(training))
-        offset, shown = offsets[0], offsets[0].mean() * (1 - self.hide)
-        judged = shown if validation is None else offsets[1].mean()
-        shift = np.array(
-            [
-                (judged if name == "validation_loss" else shown) * sign
-                for name, sign in HISTORY.items()
-            ]
-        )
-        state, curves = _training.train(
-            model.network,
-            model.weights,
-            kept if len(history["loss"]) and before == optimizer else None,
-            _training.Data(model.constants, training, validation),
-            rng=rng,
-            optimizer=optimizer,
-            n_draws=self.n_draws,
-            batch_size=batch_size,
-            dropout=self.dropout,
-            hide=self.hide,
-            learning_rate=self.learning_rate,
-            betas=self._betas(len(history["loss"]), -(-len(training) // batch_size)),
-            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
-            tol=self.tol,
-            report=lambda epoch, curve: self._report(epoch, curve + shift),
-        )
-        prior = resolve(self.prior, priors.Prior, priors)
-        model = inference.finished(model._replace(weights=state.weights), prior, training, rng)
-        self._codec, self._model = codec, model
-        self._slots = (optimizer, state.slots) if self.warm_start else None
-        self.history_ = {
-            name: np.append(history[name], curve)
-            for name, curve in zip(HISTORY, (curves + shift).T, strict=True)
-        }
-        self.n_iter_ = len(self.history_["loss"])
-        self.likelihood_ = _per_column(codec)
-        self.prior_, self.posterior_ = clone(model.network.prior), clone(model.network.posterior)
-        self._summarise(training, offset, rng)
-        _warn_of_collapse(self.latent_kl_, self.n_iter_ * -(-len(training) // batch_size))
-
-    def _summarise(self, training: Cells, offset: np.ndarray, rng: np.random.Generator) -> None:
-        """Set the ELBO, and the nats of each latent dimension, of training rows: of some where they are many."""
-        from skvae import inference
-
-        if len(training) > SUMMARY_DRAWS:
-            some = rng.choice(len(training), SUMMARY_DRAWS, replace=False)
-            training, offset = training.take(some), offset[some]
-        bound, self.latent_kl_ = inference.lower_bound(
-            self._model, training, SUMMARY_DRAWS // len(training)
-        )
-        self.lower_bound_ = bound + offset.mean()
-
-    def _held_out(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
-        """Places of validation rows; None where they would leave too few."""
-        held_out = int(np.ceil(self.validation_fraction * n))
-        if not self.early_stopping or held_out < MIN_VALIDATION_ROWS:
-            return None
-        if held_out >= n:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {n} rows leaves none to train on; lower it, "
-                "or set early_stopping=False."
-            )
-        return rng.permutation(np.arange(n, dtype=np.int32))[:held_out]
-
-    def _betas(self, epochs_before: int, n_steps: int) -> np.ndarray:
-        """The KL term's weight in each epoch to come: at first it rises linearly, unless there is a schedule."""
-        if isinstance(self.beta, schedules.Schedule):
-            betas = np.asarray(
-                resolve(self.beta, schedules.Schedule, schedules).betas(self.max_iter), float
-            )
-            if betas.shape != (self.max_iter,) or not (np.isfinite(betas) & (betas >= 0)).all():
-                raise ValueError(
-                    f"beta={self.beta} gave {betas.tolist()[:5]}... of shape {betas.shape}, but a finite number of at "
-                    f"least 0 is expected for each of max_iter={self.max_iter} epochs."
-                )
-            return np.full_like(betas, betas[-1]) if epochs_before else betas
-        share, most_epochs, most_steps = WARM_UP
-        length = (
-            1
-            if epochs_before
-            else max(1.0, min(share * self.max_iter, most_epochs, most_steps / n_steps))
-        )
-        return self.beta * np.minimum(1.0, np.arange(1, self.max_iter + 1) / length)
-
-    def _report(self, epoch: int, curve: np.ndarray) -> None:
-        """Print one line per so many epochs."""
-        if self.verbose and (epoch + 1) % int(self.verbose) == 0:
-            values = zip(HISTORY, curve, strict=True)
-            print(
-                f"epoch {epoch + 1:4d}  "
-                + "  ".join(f"{name} {value:.4g}" for name, value in values)
-            )
 
     def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
@@ -881,107 +629,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _keras_model(self, part: str) -> Any:
         check_is_fitted(self)
-        from skvae import inference
-
-        return getattr(self._model.network, part).keras_model(inference.learned(self._model)[part])
-
-
-@contextmanager
-def _all_or_nothing(estimator: VAETransformer) -> Iterator[None]:
-    """Take back every change where fit fails: the model of the last fit stays usable."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except Exception:  # an interrupt leaves what has been trained
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
-    nats, enough = COLLAPSED
-    if latent_kl.sum() < nats and n_steps >= enough:
-        warn(
-            f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model does not use them. "
-            "Where columns do depend on each other, lower beta, use objective='free_bits' or beta=LinearWarmup(...) "
-            "with more epochs, or let training start from init='pca'.",
-            ConvergenceWarning,
-        )
-
-
-def _check_backend() -> None:
-    try:
-        import keras
-
-        backend = keras.config.backend()
-    except ImportError:  # so it is where Keras is told to use a backend that is not installed
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        if backend == "tensorflow":
-            raise
-    if backend != "tensorflow":
-        raise RuntimeError(
-            f"KERAS_BACKEND={backend} is set, but skvae trains with TensorFlow; start Python with "
-            "KERAS_BACKEND=tensorflow or without that variable."
-        )
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    """Random numbers from the argument alone: the global generators are neither read nor moved."""
-    if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**31, size=4)
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"random_state={random_state!r}, but a whole number of at least 0, a RandomState, a Generator or None is "
-            "expected."
-        ) from error
-
-
-def _hidden_layers(sizes: Any) -> tuple[int, ...]:
-    layers = tuple(np.atleast_1d(np.asarray(sizes, dtype=object)).tolist())
-    if not all(isinstance(size, Integral) and size >= 1 for size in layers):
-        raise ValueError(
-            f"hidden_layer_sizes={sizes!r}, but each layer needs a whole number of units of at least 1, such as "
-            "(128, 64); () makes a linear model."
-        )
-    return tuple(int(size) for size in layers)
-
-
-def _per_column(codec: Codec) -> Any:
-    """The likelihood, or {column: likelihood} where columns differ."""
-    first, *others = codec.likelihood.likelihoods
-    return (
-        dict(zip(codec.names, map(clone, codec.likelihoods()), strict=True))
-        if others
-        else clone(first)
-    )
-
-
-def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:
-    """The function from a column's kind to the likelihood that a parameter asks for."""
-    if isinstance(spec, str) and spec == "auto":
-        return lru_cache(automatic)  # columns share one object: comparing many takes long
-    fixed = resolve(spec, likelihoods.Likelihood, likelihoods)
-    return lambda kind: fixed
-
-
-def _check_names(likelihood: Any, names: tuple) -> None:
-    unknown = (
-        [name for name in likelihood if name not in names] if isinstance(likelihood, dict) else []
-    )
-    if unknown:
-        raise ValueError(
-            f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "
-            f"{', '.join(map(repr, names[:20]))}{', ...' if len(names) > 20 else ''}."
-        )
-
-
-def _batch_size(batch_size: Any, n_rows: int) -> int:
-    """ "auto" is a power of two that leaves some sixteen steps an epoch: small tables need them."""
-    smallest, largest = AUTO_BATCH
-    auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
-    return min(n_rows, auto if batch_size == "auto" else batch_size)
+        return getattr(self._model.network, part).keras_model(self._model.learned()[part])
 
 
 def _count(n: Any, name: str) -> int:

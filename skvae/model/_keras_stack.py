@@ -1,15 +1,12 @@
-"""Stacks of layers, as an encoder or a decoder: dense ones, or a Keras model that a function of the user's builds.
+"""A Keras model that a function of the user's builds, as a stack."""
 
-A stack holds no weights: they come in as the argument `arrays`, as `init` laid them out.
-"""
-
-import json
 import random
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import pairwise
 from threading import RLock
 from typing import Any
 from uuid import uuid4
@@ -18,85 +15,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from skvae.model._stack import Mode
+
 SEEDS = 2**24  # whole numbers below are exact in float32, in which all arrays are kept
-REFERENCES = {
-    "name",
-    "keras_history",
-    "input_layers",
-    "output_layers",
-}  # keys under which Keras names layers
+STRING = r'"((?:[^"\\]|\\.)*)"'  # in JSON
 LOCK = RLock()  # held while Python's generator is borrowed
-
-
-class Inference:
-    """How layers behave outside of training; in training, something with these methods takes its place."""
-
-    training = False
-
-    def drop(self, x: Any) -> Any:
-        """Hidden units, some of which are dropped in training."""
-        return x
-
-    def note(self, part: str, state: list, penalties: list) -> None:
-        """What a stack leaves: its new state, such as moving averages, and penalties on its weights."""
-
-
-@dataclass(frozen=True)
-class DenseStack:
-    """Dense layers with dropout between them."""
-
-    sizes: tuple[int, ...]  # from inputs to outputs
-    activation: str
-
-    xla = True  # whether XLA may pay
-
-    @property
-    def n_in(self) -> int:
-        return self.sizes[0]
-
-    @property
-    def n_out(self) -> int:
-        return self.sizes[-1]
-
-    @property
-    def hidden(self) -> tuple[int, ...]:
-        """Widths of the layers whose units are dropped."""
-        return self.sizes[1:-1]
-
-    @property
-    def widest(self) -> int:
-        """Most numbers that a layer gives for a row."""
-        return max(self.sizes[1:])
-
-    def init(self, rng: np.random.Generator) -> list:
-        """Random arrays to start training from."""
-        return [
-            (_glorot_uniform(a, b, rng), np.zeros(b, np.float32)) for a, b in pairwise(self.sizes)
-        ]
-
-    def apply(self, arrays: list, x: Any, mode: Any, part: str) -> Any:
-        """Outputs of rows of inputs, (rows, n_out)."""
-        activation = keras.activations.get(self.activation)
-        *hidden, (kernel, bias) = arrays
-        for hidden_kernel, hidden_bias in hidden:
-            x = mode.drop(activation(x @ hidden_kernel + hidden_bias))
-        return x @ kernel + bias
-
-    def keras_model(self, arrays: list) -> keras.Sequential:
-        """A Keras model of its own."""
-        activations = [self.activation] * len(self.hidden) + ["linear"]
-        dense = [
-            keras.layers.Dense(width, name, dtype="float32", kernel_initializer="zeros")
-            for width, name in zip(self.sizes[1:], activations, strict=True)
-        ]
-        model = keras.Sequential([keras.Input((self.n_in,), dtype="float32"), *dense])
-        model.set_weights([array for layer in arrays for array in layer])
-        return model
-
-
-def dense(hidden: tuple[int, ...], activation: str) -> Callable[[int, int], DenseStack]:
-    """The function from numbers of inputs and outputs to dense layers between them."""
-    return lambda n_in, n_out: DenseStack((n_in, *hidden, n_out), activation)
 
 
 @dataclass(frozen=True)
@@ -112,9 +35,7 @@ class KerasStack:
     n_in: int
     n_out: int
     structure: str  # what the layers tell of themselves
-    token: str = (
-        ""  # of its own where that is not all: stacks that are equal share compiled programs
-    )
+    token: str = ""  # of its own where that is not all
 
     hidden = ()
     xla = False  # it makes convolutions six times slower, and Keras' own dropout twice
@@ -131,7 +52,7 @@ class KerasStack:
             "state": [(a % SEEDS if a.dtype.kind in "iu" else a).astype(np.float32) for a in state],
         }
 
-    def apply(self, arrays: dict, x: Any, mode: Any, part: str) -> Any:
+    def apply(self, arrays: dict, x: Any, mode: Mode, part: str) -> Any:
         state = [ops.stop_gradient(a) for a in arrays["state"]]
         outputs, state, penalties = _model(self).stateless_call(
             arrays["trained"],
@@ -244,48 +165,25 @@ def _reproducible(seed: int) -> Iterator[None]:
 def _structure(model: keras.Model) -> tuple[str, bool]:
     """What the layers of a model tell of themselves, and whether that is all.
 
-    Names of layers differ each time: numbers stand for them. What is not Keras' own may change
-    under its name, and some layers do not tell their configuration.
+    What is not Keras' own may change under its name, and some layers do not tell what they are.
     """
     try:
-        config = json.loads(model.to_json())
+        told = model.to_json()
     except (NotImplementedError, TypeError):
         return str([variable.shape for variable in model.variables]), False
-    names = {name: i for i, name in enumerate(dict.fromkeys(_layer_names(config)))}
-    return json.dumps(_renumbered(config, names)), all(map(_is_of_keras, _dicts(config)))
+    modules = re.findall(r'"module": (?:"(\w+)|null)', told)
+    return _renumbered(told), set(modules) <= {"keras"} and '"class_name": "Lambda"' not in told
 
 
-def _dicts(config: Any) -> Iterator[dict]:
-    """All dicts in a configuration, in its order."""
-    if isinstance(config, dict):
-        yield config
-    for inner in (
-        config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
-    ):
-        yield from _dicts(inner)
-
-
-def _is_of_keras(part: dict) -> bool:
-    kind, module = part.get("class_name", "__"), str(part.get("module"))
-    return kind.startswith("__") or (
-        module.partition(".")[0] == "keras" and kind not in ("Lambda", "function")
-    )
-
-
-def _layer_names(config: dict) -> Iterator[str]:
-    for part in _dicts(config):
-        own = part.get("config")
-        if isinstance(own, dict) and "name" in own and part.get("class_name") != "DTypePolicy":
-            yield own["name"]
-
-
-def _renumbered(config: Any, names: dict, refers: bool = False) -> Any:
-    """A configuration with numbers where it refers to layers."""
-    if isinstance(config, dict):
-        return {key: _renumbered(value, names, key in REFERENCES) for key, value in config.items()}
-    if isinstance(config, list):
-        return [_renumbered(inner, names, refers) for inner in config]
-    return names.get(config, config) if refers and isinstance(config, str) else config
+def _renumbered(told: str) -> str:
+    """A text in JSON whose strings, such as "dense_7", are numbered as they come."""
+    names, seen = {}, Counter()
+    for string in re.findall(STRING, told):
+        if string not in names:
+            stem = re.sub(r"_\d+$", "", string)
+            names[string] = f'"{stem}_{seen[stem]}"'
+            seen[stem] += 1
+    return re.sub(STRING, lambda match: names[match[1]], told)
 
 
 def _n_outputs(layer: Any) -> Iterator[int]:
@@ -294,8 +192,3 @@ def _n_outputs(layer: Any) -> Iterator[int]:
         yield from _n_outputs(inner)
     shape = getattr(getattr(layer, "output", None), "shape", ())
     yield int(np.prod([n for n in shape[1:] if n is not None]))
-
-
-def _glorot_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
-    limit = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)

@@ -5,10 +5,10 @@ import numpy as np
 
 from skvae._component import Component, expect
 from skvae._math import ops
-from skvae.likelihoods._base import Column, Likelihood, Size
+from skvae.likelihoods._base import Size
 
 
-class Mixed(Component):
+class Joint(Component):
     """Several likelihoods side by side, each over its own run of neighbouring cells."""
 
     def __init__(self, likelihoods: tuple, sizes: tuple[Size, ...]):
@@ -28,20 +28,9 @@ class Mixed(Component):
     def init(self) -> dict[str, dict]:
         return _numbered([part.init(size) for part, size in self._parts()])
 
-    def constants(self, x: Any, columns: list[Column]) -> dict[str, dict]:
-        """What each learns of its cells; `x` has the methods of `Cells`."""
-        edges = pairwise(np.cumsum([0, *self._cells()]))
-        blocks = zip(
-            self.likelihoods, (x.span(*edge) for edge in edges), self._runs(columns), strict=True
-        )
-        return _numbered([_learned(part, block, own) for part, block, own in blocks])
-
-    def some_columns(self) -> list[Column]:
-        """Columns that take up all slots, however they are shared out."""
-        columns = []
-        for size in self.sizes:
-            columns += [Column(size.slots, np.zeros(size.slots)), *[Column()] * (size.cells - 1)]
-        return columns
+    def spans(self) -> list[tuple[int, int]]:
+        """Where the cells of each start and stop."""
+        return list(pairwise(np.cumsum([0, *self._cells()]).tolist()))
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         blocks = _split(x, self._cells()), _split(seen, self._cells())
@@ -93,22 +82,9 @@ class Mixed(Component):
     def _raw_sizes(self) -> list[int]:
         return [part.n_raw(size) for part, size in self._parts()]
 
-    def _runs(self, columns: list[Column]) -> list[list[Column]]:
-        return [columns[start:stop] for start, stop in pairwise(np.cumsum([0, *self._cells()]))]
-
 
 def _numbered(parts: list[dict]) -> dict[str, dict]:
     return {str(i): part for i, part in enumerate(parts)}
-
-
-def _learned(part: Likelihood, x: Any, columns: list[Column]) -> dict[str, np.ndarray]:
-    """The constants of a likelihood; those without slots see as many columns at a time as may be dense at once."""
-    if part.has_slots:
-        return part.constants(x, columns)
-    found = [
-        part.constants(x.span(start, stop)[:], columns[start:stop]) for start, stop in x.spans()
-    ]
-    return {name: np.concatenate([arrays[name] for arrays in found], axis=-1) for name in found[0]}
 
 
 def _split(array: Any, sizes: list[int]) -> list:

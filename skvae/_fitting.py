@@ -1,0 +1,423 @@
+"""One fit: parameters, plan, training, learned attributes, as values."""
+
+import os
+from collections.abc import Callable
+from copy import copy
+from functools import lru_cache, partial
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from skvae import likelihoods, objectives, posteriors, priors, schedules
+from skvae._component import resolve
+from skvae._memory import aligned
+from skvae._sklearn import warn
+from skvae.likelihoods._auto import automatic
+from skvae.table import Cells, Codec, Encoded, Frame, checked, parted
+
+if TYPE_CHECKING:
+    from skvae.model import Model, Network
+    from skvae.training import Task, TrainState
+
+COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is not used
+MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
+WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, so many epochs, steps
+SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
+AUTO_BATCH = 16, 128  # smallest and largest
+HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # signs
+INPUTS = "n_features_in_", "feature_names_in_"
+
+
+class Data(NamedTuple):
+    """The encoded rows of a fit, and what turns nats of their cells into nats in the units of X."""
+
+    training: Cells
+    validation: Cells | None
+    offset: np.ndarray  # (rows,) of training
+    held_out: np.ndarray | None  # the same of validation
+
+    def any_holes(self) -> bool:
+        """Whether there is a hole."""
+        parts = self.training, self.validation
+        return any(cells.any_holes() for cells in parts if cells is not None)
+
+    def shift(self, hide: float) -> np.ndarray:
+        """What turns curves into nats in the units of X, (5,)."""
+        shown = self.offset.mean() * (1 - hide)
+        judged = shown if self.validation is None else self.held_out.mean()
+        means = [judged if name == "validation_loss" else shown for name in HISTORY]
+        return np.array(means) * list(HISTORY.values())
+
+
+class Plan(NamedTuple):
+    """A fit before its training: what is trained, from where on, and what it will mean."""
+
+    codec: Codec
+    task: "Task"
+    start: "TrainState"
+    prior: priors.Prior  # that of the fitted model
+    data: Data
+    history: dict  # of the fit that this one continues
+    keeps: bool  # whether a later fit may continue this one
+    inputs: dict  # what the estimator is told of X
+
+    @property
+    def shift(self) -> np.ndarray:
+        """What turns curves into nats in the units of X, (5,)."""
+        return self.data.shift(self.task.hide)
+
+
+def fit(vae: Any, X: Any) -> None:
+    """Fit a model; the estimator changes at the very end, in one assignment."""
+    plan = planned(vae, X)
+    state = _trained(plan, int(vae.verbose))
+    attributes = learned(plan, state)
+    _warn_of_collapse(attributes["latent_kl_"], attributes["n_iter_"] * plan.task.n_steps)
+    kept = {name: value for name, value in vars(vae).items() if name not in INPUTS}
+    vae.__dict__ = kept | plan.inputs | attributes
+
+
+def _trained(plan: Plan, verbose: int) -> "TrainState":
+    """The last state of training."""
+    from skvae.training import states
+
+    state = plan.start
+    try:
+        for state in states(plan.task, plan.start):
+            if state.ends_epoch and verbose and len(state.curves) % verbose == 0:
+                _print(len(state.curves), state.curves[-1] + plan.shift)
+    except KeyboardInterrupt:
+        epoch = len(state.curves) + 1
+        warn(f"Training interrupted in epoch {epoch}: the model is that of the epochs before.")
+    return state
+
+
+def _print(epoch: int, curve: np.ndarray) -> None:
+    values = zip(HISTORY, curve, strict=True)
+    print(f"epoch {epoch:4d}  " + "  ".join(f"{name} {value:.4g}" for name, value in values))
+
+
+def learned(plan: Plan, state: "TrainState") -> dict:
+    """What a state of training means: the attributes of a fitted model. It changes nothing."""
+    from skvae.inference import finished
+    from skvae.training import generator_of
+
+    rng, best = generator_of(state.generator), state.watch.best or state.state
+    model = plan.task.model._replace(weights=_on_host(best.weights))
+    model = finished(model, plan.prior, plan.task.rows, rng)
+    bound, kl = _summary(model, plan, rng)
+    slots = tuple(map(np.asarray, best.slots))
+    history = _continued(plan.history, state.curves + plan.shift)
+    return {
+        "_codec": plan.codec,
+        "_model": model,
+        "_slots": (plan.task.recipe.optimizer, slots) if plan.keeps else None,
+        "history_": history,
+        "n_iter_": len(history["loss"]),
+        "likelihood_": _per_column(plan.codec),
+        "prior_": clone(model.network.prior),
+        "posterior_": clone(model.network.posterior),
+        "lower_bound_": bound,
+        "latent_kl_": kl,
+    }
+
+
+def _on_host(tensor: Any) -> np.ndarray:
+    """Weights on memory that tensors may share."""
+    weights = aligned(tensor.shape)
+    weights[:] = tensor
+    return weights
+
+
+def _continued(history: dict, curves: np.ndarray) -> dict:
+    """The curves of an earlier fit with those of this one."""
+    return {
+        name: np.append(history.get(name, ()), curve)
+        for name, curve in zip(HISTORY, curves.T, strict=True)
+    }
+
+
+def _summary(model: "Model", plan: Plan, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+    """ELBO of training rows, of some where they are many, and nats of each latent dimension."""
+    from skvae.inference import lower_bound
+
+    rows, offset = plan.task.rows, plan.data.offset
+    if len(rows) > SUMMARY_DRAWS:
+        some = rng.choice(len(rows), SUMMARY_DRAWS, replace=False)
+        rows, offset = rows.take(some), offset[some]
+    bound, kl = lower_bound(model, rows, SUMMARY_DRAWS // len(rows))
+    return bound + offset.mean(), kl
+
+
+def planned(vae: Any, X: Any) -> Plan:
+    """Check everything, in the order that gives the clearest message; then prepare training."""
+    before = vae._model if vae.warm_start and hasattr(vae, "_model") else None
+    rng = generator(vae.random_state)
+    choose, parts = chooser(vae.likelihood), _parts(vae)
+    _hidden_layers(vae.hidden_layer_sizes), _betas(vae, 0, 1)  # wrong ones are told at once
+    codec, encode, inputs = _read(vae, X, choose, continues=before is not None)
+    optimizer = _optimizer(vae)
+    data = _divided(vae, encode(), rng)
+    if before is None:
+        network = _network(vae, parts, codec, data.any_holes() or vae.hide > 0, None)
+        model, history = _started(vae, network, codec, data.training, rng), {}
+    else:
+        model, history = _continued_model(vae, parts, choose, before), vae.history_
+    task = _task(vae, model, optimizer, data)
+    start = _start(vae, task, len(history.get("loss", ())), rng)
+    prior = resolve(vae.prior, priors.Prior, priors)
+    return Plan(codec, task, start, prior, data, history, vae.warm_start, inputs)
+
+
+def _parts(vae: Any) -> dict:
+    """The parameters that make the architecture, validated."""
+    return {
+        "latent_dim": int(vae.latent_dim),
+        "prior": resolve(vae.prior, priors.Prior, priors).in_training,
+        "posterior": resolve(vae.posterior, posteriors.Posterior, posteriors),
+        "objective": resolve(vae.objective, objectives.Objective, objectives),
+    }
+
+
+def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, Callable, dict]:
+    """What is learned of the table, how it is encoded, and what the estimator is told of it."""
+    reader = copy(vae)  # takes note of columns in the place of the estimator
+    rows = checked(reader, X, reset=not continues, like=vae._codec.frame if continues else None)
+    _check_names(vae.likelihood, rows.names)
+    inputs = {name: vars(reader)[name] for name in INPUTS if name in vars(reader)}
+    if continues:
+        return vae._codec, partial(vae._codec.encode, rows, continues=True), inputs
+    codec = Codec.learn(rows, Frame.of(X, rows.names), choose, vae.min_count)
+    return codec, partial(codec.encode, rows, supported=True), inputs
+
+
+def _optimizer(vae: Any) -> Callable:
+    """The optimiser, and an engine that is ready for it."""
+    _check_backend()
+    from skvae import engine
+
+    engine.limit_threads()
+    return engine.optimizer_of(vae.optimizer)
+
+
+def _divided(vae: Any, encoded: Encoded, rng: np.random.Generator) -> Data:
+    """Training rows, which take the memory of all, and rows that are held out, if any."""
+    x, offset = encoded
+    held_out = _held_out(vae, len(x), rng)
+    if held_out is None:
+        return Data(x, None, offset, None)
+    training, validation = x.parted(held_out)
+    return Data(training, validation, *parted(offset, held_out))
+
+
+def _held_out(vae: Any, n: int, rng: np.random.Generator) -> np.ndarray | None:
+    """Places of validation rows; None where they would leave too few."""
+    held_out = int(np.ceil(vae.validation_fraction * n))
+    if not vae.early_stopping or held_out < MIN_VALIDATION_ROWS:
+        return None
+    if held_out >= n:
+        raise ValueError(
+            f"validation_fraction={vae.validation_fraction} of {n} rows leaves none to train on; "
+            "lower it, or set early_stopping=False."
+        )
+    return rng.permutation(np.arange(n, dtype=np.int32))[:held_out]
+
+
+def _network(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) -> "Network":
+    """The architecture that the parameters ask for; `before` is that of a fit that goes on."""
+    from skvae.model import Joint, Network, dense, of_user
+
+    hidden = _hidden_layers(vae.hidden_layer_sizes)
+    layers = {
+        "encoder": dense(hidden, vae.activation),
+        "decoder": dense(hidden[::-1], vae.activation),
+    }
+    own = {name: getattr(vae, name) for name in layers}
+    layers |= {
+        name: of_user(build, name, getattr(before, name, None))
+        for name, build in own.items()
+        if build is not None
+    }
+    joint = Joint(codec.kinds, codec.sizes)
+    return Network.of(stacks=tuple(layers.values()), likelihood=joint, holes=holes, **parts)
+
+
+def _continued_model(vae: Any, parts: dict, choose: Callable, before: "Model") -> "Model":
+    """The model of the last fit as it is trained, if it still is what the parameters ask for."""
+    from skvae.inference import trainable
+
+    model, codec = trainable(before), vae._codec
+    asked = _network(vae, parts, codec, model.network.holes, model.network)
+    if codec.has_likelihoods_of(choose) and asked == model.network:
+        return model
+    raise ValueError(
+        "warm_start continues the model of the last fit, but its architecture or its likelihoods "
+        "differ; set warm_start=False."
+    )
+
+
+def _started(
+    vae: Any, network: "Network", codec: Codec, x: Cells, rng: np.random.Generator
+) -> "Model":
+    """The untrained model, random or fitted to an embedding of some rows."""
+    from skvae.inference import features
+    from skvae.training import START_ROWS, embedded, untrained
+
+    model = untrained(network, x, codec.columns(), codec.varies[codec.order], rng)
+    if vae.init == "random":
+        return model
+    some = x.take(rng.permutation(len(x))[:START_ROWS])
+    weights = embedded(vae.init, model, some, features(model, some), rng)
+    return model._replace(weights=weights)
+
+
+def _task(vae: Any, model: "Model", optimizer: Callable, data: Data) -> "Task":
+    """What is trained, on which rows, by which program."""
+    from skvae.engine import Recipe, xla_pays
+    from skvae.model import Network
+    from skvae.training import Task
+
+    batch_size = _batch_size(vae.batch_size, len(data.training))
+    n_steps = vae.max_iter * -(-len(data.training) // batch_size)
+    recipe = Recipe(
+        loss=Network.losses,
+        optimizer=optimizer,
+        n_draws=vae.n_draws,
+        drops=vae.dropout > 0,
+        hides=vae.hide > 0,
+        sparse=data.training.sparse,
+        xla=xla_pays(model.network, model.layout.weights.size, n_steps),
+    )
+    return Task(model, recipe, data.training, data.validation, batch_size, vae.dropout, vae.hide)
+
+
+def _start(vae: Any, task: "Task", epochs_before: int, rng: np.random.Generator) -> "TrainState":
+    """The state in which training begins."""
+    from skvae.training import Pace, Watch, begun
+
+    betas = _betas(vae, epochs_before, task.n_steps)
+    first = int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0))
+    watch = Watch(vae.n_iter_no_change if vae.early_stopping else None, vae.tol, first)
+    before, slots = getattr(vae, "_slots", None) or (None, None)
+    goes_on = epochs_before and before == task.recipe.optimizer
+    return begun(task, slots if goes_on else None, Pace.of(vae.learning_rate, betas), watch, rng)
+
+
+def _betas(vae: Any, epochs_before: int, n_steps: int) -> np.ndarray:
+    """The KL term's weight in each epoch: it rises linearly at first, unless there is a schedule."""
+    if isinstance(vae.beta, schedules.Schedule):
+        betas = _scheduled(vae.beta, vae.max_iter)
+        return np.full_like(betas, betas[-1]) if epochs_before else betas
+    share, most_epochs, most_steps = WARM_UP
+    length = max(1.0, min(share * vae.max_iter, most_epochs, most_steps / n_steps))
+    length = 1 if epochs_before else length
+    return vae.beta * np.minimum(1.0, np.arange(1, vae.max_iter + 1) / length)
+
+
+def _scheduled(beta: schedules.Schedule, max_iter: int) -> np.ndarray:
+    """What a schedule gives, checked."""
+    schedule = resolve(beta, schedules.Schedule, schedules)
+    betas = np.asarray(schedule.betas(max_iter), float)
+    if betas.shape == (max_iter,) and (np.isfinite(betas) & (betas >= 0)).all():
+        return betas
+    raise ValueError(
+        f"beta={beta} gave {betas.tolist()[:5]}... of shape {betas.shape}, but a finite number of "
+        f"at least 0 is expected for each of max_iter={max_iter} epochs."
+    )
+
+
+def chooser(likelihood: Any) -> Callable[[Any, str], likelihoods.Likelihood]:
+    """The function from a column's name and kind to its likelihood."""
+    by_name = likelihood if isinstance(likelihood, dict) else {}
+    named = {name: _likelihood(spec) for name, spec in by_name.items()}
+    others = _likelihood("auto" if by_name is likelihood else likelihood)
+    return lambda name, kind: named.get(name, others)(kind)
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """Random numbers from the argument alone: the global generators are neither read nor moved."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**31, size=4)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"random_state={random_state!r}, but a whole number of at least 0, a RandomState, a "
+            "Generator or None is expected."
+        ) from error
+
+
+def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
+    nats, enough = COLLAPSED
+    if latent_kl.sum() < nats and n_steps >= enough:
+        warn(
+            f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model does not use them. "
+            "Where columns do depend on each other, lower beta, use objective='free_bits' or beta=LinearWarmup(...) "
+            "with more epochs, or let training start from init='pca'.",
+            ConvergenceWarning,
+        )
+
+
+def _check_backend() -> None:
+    try:
+        import keras
+
+        backend = keras.config.backend()
+    except ImportError:  # so it is where Keras is told to use a backend that is not installed
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        if backend == "tensorflow":
+            raise
+    if backend != "tensorflow":
+        raise RuntimeError(
+            f"KERAS_BACKEND={backend} is set, but skvae trains with TensorFlow; start Python with "
+            "KERAS_BACKEND=tensorflow or without that variable."
+        )
+
+
+def _hidden_layers(sizes: Any) -> tuple[int, ...]:
+    layers = tuple(np.atleast_1d(np.asarray(sizes, dtype=object)).tolist())
+    if not all(isinstance(size, Integral) and size >= 1 for size in layers):
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r}, but each layer needs a whole number of units of at least 1, such as "
+            "(128, 64); () makes a linear model."
+        )
+    return tuple(int(size) for size in layers)
+
+
+def _per_column(codec: Codec) -> Any:
+    """The likelihood, or {column: likelihood} where columns differ."""
+    first, *others = codec.kinds
+    return (
+        dict(zip(codec.names, map(clone, codec.likelihoods()), strict=True))
+        if others
+        else clone(first)
+    )
+
+
+def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:
+    """The function from a column's kind to the likelihood that a parameter asks for."""
+    if isinstance(spec, str) and spec == "auto":
+        return lru_cache(automatic)  # columns share one object: comparing many takes long
+    fixed = resolve(spec, likelihoods.Likelihood, likelihoods)
+    return lambda kind: fixed
+
+
+def _check_names(likelihood: Any, names: tuple) -> None:
+    unknown = (
+        [name for name in likelihood if name not in names] if isinstance(likelihood, dict) else []
+    )
+    if unknown:
+        raise ValueError(
+            f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "
+            f"{', '.join(map(repr, names[:20]))}{', ...' if len(names) > 20 else ''}."
+        )
+
+
+def _batch_size(batch_size: Any, n_rows: int) -> int:
+    """ "auto" is a power of two that leaves some sixteen steps an epoch: small tables need them."""
+    smallest, largest = AUTO_BATCH
+    auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
+    return min(n_rows, auto if batch_size == "auto" else batch_size)

@@ -1,0 +1,46 @@
+"""Programs: the only room that knows TensorFlow."""
+
+from skvae.engine._gradient import State, gradient_of, repeated
+from skvae.engine._optimizer import resolve as optimizer_of
+from skvae.engine._process import limit_threads
+from skvae.engine._program import (
+    COUNT,
+    DRAWS,
+    LATENT,
+    NUMBER,
+    ROWS,
+    SEED,
+    Shape,
+    compiled,
+    run,
+    takes,
+)
+from skvae.engine._random import normal
+from skvae.engine._rows import rows_of
+from skvae.engine._training import Program, Rates, Recipe, chunk_length, trainer, xla_pays
+
+__all__ = [
+    "COUNT",
+    "DRAWS",
+    "LATENT",
+    "NUMBER",
+    "ROWS",
+    "SEED",
+    "Program",
+    "Rates",
+    "Recipe",
+    "Shape",
+    "State",
+    "chunk_length",
+    "compiled",
+    "gradient_of",
+    "limit_threads",
+    "normal",
+    "optimizer_of",
+    "repeated",
+    "rows_of",
+    "run",
+    "takes",
+    "trainer",
+    "xla_pays",
+]

@@ -1,0 +1,75 @@
+"""Random numbers inside of programs, all from seeds."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def normal(shape: Any, seed: Any) -> Any:
+    """Standard normal noise."""
+    return tf.random.stateless_normal(shape, seed)
+
+
+def with_holes(x: Any, share: Any, seeds: Any) -> Any:
+    """Rows with cells turned into holes; the share varies from row to row, around its mean."""
+    rows = (*tf.unstack(tf.shape(x)[:-1]), 1)
+    around = tf.random.stateless_uniform(rows, seeds[0], -1.0, 1.0)
+    rates = share + tf.minimum(share, 1.0 - share) * around
+    return tf.where(
+        tf.random.stateless_uniform(tf.shape(x), seeds[1]) < rates, np.float32(np.nan), x
+    )
+
+
+def random_bits(length: Any, shapes: list, seeds: Any) -> list:
+    """16 bits for each hidden unit, of so many steps."""
+    bits = []
+    for (n, width), seed in zip(shapes, tf.unstack(seeds), strict=True):
+        pairs = tf.random.stateless_uniform(
+            (length, n, (width + 1) // 2), seed, None, None, tf.int32
+        )
+        bits.append(tf.reshape(tf.bitcast(pairs, tf.uint16), (length, n, -1))[..., :width])
+    return bits
+
+
+def hashed_bits(i: Any, shapes: list, seeds: Any) -> list:
+    """The same in step i, in 32-bit integers: hashes of places, which XLA fuses with their use."""
+    bits = []
+    for (n, width), seed in zip(shapes, tf.unstack(tf.bitcast(seeds, tf.uint32)), strict=True):
+        places = tf.reshape(tf.range(n * width) + i * (n * width), (n, width))
+        odd = tf.bitwise.bitwise_or(seed[1], np.uint32(1))
+        sequence = (tf.bitcast(places, tf.uint32) + seed[0]) * odd
+        bits.append(tf.bitwise.right_shift(_murmur(sequence), np.uint32(16)))
+    return bits
+
+
+def _murmur(h: Any) -> Any:
+    """The finaliser of MurmurHash3 (Appleby 2011): random numbers out of a sequence of any odd step.
+
+    So SplitMix makes its own (Steele, Lea, Flood 2014).
+    """
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        h = tf.bitwise.bitwise_xor(h, tf.bitwise.right_shift(h, np.uint32(shift)))
+        h *= np.uint32(factor)
+    return h
+
+
+class Step:
+    """How layers behave in a step of training, and what they leave."""
+
+    training = True
+
+    def __init__(self, bits: list, rate: Any):
+        self.bits, self.rate = iter(bits) if bits else None, rate
+        self.states, self.penalties = {}, []
+
+    def drop(self, x: Any) -> Any:
+        """Hidden units, dropped where random bits say so; none where there are no bits."""
+        if self.bits is None:
+            return x
+        kept = tf.cast(next(self.bits), tf.int32) >= tf.cast(self.rate * 65536.0, tf.int32)
+        return tf.where(kept, x / (1.0 - self.rate), 0.0)
+
+    def note(self, part: str, state: list, penalties: list) -> None:
+        self.states |= {part: state} if state else {}
+        self.penalties += penalties

@@ -1,0 +1,176 @@
+"""Steps of training: one, a chunk of them that XLA may compile, and chunks one after the other."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from skvae.engine._gradient import State, apart, clipped, gradients, joined, together
+from skvae.engine._optimizer import Steps
+from skvae.engine._program import vectors
+from skvae.engine._random import Step, hashed_bits, normal, random_bits, with_holes
+from skvae.engine._rows import spec_of_rows, taken
+from skvae.model import Architecture, Network
+
+CHUNK = 32  # most steps whose rows and random numbers are fetched at once
+CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
+XLA_SAVES = 0.3e-3, 7e-9  # seconds of a step, and for each weight
+XLA_PAYS = 0.4  # seconds to save from which on XLA is used: it compiles longer, but for many fits
+CLIP = 10.0  # largest gradient norm, per square root of the number of cells
+
+
+class Rates(NamedTuple):
+    """What may differ from part to part of training."""
+
+    dropout: Any
+    hide: Any
+    learning_rate: Any
+    beta: Any
+
+
+class Recipe(NamedTuple):
+    """What a program of training is compiled for, besides an architecture."""
+
+    loss: Callable  # (network, w, x, noise, mode, beta) to loss, log-likelihood and KL, (rows,)
+    optimizer: Callable
+    n_draws: int
+    drops: bool  # whether hidden units are dropped
+    hides: bool  # whether cells are hidden
+    sparse: bool
+    xla: bool
+
+
+class Program(NamedTuple):
+    """The compiled steps of a recipe."""
+
+    chunks: Callable
+    steps: Steps
+
+
+def xla_pays(network: Network, n_weights: int, n_steps: int) -> bool:
+    """Whether a fit of so many steps is long enough for XLA."""
+    by_step, by_weight = XLA_SAVES
+    saved = n_steps * (by_step + by_weight * n_weights)
+    return network.encoder.xla and network.decoder.xla and saved >= XLA_PAYS
+
+
+def chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int) -> int:
+    """Steps in a chunk: a power of two, since XLA compiles anew for every length."""
+    dropped = sum(network.encoder.hidden) + n_draws * sum(network.decoder.hidden)
+    numbers = batch_size * (network.n_cells + n_draws * network.latent_dim + dropped)
+    most = max(1, min(CHUNK, CHUNK_NUMBERS // numbers))
+    return min(2 ** (n_steps - 1).bit_length(), 2 ** (most.bit_length() - 1))
+
+
+@lru_cache(maxsize=32)
+def trainer(architecture: Architecture, recipe: Recipe) -> Program:
+    """The program of a recipe; later fits of the same one reuse it without tracing."""
+    n = architecture.layout.weights.size
+    steps = recipe.optimizer(n)
+    slots = steps.start(np.zeros(n, np.float32))
+    inner = _Chunk(architecture, recipe, steps)
+    chunk = tf.function(inner, jit_compile=recipe.xla, autograph=False)
+
+    @tf.function(autograph=False, input_signature=_signature(architecture, recipe, slots))
+    def chunks(state, sums, constants, rows, order, place, seed, rates):
+        """The state and the sums after the chunks whose rows `order` has, the first of them at a place."""
+        first, n_steps = place[0], place[1]
+        n_chunks, length, _ = tf.unstack(tf.shape(order))
+
+        def run(c, state, sums):
+            here = first + c
+            fetched = inner.fetched(rows, order[c], tf.random.fold_in(seed, here), rates)
+            left = tf.minimum(length, n_steps - here * length)
+            state, more = chunk(state, constants, *fetched, left, rates)
+            return c + 1, State(*state), sums + more
+
+        start = tf.constant(0), State(*state), sums
+        loop = tf.while_loop(lambda c, *_: c < n_chunks, run, start, parallel_iterations=1)
+        return loop[1:]
+
+    return Program(chunks.get_concrete_function(), steps)
+
+
+def _signature(architecture: Architecture, recipe: Recipe, slots: tuple) -> list:
+    weights, constants = vectors(architecture)
+    own = tuple(tf.TensorSpec(slot.shape, slot.dtype) for slot in slots)
+    return [
+        State(weights, own),
+        tf.TensorSpec([3]),  # sums of loss, log-likelihood and KL
+        constants,
+        spec_of_rows(recipe.sparse, architecture.network.n_cells),
+        tf.TensorSpec([None] * 3, tf.int32),
+        tf.TensorSpec([2], tf.int32),  # the first chunk, and steps of the epoch
+        tf.TensorSpec([2], tf.int32),
+        Rates(*[tf.TensorSpec([])] * 4),
+    ]
+
+
+class _Chunk:
+    """The function that takes the steps of a chunk."""
+
+    def __init__(self, architecture: Architecture, recipe: Recipe, steps: Steps):
+        (self.network, self.layout), self.recipe, self.steps = architecture, recipe, steps
+        # XLA copies whatever is cut from a vector, in each step
+        self.apart = recipe.xla and steps.elementwise
+        self.hashed = recipe.xla and recipe.drops
+
+    def fetched(self, rows: Any, order: Any, seed: Any, rates: Rates) -> tuple:
+        """Rows, noise and random bits (or their seeds) of all steps."""
+        length, batch = tf.unstack(tf.shape(order))
+        shapes = self._droppable(batch)
+        seeds = tf.random.split(seed, 3 + len(shapes))
+        noise = normal((length, self.recipe.n_draws, batch, self.network.latent_dim), seeds[0])
+        x = taken(rows, order)
+        x = with_holes(x, rates.hide, seeds[1:3]) if self.recipe.hides else x
+        if not self.recipe.drops:
+            return x, noise, []
+        return x, noise, seeds[3:] if self.hashed else random_bits(length, shapes, seeds[3:])
+
+    def __call__(self, state, constants, x, noise, bits, n_steps, rates):
+        state, rates = State(*state), Rates(*rates)
+        states = apart(state, self.layout.weights.cut) if self.apart else [state]
+
+        def step(i, states, sums):
+            mode = Step(self._bits(i, bits, x), rates.dropout)
+            loss = partial(self._means, constants, x[i], noise[i], mode, rates.beta)
+            means, found = gradients(loss, [state.weights for state in states])
+            found = clipped(found, CLIP * self.network.n_cells**0.5)
+            states = [
+                State(*self.steps.update(*state, gradient, rates.learning_rate))
+                for state, gradient in zip(states, found, strict=True)
+            ]
+            return i + 1, self._with_states(states, mode.states), sums + means
+
+        start = tf.constant(0), states, tf.zeros(3)
+        loop = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
+        return together(loop[1], state.slots) if self.apart else loop[1][0], loop[2]
+
+    def _means(self, constants, x, noise, mode, beta, weights):
+        """Means of loss, log-likelihood and KL; the loss has the penalties that layers put on it."""
+        w = self.layout.read(weights if self.apart else weights[0], constants)
+        loss, *others = self.recipe.loss(self.network, w, x, noise, mode, beta)
+        total = tf.add_n([tf.reduce_mean(loss), *mode.penalties])
+        return tf.stack([total, *map(tf.reduce_mean, others)])
+
+    def _bits(self, i, bits, x):
+        if self.hashed:
+            return hashed_bits(i, self._droppable(tf.shape(x)[1]), bits)
+        return [own[i] for own in bits]
+
+    def _droppable(self, batch: Any) -> list[tuple]:
+        """The rows and units of each layer in which units may be dropped."""
+        before, after = self.network.encoder.hidden, self.network.decoder.hidden
+        draws = self.recipe.n_draws * batch
+        return [(batch, width) for width in before] + [(draws, width) for width in after]
+
+    def _with_states(self, states: list, new: dict) -> list:
+        """The states with what the layers of some parts have left."""
+        if not new:
+            return states
+        (state,) = states
+        weights = self.layout.weights.unpack(state.weights)
+        weights |= {part: {**weights[part], "state": own} for part, own in new.items()}
+        return [state._replace(weights=joined(tf.nest.flatten(weights)))]

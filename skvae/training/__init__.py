@@ -1,0 +1,18 @@
+"""From an untrained model to a trained one, state by state."""
+
+from skvae.training._loop import Task, TrainState, begun, generator_of, states
+from skvae.training._pace import Pace, Watch
+from skvae.training._start import START_ROWS, embedded, untrained
+
+__all__ = [
+    "START_ROWS",
+    "Pace",
+    "Task",
+    "TrainState",
+    "Watch",
+    "begun",
+    "embedded",
+    "generator_of",
+    "states",
+    "untrained",
+]
