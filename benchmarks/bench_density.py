@@ -1,9 +1,10 @@
-"""Held-out log-density in nats, for every objective, posterior and prior, beside FactorAnalysis and GaussianMixture.
+"""Held-out log-density in nats, for every objective, posterior and prior, beside two baselines.
 
     python benchmarks/bench_density.py [--json FILE] [--quick] [--sets wine,abalone,...] [PART ...]
 
-    choices     one base model with one part changed at a time, and what each costs per step, on 5,000 rows
-                of each set at most; and the baselines, tuned by validation rows
+    choices     one base model with one part changed at a time, and what each costs per step, on
+                5,000 rows of each set at most; and the baselines, FactorAnalysis and
+                GaussianMixture, tuned by validation rows
     tuned       the best of a short list by validation rows, beside the baselines tuned alike
 
 All models get the same data: columns of real numbers with uniform noise as wide as the
@@ -120,8 +121,11 @@ def choices(arguments):
             name: best(models(table, arguments.quick), table)[0] for name, table in tables.items()
         }
         rows[label]["ms per step"] = "-"
-    show(f"choices: held-out nats per row, {BASE} with one part changed; milliseconds per step of warm fits on "
-         f"{COST_SET}, median of 3", rows)  # fmt: skip
+    show(
+        f"choices: held-out nats per row, {BASE} with one part changed; "
+        f"milliseconds per step of warm fits on {COST_SET}, median of 3",
+        rows,
+    )
     return rows
 
 
@@ -143,7 +147,8 @@ def tuned(arguments):
         show_row(name, rows[name])
     listed = "\n".join(f"    {i}  {parts}" for i, parts in enumerate(TUNED, 1))
     show(
-        f"tuned: held-out nats per row of the best model by validation rows. VAETransformer's models:\n{listed}",
+        "tuned: held-out nats per row of the best model by validation rows. "
+        f"VAETransformer's models:\n{listed}",
         rows,
     )
     return rows
@@ -179,7 +184,7 @@ def vae(parts, quick):
 
 
 def score(model, train, validation, test):
-    """Mean log-density of validation and of test rows. scikit-learn's models see standardised columns."""
+    """Mean log-density of validation and test rows. scikit-learn's models see standardised ones."""
     if isinstance(model, VAETransformer):
         model.fit(train)
         return model.score(validation), model.score(test)
@@ -190,7 +195,7 @@ def score(model, train, validation, test):
 
 
 def cost(parts, quick):
-    """Milliseconds per step of a fit whose program is there already; the first of four fits makes it."""
+    """Milliseconds per step of a fit whose program is there: the first of four fits makes it."""
     train, _, _ = split(COST_SET, quick)
     settings = parts | {
         "early_stopping": False,

@@ -108,8 +108,14 @@ def negative_elbo(vae, X):
 def compare_fits(name, X, X_test, *, latent_dim, hidden, dropout, likelihood, batch_size, epochs):
     """One table row for each way to train the same architecture for the same epochs."""
     n_steps = epochs * -(-len(X) // batch_size)
-    settings = {"hidden_layer_sizes": hidden, "dropout": dropout, "likelihood": likelihood, "batch_size": batch_size,
-                "max_iter": epochs, "learning_rate": 1e-3}  # fmt: skip
+    settings = {
+        "hidden_layer_sizes": hidden,
+        "dropout": dropout,
+        "likelihood": likelihood,
+        "batch_size": batch_size,
+        "max_iter": epochs,
+        "learning_rate": 1e-3,
+    }
 
     def fit_skvae(seed):
         return VAETransformer(latent_dim, **settings, early_stopping=False, random_state=seed).fit(
@@ -164,8 +170,11 @@ def compare_fits(name, X, X_test, *, latent_dim, hidden, dropout, likelihood, ba
         "ms per step": None,
         "held-out loss": negative_elbo(vae, X_test),
     }
-    show(f"{name}: {X.shape[0]} x {X.shape[1]}, hidden {hidden}, latent {latent_dim}, dropout {dropout}, {likelihood}, "
-         f"batch {batch_size}, {epochs} epochs", rows)  # fmt: skip
+    show(
+        f"{name}: {X.shape[0]} x {X.shape[1]}, hidden {hidden}, latent {latent_dim}, "
+        f"dropout {dropout}, {likelihood}, batch {batch_size}, {epochs} epochs",
+        rows,
+    )
     return rows
 
 
@@ -174,8 +183,17 @@ def digits():
     X, X_test = train_test_split(X, random_state=0)
     scaler = StandardScaler().fit(X)
     Z, Z_test = scaler.transform(X), scaler.transform(X_test)
-    rows = compare_fits("digits, standardised", Z, Z_test, latent_dim=8, hidden=(256, 128), dropout=0.0,
-                        likelihood="gaussian", batch_size=64, epochs=100)  # fmt: skip
+    rows = compare_fits(
+        "digits, standardised",
+        Z,
+        Z_test,
+        latent_dim=8,
+        hidden=(256, 128),
+        dropout=0.0,
+        likelihood="gaussian",
+        batch_size=64,
+        epochs=100,
+    )
     X, y = load_digits(return_X_y=True)
     cv = KFold(5, shuffle=True, random_state=0)
     accuracy = {
@@ -195,8 +213,17 @@ def digits():
 
 def mnist():
     X, X_test = load_mnist()
-    return compare_fits("MNIST", X, X_test, latent_dim=2, hidden=(256,), dropout=0.2, likelihood="bernoulli",
-                            batch_size=100, epochs=10)  # fmt: skip
+    return compare_fits(
+        "MNIST",
+        X,
+        X_test,
+        latent_dim=2,
+        hidden=(256,),
+        dropout=0.2,
+        likelihood="bernoulli",
+        batch_size=100,
+        epochs=10,
+    )
 
 
 def bounds():

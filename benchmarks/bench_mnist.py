@@ -4,7 +4,8 @@
 
     short       what the objective and the prior change in ten epochs, in some ten minutes
     elbo, iwae, mixture, vamp, flow
-                784-400-400-40-400-400-784 on the static images, early stopping, up to 40 minutes each
+                784-400-400-40-400-400-784 on the static images, early stopping, up to 40 minutes
+                each
     dynamic     784-256-128-2 on images binarised anew, ten times over
 
 Figures are importance-weighted bounds of 200 draws (500 for `dynamic`), on the 10,000 test
@@ -113,8 +114,11 @@ def main():
         if results.get(name, {}).get("settings") != repr(settings_of(name)):
             results[name] = run(name)
         row = results[name]
-        print(f"| {name} | {row['epochs']} | {row['minutes']:.1f} | {row['log-likelihood']:.2f} | {row['ELBO']:.2f} |",
-              flush=True)  # fmt: skip
+        print(
+            f"| {name} | {row['epochs']} | {row['minutes']:.1f} "
+            f"| {row['log-likelihood']:.2f} | {row['ELBO']:.2f} |",
+            flush=True,
+        )
         if arguments.json:
             arguments.json.write_text(json.dumps(results, indent=2))
 

@@ -73,7 +73,7 @@ def steps(quick):
 
 
 def compared(runs, repeats, unit):
-    """Medians of runs that take turns, each with its factor, and medians of their ratios to the first of them."""
+    """Medians of runs that take turns, times their factors, and of their ratios to the first."""
     times = {label: [] for label in runs}
     for repeat in range(repeats + 1):
         for label, (run, factor) in runs.items():
@@ -82,15 +82,27 @@ def compared(runs, repeats, unit):
                 times[label].append(factor * seconds)
     first = next(iter(times.values()))
     return {
-        label: {f"median {unit}": statistics.median(t), f"min {unit}": min(t), f"max {unit}": max(t),
-                "times skvae": statistics.median(a / b for a, b in zip(t, first, strict=True))}
+        label: {
+            f"median {unit}": statistics.median(t),
+            f"min {unit}": min(t),
+            f"max {unit}": max(t),
+            "times skvae": statistics.median(a / b for a, b in zip(t, first, strict=True)),
+        }
         for label, t in times.items()
-    }  # fmt: skip
+    }
 
 
 def skvae_trainer(X, hidden, latent_dim, batch, likelihood, epochs):
-    vae = VAETransformer(latent_dim, hidden_layer_sizes=hidden, dropout=DROPOUT, likelihood=likelihood,
-                         batch_size=batch, max_iter=epochs, early_stopping=False, random_state=0)  # fmt: skip
+    vae = VAETransformer(
+        latent_dim,
+        hidden_layer_sizes=hidden,
+        dropout=DROPOUT,
+        likelihood=likelihood,
+        batch_size=batch,
+        max_iter=epochs,
+        early_stopping=False,
+        random_state=0,
+    )
     return lambda: vae.fit(X)
 
 
@@ -157,8 +169,16 @@ def pyod_trainer(X, hidden, latent_dim, batch, likelihood, epochs):
         from pyod.models.vae import VAE
     except ImportError:
         return None
-    model = VAE(encoder_neuron_list=list(hidden), decoder_neuron_list=list(reversed(hidden)), latent_dim=latent_dim,
-                batch_size=batch, epoch_num=epochs, dropout_rate=DROPOUT, batch_norm=False, verbose=0)  # fmt: skip
+    model = VAE(
+        encoder_neuron_list=list(hidden),
+        decoder_neuron_list=list(reversed(hidden)),
+        latent_dim=latent_dim,
+        batch_size=batch,
+        epoch_num=epochs,
+        dropout_rate=DROPOUT,
+        batch_norm=False,
+        verbose=0,
+    )
     return lambda: model.fit(X)
 
 
@@ -208,7 +228,7 @@ EPOCHS_OF = {skvae_in_long_fits: lambda epochs: 5 * epochs, pyod_trainer: lambda
 
 
 def quality(quick):
-    """The shortest warm fit, of a short list of epochs, that reaches the bound of the textbook VAE."""
+    """The shortest warm fit of a short list of epochs that reaches the textbook VAE's bound."""
     rows = {}
     for name, (hidden, latent_dim, batch, likelihood, _) in SHAPES.items():
         X, X_test = data(name)
@@ -219,12 +239,18 @@ def quality(quick):
         keras.utils.set_random_seed(0)
         model = fresh()
         keras_seconds, _ = timed(
-            lambda: model.fit(X, y, batch_size=batch, epochs=epochs, verbose=0)
-        )  # noqa: B023
+            lambda: model.fit(X, y, batch_size=batch, epochs=epochs, verbose=0)  # noqa: B023
+        )
         target = -float(model.evaluate(X_test, y_test, verbose=0))
         for budget in BUDGETS:
-            vae = VAETransformer(latent_dim, hidden_layer_sizes=hidden, likelihood=likelihood, max_iter=budget,
-                                 early_stopping=False, random_state=0)  # fmt: skip
+            vae = VAETransformer(
+                latent_dim,
+                hidden_layer_sizes=hidden,
+                likelihood=likelihood,
+                max_iter=budget,
+                early_stopping=False,
+                random_state=0,
+            )
             vae.fit(X)
             seconds, _ = timed(lambda: vae.fit(X))  # noqa: B023
             reached = vae.score_samples(X_test, n_draws=1).mean()
@@ -233,8 +259,11 @@ def quality(quick):
         rows[name] = {"Keras: epochs": epochs, "Keras: s": keras_seconds, "Keras: ELBO": target,
                       "skvae: epochs": budget, "skvae: s": seconds, "skvae: ELBO": reached,
                       "times faster": keras_seconds / seconds}  # fmt: skip
-    show("quality: held-out one-draw ELBO in nats; whole warm fits without dropout; skvae with its own batch size and "
-         "learning rate", rows)  # fmt: skip
+    show(
+        "quality: held-out one-draw ELBO in nats; whole warm fits without dropout; "
+        "skvae with its own batch size and learning rate",
+        rows,
+    )
     return rows
 
 
@@ -268,18 +297,24 @@ def search(quick):
     cv = KFold(5, shuffle=True, random_state=0)
     vae = VAETransformer(8, batch_size=64, max_iter=epochs, early_stopping=False, random_state=0)
     grid = {"hidden_layer_sizes": hidden, "learning_rate": rates, "dropout": dropouts}
+    naive_grid = {"hidden": hidden, "learning_rate": rates, "dropout": dropouts}
     searches = {
         f"skvae, n_jobs={n}": GridSearchCV(vae, grid, cv=cv, refit=False, n_jobs=n) for n in (1, 2)
-    } | {"naive Keras, n_jobs=1": GridSearchCV(NaiveKeras(epochs=epochs), {"hidden": hidden, "learning_rate": rates,
-        "dropout": dropouts}, cv=cv, refit=False)}  # fmt: skip
+    }
+    searches["naive Keras, n_jobs=1"] = GridSearchCV(
+        NaiveKeras(epochs=epochs), naive_grid, cv=cv, refit=False
+    )
     rows = {}
     for label, found in searches.items():
         seconds, _ = timed(lambda: found.fit(X))  # noqa: B023
         rows[label] = {"s": seconds, "best score": found.best_score_}
     for row in rows.values():
         row["times skvae, n_jobs=1"] = row["s"] / rows["skvae, n_jobs=1"]["s"]
-    show(f"search: digits, 5 folds x 12 candidates of 3 architectures, {epochs} epochs; the first search traces its "
-         "programs", rows)  # fmt: skip
+    show(
+        f"search: digits, 5 folds x 12 candidates of 3 architectures, {epochs} epochs; "
+        "the first search traces its programs",
+        rows,
+    )
     return rows
 
 
@@ -335,7 +370,8 @@ print(imported - start, first - imported - (second - first), second - first)
 PEAK = """
 import numpy as np, tensorflow, keras, scipy.stats, pandas, narwhals, sklearn.mixture
 from skvae import VAETransformer
-VAETransformer(8, max_iter={before}).fit(np.random.default_rng(0).normal(size=(1000, 30)).astype("f4"))
+few = np.random.default_rng(0).normal(size=(1000, 30)).astype("f4")
+VAETransformer(8, max_iter={before}).fit(few)
 def resident(which):  # in bytes; getrusage would count what the parent process once took
     with open("/proc/self/status") as f:
         return next(int(line.split()[1]) * 1024 for line in f if line.startswith(which))
@@ -383,7 +419,10 @@ def first(quick):
 
 def memory(quick):
     n = 20_000 if quick else 1_000_000
-    peak = f"peak of a fit on {n} x 30 float32, times the data (itself counted), beyond imports and a small fit"
+    peak = (
+        f"peak of a fit on {n} x 30 float32, times the data (itself counted), "
+        "beyond imports and a small fit"
+    )
     rows = {
         peak: alone(PEAK.format(n=n, before=1))[0],
         f"{peak} that was compiled by XLA": alone(PEAK.format(n=n, before=100))[0],
@@ -422,7 +461,7 @@ def growth(quick):
 
 
 def epoch_seconds(X, n_draws, batch=128, least=600):
-    """The difference between fits of so many epochs and of twice as many: what is done once is left out.
+    """The difference between fits of some epochs and of twice as many, without what is done once.
 
     They have steps enough for one program to serve them all.
     """
@@ -432,9 +471,9 @@ def epoch_seconds(X, n_draws, batch=128, least=600):
     )
     vae.fit(X)
     times = [
-        min(timed(lambda: vae.set_params(max_iter=n).fit(X))[0] for _ in range(2))
+        min(timed(lambda: vae.set_params(max_iter=n).fit(X))[0] for _ in range(2))  # noqa: B023
         for n in (few, 2 * few)
-    ]  # noqa: B023
+    ]
     return (times[1] - times[0]) / few
 
 

@@ -92,8 +92,9 @@ LARGE_ROWS = 1_000_000
 
 # Names as on OpenML, where the files have none
 ADULT_COLUMNS = [
-    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race",
-    "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "class",
+    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation",
+    "relationship", "race", "sex", "capital-gain", "capital-loss", "hours-per-week",
+    "native-country", "class",
 ]  # fmt: skip
 MUSHROOM_COLUMNS = ["class", *(f"trait-{i}" for i in range(1, 23))]
 ADULT = {"header": None, "names": ADULT_COLUMNS, "skipinitialspace": True, "na_values": "?"}
@@ -156,9 +157,10 @@ def fidelity(arguments):
         else " The first three columns need sdmetrics, which is not installed."
     )
     show(
-        "fidelity: as many synthetic rows as training rows, all against the training rows; the real rows are the test "
-        "rows, but for AUC or R2 (boosted trees, tested on the test rows) the training rows. Nearer to training rows: "
-        "0.5 is ideal, 1 is copying. Distance: the median to the nearest training row over that of the test rows. "
+        "fidelity: as many synthetic rows as training rows, all against the training rows; "
+        "the real rows are the test rows, but for AUC or R2 (boosted trees, tested on the test "
+        "rows) the training rows. Nearer to training rows: 0.5 is ideal, 1 is copying. Distance: "
+        "the median to the nearest training row over that of the test rows. "
         f"Missing categories have {FEW_ROWS} or more training rows.{note}",
         rows,
     )
@@ -239,7 +241,7 @@ def sdmetrics_is_there():
 
 
 def quality_errors(real, synthetic):
-    """Per cent that sdmetrics' scores lack: of columns, of pairs with its own thresholds, and of all pairs."""
+    """Per cent that sdmetrics' scores lack: columns, pairs past its thresholds, and all pairs."""
     if not sdmetrics_is_there():
         return None, None, None
     kinds = {c: {"sdtype": "numerical" if is_number(real[c]) else "categorical"} for c in real}
@@ -262,7 +264,7 @@ def quality_errors(real, synthetic):
 
 
 def utility(rows, train, test, target, positive):
-    """Test score of boosted trees that learned from `rows`; `train` says which categories there are."""
+    """Test score of boosted trees that learned from `rows`; `train` gives the categories."""
     rows, test = (table.dropna(subset=[target]) for table in (rows, test))
     X, X_test = (learnable(table, train).drop(columns=target) for table in (rows, test))
     if positive is None:
@@ -321,7 +323,7 @@ def missing_categories(train, synthetic):
 
 
 def distance_space(train):
-    """Standardised numbers and their gaps, and one-hot categories, of which two are at a distance of 1."""
+    """Standardised numbers and their gaps, and one-hot categories, two of which are 1 apart."""
     numbers = [c for c in train if is_number(train[c])]
     others = [c for c in train if c not in numbers]
     fill = SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)
@@ -340,7 +342,7 @@ def plain(table):
 
 
 def with_gaps(table):
-    """As `plain`, but missing cells stay missing: sdmetrics leaves them out of columns, and counts them in pairs."""
+    """As `plain`, but gaps stay: sdmetrics drops them in columns and counts them in pairs."""
     return plain(table).mask(table.isna())
 
 
@@ -362,14 +364,21 @@ def imputation(arguments):
     rows = {}
     for label, imputer in imputers(arguments).items():
         errors = {name: [] for name in tables}
-        seconds, _ = timed(lambda i=imputer, e=errors: [e[name].extend(hidden_errors(i, tables[name], arguments.quick))
-                                                        for name in tables])  # fmt: skip
+        seconds, _ = timed(
+            lambda i=imputer, e=errors: [
+                e[name].extend(hidden_errors(i, tables[name], arguments.quick)) for name in tables
+            ]
+        )
         rows[label] = {name: statistics.mean(values) for name, values in errors.items()} | {
             "s": seconds
         }
     masks = 1 if arguments.quick else MASKS
-    show(f"imputation: mean squared error of hidden cells of standardised columns, {100 * HIDDEN_SHARE:g} % hidden at "
-         f"random, mean over {masks} masks; seconds of all sets and masks", rows)  # fmt: skip
+    show(
+        "imputation: mean squared error of hidden cells of standardised columns, "
+        f"{100 * HIDDEN_SHARE:g} % hidden at random, mean over {masks} masks; "
+        "seconds of all sets and masks",
+        rows,
+    )
     return rows
 
 
@@ -409,13 +418,16 @@ def hivae(arguments):
                 seconds, filled = timed(lambda i=impute, s=seen: i(s, arguments.quick))
                 row[label] = column_errors(x, filled, kinds, n_levels, hidden)
             rows[f"{name}, {percent} % hidden"] = row | {f"{label} s": seconds}
-    show("hivae: error of hidden cells, mean over columns: RMSE over the range of numbers, share of wrong categories, "
-         "distance over the number of levels of ordinal columns", rows)  # fmt: skip
+    show(
+        "hivae: error of hidden cells, mean over columns: RMSE over the range of numbers, "
+        "share of wrong categories, distance over the number of levels of ordinal columns",
+        rows,
+    )
     return rows
 
 
 def load_hivae(name, percent):
-    """Cells as numbers, kind and number of levels of each column, and which cells the mask hides."""
+    """Cells as numbers, kind and number of levels of each column, and what the mask hides."""
     if "SKVAE_DATA" not in os.environ:
         raise SystemExit(
             "The HI-VAE sets come with its code, not from OpenML: see SKVAE_DATA in the README."
@@ -439,7 +451,7 @@ def cells(archive, file, shape):
 
 
 def typed(seen, x, kinds):
-    """The table that a user would have: categories, ordered categories, whole numbers and floats."""
+    """The table of a user: categories, ordered categories, whole numbers and floats."""
     return pd.DataFrame(
         {f"{kind}-{c}": typed_column(seen[c], x[c], kind) for c, kind in enumerate(kinds)}
     )
@@ -533,8 +545,11 @@ def outliers(arguments):
     rows["mean"] = {
         label: statistics.mean(row[label] for row in rows.values()) for label in DETECTORS
     }
-    show(f"outliers: ROC AUC on the {len(files)} smallest sets, trained on half of the normal rows (at most "
-         f"{NORMAL_ROWS}), tested on all others", rows)  # fmt: skip
+    show(
+        f"outliers: ROC AUC on the {len(files)} smallest sets, trained on half of the normal rows "
+        f"(at most {NORMAL_ROWS}), tested on all others",
+        rows,
+    )
     return rows
 
 
@@ -614,10 +629,15 @@ def counts(arguments):
         }
         for label, run in runs.items():
             seconds, scores = timed(run)
-            rows[label] = {"score": np.mean(scores), "lowest fold": min(scores), "highest fold": max(scores),
-                           "s": seconds}  # fmt: skip
+            rows[label] = {
+                "score": np.mean(scores),
+                "lowest fold": min(scores),
+                "highest fold": max(scores),
+                "s": seconds,
+            }
     show(
-        f"counts: {', '.join(COUNTS)} of NMES1988, held-out nats per row, mean of {cv.n_splits} folds",
+        f"counts: {', '.join(COUNTS)} of NMES1988, held-out nats per row, "
+        f"mean of {cv.n_splits} folds",
         rows,
     )
     return rows
@@ -676,8 +696,12 @@ def round_trip(arguments):
             "warnings": len(caught),
             "s per epoch": seconds / vae.n_iter_,
         }
-    show("round_trip: alike means the same columns and dtypes, and no category that the table has not; warnings are "
-         "all but ConvergenceWarning; seconds of the whole first fit over its epochs", rows)  # fmt: skip
+    show(
+        "round_trip: alike means the same columns and dtypes, and no category that the table has "
+        "not; warnings are all but ConvergenceWarning; seconds of the whole first fit over its "
+        "epochs",
+        rows,
+    )
     return rows
 
 
@@ -713,8 +737,11 @@ def min_count(arguments):
                 else None
                 for part in own[0]
             }
-    show(f"min_count: {MIN_COUNT_VAE}, means of {SEEDS} seeds; nats per row of the test rows, and of all but the "
-         "hundredth of them that scores lowest; errors as in fidelity", rows)  # fmt: skip
+    show(
+        f"min_count: {MIN_COUNT_VAE}, means of {SEEDS} seeds; nats per row of the test rows, and "
+        "of all but the hundredth of them that scores lowest; errors as in fidelity",
+        rows,
+    )
     return rows
 
 
@@ -737,9 +764,12 @@ def kept_from(least, seed, name, train, test, quick):
 def cost(arguments):
     rows = {"s per epoch": epoch_cost(arguments.quick), "MB": memory_cost(arguments.quick)}
     times, memory = rows.values()
-    show(f"cost: Adult's mixed table against as many standard-normal floats, {COST_VAE}, {REPEATS} alternating warm "
-         "fits, and the peak memory of a fit for one epoch of a large table of Adult's rows. MB are resident, but for "
-         "the table: df.memory_usage(deep=False)", {"": times | memory})  # fmt: skip
+    show(
+        f"cost: Adult's mixed table against as many standard-normal floats, {COST_VAE}, {REPEATS} "
+        "alternating warm fits, and the peak memory of a fit for one epoch of a large table of "
+        "Adult's rows. MB are resident, but for the table: df.memory_usage(deep=False)",
+        {"": times | memory},
+    )
     return rows
 
 
@@ -797,7 +827,7 @@ def measure_memory(rows, answers):
 
 
 def resident_memory(field):
-    """In MB. A new process inherits its parent's ru_maxrss, so it is only read where /proc is not."""
+    """In MB. A new process inherits its parent's ru_maxrss: it is only read where /proc is not."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS

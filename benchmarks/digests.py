@@ -1,4 +1,4 @@
-"""SHA-256 of what fits give, for a dozen configurations: run it before and after a change that should keep every bit.
+"""SHA-256 of what fits give: run it before and after a change that should keep every bit.
 
     python benchmarks/digests.py > before.json
     python benchmarks/digests.py --against before.json

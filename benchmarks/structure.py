@@ -3,9 +3,9 @@
     python benchmarks/structure.py                          # of this checkout
     python benchmarks/structure.py path/to/another/checkout # beside those of another
 
-Tokens are those of Python without comments, docstrings and line breaks. A function's are those of its
-body, with the functions inside of it. A function is called once if its name stands once in the package
-but for its definition and imports; methods and what is public are left out.
+Tokens are those of Python without comments, docstrings and line breaks. A function's are those of
+its body, with the functions inside of it. A function is called once if its name stands once in the
+package but for its definition and imports; methods and what is public are left out.
 """
 
 import argparse

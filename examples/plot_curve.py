@@ -30,7 +30,8 @@ def described(label, vae, X, t):
     error = ((vae.inverse_transform(Z) - X) ** 2).mean()
     follows = max(abs(spearmanr(z, t)[0]) for z in Z.T)
     print(
-        f"{label}: squared error {error:.4f}, rank correlation {follows:.3f}, {perf_counter() - start:.0f} s"
+        f"{label}: squared error {error:.4f}, rank correlation {follows:.3f}, "
+        f"{perf_counter() - start:.0f} s"
     )
     return f"{label}\nsquared error {error:.4f}, rank correlation {follows:.3f}"
 

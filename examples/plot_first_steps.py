@@ -49,7 +49,8 @@ print(f"generate: 8 new images, pixels from {drawn.min():.1f} to {drawn.max():.1
 # Score: log-density per image in nats, in the units of X. Higher is better.
 shuffled = np.random.default_rng(0).permuted(X_test, axis=1)
 print(
-    f"score: {vae.score(X_test):.1f} nats for new images, {vae.score(shuffled):.3g} for images with shuffled pixels"
+    f"score: {vae.score(X_test):.1f} nats for new images, "
+    f"{vae.score(shuffled):.3g} for images with shuffled pixels"
 )
 
 # %%

@@ -110,7 +110,8 @@ recurrent = VAETransformer(
 continued = recurrent.impute(cut)
 error = np.sqrt(np.mean((continued - truth[:200])[:, 25:] ** 2))
 print(
-    f"waves continued by 15 steps: error {error:.2f}, standard deviation of the truth {truth[:200, 25:].std():.2f}"
+    f"waves continued by 15 steps: error {error:.2f}, "
+    f"standard deviation of the truth {truth[:200, 25:].std():.2f}"
 )
 
 # %%

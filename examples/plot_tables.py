@@ -52,7 +52,8 @@ print(drawn.head(3).to_string(index=False))
 real = table.query("sex == 'Female' and education == 'Doctorate'")
 shares = [(rows["class"] == ">50K").mean() for rows in (drawn, real)]
 print(
-    f"share that earns more than 50K: {shares[0]:.2f}; in the table, of {len(real)} rows, {shares[1]:.2f}"
+    f"share that earns more than 50K: {shares[0]:.2f}; "
+    f"in the table, of {len(real)} rows, {shares[1]:.2f}"
 )
 
 # %%

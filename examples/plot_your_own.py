@@ -107,7 +107,8 @@ for label, vae in {
     "and a factorised prior": both,
 }.items():
     print(
-        f"{label}: {vae.score(X):.2f} nats per row, {vae.latent_kl_.sum():.2f} of them through the codes; ",
+        f"{label}: {vae.score(X):.2f} nats per row, "
+        f"{vae.latent_kl_.sum():.2f} of them through the codes; ",
         end="",
     )
     print(f"correlation of the codes {np.corrcoef(vae.transform(X).T)[0, 1]:.2f}")

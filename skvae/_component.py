@@ -40,7 +40,7 @@ def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
 
 
 def expect(what: str, array: Any, shape: tuple, words: str) -> Any:
-    """The array, if it has that shape as far as both are known; else a ValueError that says what gave it."""
+    """The array, if it has that shape as far as both are known; else a ValueError that names it."""
     given = tuple(array.shape)
     if len(given) != len(shape) or any(
         a != b for a, b in zip(given, shape, strict=True) if None not in (a, b)
@@ -62,8 +62,8 @@ def _class_named(name: Any, base: type[Component], room: ModuleType) -> type[Com
         return classes[name]
     kind = base.__name__.lower()
     raise ValueError(
-        f"Unknown {kind} {name!r}. Known names: {', '.join(sorted(classes))}; or give an object of a subclass of "
-        f"{base.__name__}."
+        f"Unknown {kind} {name!r}. Known names: {', '.join(sorted(classes))}; "
+        f"or give an object of a subclass of {base.__name__}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Affine coupling: invertible maps of latent points, of which each layer moves a half given the other.
+"""Affine coupling: invertible maps of latent points; each layer moves a half given the other.
 
 Dinh, Sohl-Dickstein, Bengio (2017). Density Estimation using Real NVP.
 """

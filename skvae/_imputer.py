@@ -100,7 +100,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def fitted(vae: VAETransformer, X, owner: BaseEstimator) -> VAETransformer:
-    """A fitted copy of a model with the random state of its owner, who takes over what it knows of the columns."""
+    """A fitted copy of a model, with its owner's random state; the owner learns its columns."""
     vae = clone(vae)
     if owner.random_state is not None:
         vae.set_params(random_state=owner.random_state)

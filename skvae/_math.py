@@ -32,7 +32,7 @@ def bounded(x: Any, xp: Any = ops) -> Any:
 
 
 def in_parts(vector: Any, sizes: list[int]) -> list:
-    """A vector of unknown length in parts. The gradient is one array; that of slices is as many as there are."""
+    """A vector of unknown length in parts. The gradient is one array; that of slices is many."""
     import tensorflow as tf
 
     return tf.split(vector, sizes)

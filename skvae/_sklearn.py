@@ -20,7 +20,7 @@ FOREIGN = (
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """A warning at the first line outside of this package and of those that call it for the user."""
+    """A warning at the first line outside of this package and those that call it for the user."""
     frame, level = sys._getframe(1), 2
     while (
         frame.f_back is not None

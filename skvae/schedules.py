@@ -12,11 +12,11 @@ __all__ = ["Constant", "Cyclical", "LinearWarmup", "Schedule"]
 
 
 class Schedule(Component):
-    """How beta moves while training. Early stopping waits until it has reached its last value for good."""
+    """How beta moves while training. Early stopping waits until it stays at its last value."""
 
     @abstractmethod
     def betas(self, max_iter: int) -> np.ndarray:
-        """Beta in each epoch, (max_iter,). A fit that goes on from an earlier one has the last of them."""
+        """Beta in each epoch, (max_iter,). A fit that goes on from an earlier one has the last."""
 
 
 class Constant(Schedule):

@@ -1,6 +1,7 @@
 """Random tables of any library as plain data, for test_fuzz.
 
-The cells of a table are floats, whole numbers, text, or ticks of a unit of time; a kind turns them into a column.
+The cells of a table are floats, whole numbers, text, or ticks of a unit of time; a kind turns them
+into a column.
 """
 
 import contextlib
@@ -217,7 +218,7 @@ class Kind(NamedTuple):
 
 
 def cells_of(rng: random.Random, kind: Kind, n: int, before: tuple = ()) -> list:
-    """n cells of a kind: ordinary ones, extreme ones, or those of before; of one value, and missing, at times."""
+    """n cells of a kind: ordinary, extreme or those of before; at times of one value or missing."""
     pattern = rng.choices(
         ["varied", "few", "constant", "extreme", "before", "empty"],
         [6, 3, 1, 3, 6 * bool(before), 1],

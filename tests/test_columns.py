@@ -73,7 +73,7 @@ COLUMNS = {
 
 
 def within(back, column):
-    """Whether no cell is new: labels among those seen, whole numbers and times in the range seen."""
+    """Whether no cell is new: labels among those seen, whole numbers and times in their range."""
     seen = column.dropna()
     if (
         isinstance(column.dtype, pd.CategoricalDtype)

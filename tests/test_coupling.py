@@ -1,4 +1,4 @@
-"""Coupling layers: what `forward` does, `inverse` takes back, and both know by how much space is stretched."""
+"""Coupling layers: `inverse` takes back `forward`, and both know how much space is stretched."""
 
 import numpy as np
 import pytest

@@ -213,9 +213,9 @@ def grouped(prior):
 
 
 def between_groups(prior):
-    """Models with a prior beside models with the normal one, and how many times as often they draw between groups.
+    """Models with a prior, models with the normal one, and the ratio of draws between groups.
 
-    That is the median of three seeds: one mixture may end in a poor optimum.
+    It is the median of three seeds: one mixture may end in a poor optimum.
     """
     X, pairs, ratios = groups(), [], []
     for seed in range(3):

@@ -1,4 +1,4 @@
-"""Every dtype at fit against every dtype later: it works as what it means, or one sentence names the column."""
+"""Every dtype at fit against every later one: it works as what it means, or names the column."""
 
 import datetime
 import decimal
@@ -175,7 +175,7 @@ METHODS = {
 
 @pytest.fixture
 def anywhere(monkeypatch):
-    """Conditions answered by latent points from anywhere: what is tested is the way of the cells."""
+    """Conditions answered by latent points from anywhere: the way of the cells is tested."""
 
     def points(model, x, n, rng):
         return rng.normal(size=(n, 2)).astype(np.float32), 1e9, 1

@@ -108,7 +108,8 @@ def test_a_dumped_model_gives_the_same_bits_in_another_process(tmp_path):
     code = f"""
 import joblib, json
 vae, X = joblib.load({str(tmp_path / "vae.joblib")!r})
-print(json.dumps([vae.transform(X).tolist(), vae.sample(3, random_state=0).to_numpy().tolist(), vae.score(X)]))
+drawn = vae.sample(3, random_state=0).to_numpy()
+print(json.dumps([vae.transform(X).tolist(), drawn.tolist(), vae.score(X)]))
 """
     Z, drawn, score = in_another_process(code)
     np.testing.assert_array_equal(Z, vae.transform(IRIS.data))
@@ -121,7 +122,9 @@ import json
 from sklearn.datasets import load_wine
 from skvae import VAETransformer
 X = load_wine().data
-vae = VAETransformer(hidden_layer_sizes=16, max_iter=60, learning_rate=0.01, random_state=0, dropout=0.1).fit(X)
+vae = VAETransformer(
+    hidden_layer_sizes=16, max_iter=60, learning_rate=0.01, random_state=0, dropout=0.1
+).fit(X)
 print(json.dumps([vae.transform(X).tolist(), vae.sample(3, random_state=0).tolist(), vae.score(X)]))
 """
 
@@ -148,7 +151,7 @@ print(json.dumps([search.best_params_, search.cv_results_["mean_test_score"].tol
 """
 
 
-def test_the_number_of_threads_changes_no_choice_and_scores_by_little_of_what_tells_candidates_apart():
+def test_the_number_of_threads_changes_no_choice_and_scores_by_far_less_than_candidates_differ():
     (best_of_one, one), (best_of_two, two) = (
         in_another_process(SEARCH, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS=n)
         for n in ("1", "2")

@@ -17,7 +17,7 @@ SHORT = {
 
 
 class MappedVAE(VAETransformer):
-    """Maps X elementwise into the support of a likelihood first: the checks feed it real numbers."""
+    """Maps X elementwise into a likelihood's support first: the checks feed it real numbers."""
 
     def fit(self, X, y=None):
         return super().fit(self._mapped(X), y)

@@ -1,10 +1,11 @@
-"""Random tables, settings and calls: every call gives a sound result, or an error that says what to do.
+"""Random tables, settings and calls: each gives a sound result, or an error that says what to do.
 
-`pytest -m slow tests/test_fuzz.py` makes 5,000 calls; `python tests/test_fuzz.py 20000 7` makes 20,000 from the seed 7
-and prints what came of them, with the smallest case of each violation, which `replay` runs again.
+`pytest -m slow tests/test_fuzz.py` makes 5,000 calls; `python tests/test_fuzz.py 20000 7` makes
+20,000 from the seed 7 and prints what came of them, with the smallest case of each violation, which
+`replay` runs again.
 
-Cases are plain data, which `fuzz_tables` turns into tables. This tests the table's side, so the model behind it is
-hardly trained.
+Cases are plain data, which `fuzz_tables` turns into tables. This tests the table's side, so the
+model behind it is hardly trained.
 """
 
 import contextlib
@@ -119,8 +120,8 @@ LEGAL = {
 ANY = ["auto", "gaussian", "bernoulli", "beta", "ordinal", "poisson", "nonsense", None, 3]
 METHODS = {
     "transform": 3, "score_samples": 3, "impute": 6, "posterior_predictive": 3, "sample_latent": 1,
-    "inverse_transform": 3, "sample": 2, "sample_given": 6, "refit": 3, "pickle": 1, "imputer": 1, "outliers": 1,
-    "to_frame": 1,
+    "inverse_transform": 3, "sample": 2, "sample_given": 6, "refit": 3, "pickle": 1, "imputer": 1,
+    "outliers": 1, "to_frame": 1,
 }  # fmt: skip
 
 
@@ -562,9 +563,10 @@ def wrong_error(case: Case, error: BaseException) -> Iterator[Violation]:
 
 
 NAMELESS = (
-    "sample(s)", "feature(s)", "feature names", "several columns named", "architecture", "latent", "Unknown", "loss",
-    "named by", "n_samples=", "n_draws", "is sparse", "likelihood=", "'likelihood' parameter", "is an array",
-    "leaves none to train on", "without rows", "Z has", "features, but", "NaN", "Found array", "Complex data", "NaT",
+    "sample(s)", "feature(s)", "feature names", "several columns named", "architecture", "latent",
+    "Unknown", "loss", "named by", "n_samples=", "n_draws", "is sparse", "likelihood=",
+    "'likelihood' parameter", "is an array", "leaves none to train on", "without rows", "Z has",
+    "features, but", "NaN", "Found array", "Complex data", "NaT",
 )  # fmt: skip
 
 
@@ -923,9 +925,13 @@ def test_every_call_gives_a_sound_result_or_an_error_that_helps():
     report = Report()
 
     @settings(
-        max_examples=CALLS // ON_AVERAGE, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        max_examples=CALLS // ON_AVERAGE,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(st.integers(0, 2**64 - 1))
     def run(seed):
         session(random.Random(seed), report)

@@ -1,4 +1,4 @@
-"""The grid keeps values, and its density, atoms and tails make up a probability on the whole real line."""
+"""The grid keeps values; its density, atoms and tails are a probability on the whole line."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def scale_of(grid):
 
 
 def probability_of_stretches(grid):
-    """The integral of exp(log_slope) between all places where it may jump, and the slot of each stretch."""
+    """The integral of exp(log_slope) between places where it may jump, and each stretch's slot."""
     halfway = (grid.atoms[:-1] + grid.atoms[1:]) / 2
     scale = scale_of(grid)
     jumps = np.unique(np.concatenate([grid.edges, grid.atoms, halfway]))

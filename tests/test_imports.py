@@ -104,7 +104,8 @@ def test_nothing_before_fit_imports_what_takes_long():
     code = """
 import sys, skvae
 from sklearn.base import clone
-for estimator in (skvae.VAETransformer(likelihood="poisson"), skvae.likelihoods.Gaussian(), skvae.priors.Normal()):
+vae = skvae.VAETransformer(likelihood="poisson")
+for estimator in (vae, skvae.likelihoods.Gaussian(), skvae.priors.Normal()):
     repr(clone(estimator)), estimator._repr_html_(), hash(type(estimator))
 estimator = skvae.VAETransformer()
 estimator.set_params(latent_dim=3).__sklearn_tags__()
@@ -112,7 +113,8 @@ try:
     estimator.fit([["a"]])
 except ValueError:
     pass
-print([name for name in ("tensorflow", "keras", "matplotlib", "sklearn.mixture") if name in sys.modules])
+slow = "tensorflow", "keras", "matplotlib", "sklearn.mixture"
+print([name for name in slow if name in sys.modules])
 """
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

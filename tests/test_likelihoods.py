@@ -448,7 +448,7 @@ def test_the_negative_binomial_starts_at_the_moments_of_the_column():
 
 
 def continuous_bernoulli_density(x, lam):
-    """As in the paper: C(lam) lam^x (1 - lam)^(1 - x), with its constant by numerical integration."""
+    """As in the paper: C(lam) lam^x (1 - lam)^(1 - x), its constant by numerical integration."""
     unnormalised = lambda t: lam**t * (1 - lam) ** (1 - t)  # noqa: E731
     return unnormalised(x) / quad(unnormalised, 0, 1)[0]
 
@@ -554,7 +554,7 @@ def test_a_likelihood_of_your_own_can_be_zero_inflated():
 
 
 def own_and_tilted(w, raw):
-    """Raw numbers of slots, tilted by their scores where the likelihood gives a tilt and a bend for each column."""
+    """Raw numbers of slots, tilted by their scores where each column has a tilt and a bend."""
     own, more = raw[:, : len(w["base"])], raw[:, len(w["base"]) :]
     if not more.shape[1]:
         return own

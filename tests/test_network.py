@@ -47,7 +47,7 @@ def standardised(X):
 
 
 def gap_to_ppca(name, seed):
-    """Nats per feature by which a linear model with one noise scale falls short of PCA's optimum."""
+    """Nats per feature that a linear model with one noise scale falls short of PCA's optimum."""
     X = TABLES[name]
     Z, jacobian = standardised(X)
     score = linear(seed, Gaussian(scale="shared"), X).score_samples(X, n_draws=1000).mean()

@@ -225,10 +225,12 @@ GROWTH = """
 import numpy as np
 from scipy.sparse import random_array
 from skvae import VAETransformer
-X = random_array((400_000, 300), density=5e-4, format="csr", rng=np.random.default_rng(0), dtype=np.float32)
+X = random_array(
+    (400_000, 300), density=5e-4, format="csr", rng=np.random.default_rng(0), dtype=np.float32
+)
+vae = VAETransformer(hidden_layer_sizes=4, max_iter=1, likelihood="gaussian", batch_size=500)
 for n in (40_000, 400_000):
-    vae = VAETransformer(hidden_layer_sizes=4, max_iter=1, likelihood="gaussian", batch_size=500).fit(X[:n])
-    vae.transform(X[:n])
+    vae.fit(X[:n]).transform(X[:n])
     with open("/proc/self/status") as f:
         print(next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM")))
 """

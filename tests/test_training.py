@@ -28,7 +28,7 @@ def small(**parameters):
 
 
 def traces():
-    """How often anything has been traced: every miss of a cache traces once, and nothing else does."""
+    """How often anything was traced: each miss of a cache traces once, and nothing else does."""
     caches = _training.compiled, _training._compiled_losses, inference._blocks.compiled
     return tuple(cache.cache_info().misses for cache in caches)
 

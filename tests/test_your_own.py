@@ -118,7 +118,7 @@ def test_a_model_with_parts_of_ones_own_is_pickled():
 
 
 class Centred(Shifted):
-    """Its auxiliary loss pulls the mean of the codes to 2; its own array learns where that mean is."""
+    """Its auxiliary loss pulls the mean of the codes to 2; its own array learns that mean."""
 
     def auxiliary_loss(self, w, z):
         mean = ops.mean(z, axis=(0, 1))

@@ -26,5 +26,5 @@ class Objective(Component):
         """
 
     def validation_loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:
-        """What early stopping goes by, of the same shapes; the loss, unless that jumps from epoch to epoch."""
+        """What early stopping goes by, same shapes: the loss, unless it jumps between epochs."""
         return self.loss(log_lik, kl, beta)

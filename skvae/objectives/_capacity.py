@@ -7,7 +7,7 @@ from skvae.objectives._base import Objective
 
 
 class Capacity(Objective):
-    """Mean log-likelihood, with the KL term held at a capacity: `weight` times its distance from it is taken off.
+    """Mean log-likelihood less `weight` times the distance of the KL term from a capacity.
 
     `beta` is the share of the capacity that is open: it rises with its schedule to
     `beta * nats`, linearly at first under a plain number. `beta=Constant()` opens all at once.
@@ -46,7 +46,7 @@ class Capacity(Objective):
         return self.weight * self._distance(kl, beta) - ops.mean(log_lik, axis=0)
 
     def validation_loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:
-        """With a weight of 1: times 100, how far the KL happens to lie from its mark would decide alone."""
+        """With a weight of 1: times 100, the KL's distance from its mark would decide alone."""
         return self._distance(kl, beta) - ops.mean(log_lik, axis=0)
 
     def _distance(self, kl: Any, beta: Any) -> Any:

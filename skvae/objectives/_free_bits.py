@@ -7,7 +7,7 @@ from skvae.objectives._base import Objective
 
 
 class FreeBits(Objective):
-    """ELBO in which the first nats of each latent dimension are free, so that none of them goes unused.
+    """ELBO in which the first nats of each latent dimension are free, so that none goes unused.
 
     The KL term is the sum over dimensions of the larger of `nats` and the dimension's mean
     over the rows of a batch. It needs a KL in closed form: a normal prior and a Gaussian

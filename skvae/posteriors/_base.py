@@ -24,11 +24,11 @@ class Posterior(Component):
 
     @abstractmethod
     def sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
-        """Points and their log-density from standard normal noise, (draws, rows, d) and (draws, rows)."""
+        """Points and log-density from standard normal noise: (draws, rows, d), (draws, rows)."""
 
     @abstractmethod
     def log_prob(self, w: dict, raw: Any, z: Any) -> Any:
-        """Log-density of any points (..., d) under the raw numbers (..., n_raw) that broadcast with them, (...,)."""
+        """Log-density of points (..., d) given raw numbers (..., n_raw) that broadcast, (...,)."""
 
     def moments(self, w: dict, raw: Any) -> tuple[Any, Any] | None:
         """Mean and log-scale of a diagonal normal, (rows, d) each; None for any other shape."""

@@ -16,7 +16,7 @@ MEAN_DRAWS = 64  # behind the mean, which has no closed form
 
 
 class Flow(Posterior):
-    """Normalizing flow: draws of a normal distribution, bent by affine coupling layers that see the row.
+    """Normalizing flow: draws of a normal distribution, bent by coupling layers that see the row.
 
     For latent points that do not follow a normal distribution given the row. With one latent
     dimension there is nothing to couple, and it is a normal again. The KL term is estimated

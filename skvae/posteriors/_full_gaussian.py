@@ -46,7 +46,7 @@ class FullGaussian(Posterior):
 
 
 def _parts(raw: Any) -> tuple[Any, Any, Any]:
-    """Mean and logarithm of the Cholesky factor's diagonal, (..., d) each, and the factor, (..., d, d)."""
+    """Mean, log of the Cholesky factor's diagonal, (..., d) each, and the factor, (..., d, d)."""
     d = _latent_dim(raw)
     mean, log_scale = raw[..., :d], at_most(WIDEST, raw[..., d : 2 * d])
     numbers = ops.concatenate(

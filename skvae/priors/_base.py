@@ -11,19 +11,19 @@ from skvae._component import Component
 class Prior(Component):
     """Distribution of the latent points, p(z).
 
-    Subclass it to bring your own: `log_prob` (with `keras.ops`) and `sample` (with NumPy) are enough.
-    `q` is the encoder with its posterior, as functions: `q.encode(features)` gives raw
+    Subclass it to bring your own: `log_prob` (with `keras.ops`) and `sample` (with NumPy) are
+    enough. `q` is the encoder with its posterior, as functions: `q.encode(features)` gives raw
     numbers, `q.sample(raw, noise)` points with their log-density, and `q.log_prob(raw, z)` the
     log-density of any points. Most priors have no use for it.
     """
 
     @property
     def in_training(self) -> "Prior":
-        """The prior that training goes by: itself, or one without arrays, which `fitted` makes this one of."""
+        """The prior of training: itself, or one without arrays, which `fitted` turns into this."""
         return self
 
     def fitted(self, z: np.ndarray, seed: int) -> dict:
-        """Its arrays, from draws of q(z | x) of training rows (n, latent_dim), where it is not the one in training."""
+        """Its arrays if it is not the one in training, from draws of q(z | x), (n, latent_dim)."""
         raise NotImplementedError
 
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
@@ -46,7 +46,7 @@ class Prior(Component):
         return None
 
     def auxiliary_loss(self, w: dict, z: Any) -> Any:
-        """What training adds to the loss of each draw, (draws, rows), or 0: for a prior of one's own.
+        """What training adds to the loss of each draw, (draws, rows), or 0: for your own priors.
 
         It may estimate a divergence of the codes `z` of a batch, (draws, rows, latent_dim). A
         network that it needs for this is trained by a loss that has `z` behind a stopped gradient.
@@ -54,5 +54,5 @@ class Prior(Component):
         return 0.0
 
     def width(self, latent_dim: int) -> int:
-        """How many numbers `log_prob` holds at once for one point: blocks of points are made so much smaller."""
+        """How many numbers `log_prob` holds at once for a point: blocks are so much smaller."""
         return latent_dim

@@ -15,7 +15,7 @@ FLOOR = 1e-4  # added to variances, which are about 1 in all
 
 
 class Fitted(Prior):
-    """Gaussian mixture with full covariances, fitted to latent points of the training rows after training.
+    """Gaussian mixture with full covariances, fitted after training to latent points of its rows.
 
     Training goes by the standard normal distribution, so that each step costs no more, and
     the latent space is that of `prior="normal"`. What is drawn and scored goes by the mixture,

@@ -8,7 +8,8 @@ from skvae._sklearn import Interval
 from skvae.priors._base import Prior
 from skvae.priors._components import chosen
 
-NARROWEST = -3.0  # log-scale: the scale of the latent space is free, so nothing is lost, and gradients stay moderate
+# Log-scale: the scale of the latent space is free, so nothing is lost, and gradients stay moderate
+NARROWEST = -3.0
 
 
 class Mixture(Prior):

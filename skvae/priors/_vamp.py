@@ -10,7 +10,7 @@ from skvae.priors._components import chosen
 
 
 class Vamp(Prior):
-    """Variational mixture of posteriors: what the encoder makes of some rows that are learned themselves.
+    """Variational mixture of posteriors: what the encoder makes of some rows that are learned.
 
     These pseudo-inputs begin as training rows and are trained with the rest, as the encoder
     sees rows. Each step encodes them too, so it costs as much more as there are components
