@@ -1,6 +1,6 @@
 """Variational Auto-Encoders for scikit-learn."""
 
-from skvae import likelihoods, objectives, posteriors, priors
+from skvae import likelihoods, objectives, posteriors, priors, schedules
 from skvae._imputer import VAEImputer
 from skvae._outliers import VAEOutlierDetector
 from skvae._vae import VAETransformer
@@ -13,5 +13,6 @@ __all__ = [
     "objectives",
     "posteriors",
     "priors",
+    "schedules",
 ]
 __version__ = "0.1.0"

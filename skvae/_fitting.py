@@ -73,26 +73,37 @@ class Plan(NamedTuple):
 def fit(vae: Any, X: Any) -> None:
     """Fit a model; the estimator changes at the very end, in one assignment."""
     plan = planned(vae, X)
-    state = _trained(plan, int(vae.verbose))
-    attributes = learned(plan, state)
-    _warn_of_collapse(attributes["latent_kl_"], attributes["n_iter_"] * plan.task.n_steps)
+    state, interrupt = _trained(plan, int(vae.verbose))
+    try:
+        attributes = learned(plan, state)
+    except KeyboardInterrupt as late:  # training is not lost by it; a second one ends all
+        attributes, interrupt = learned(plan, state), interrupt or late
+    if interrupt is None:
+        _warn_of_collapse(attributes["latent_kl_"], attributes["n_iter_"] * plan.task.n_steps)
+        _warn_of_more(state, vae)
     kept = {name: value for name, value in vars(vae).items() if name not in INPUTS}
     vae.__dict__ = kept | plan.inputs | attributes
+    if interrupt is not None:
+        raise interrupt
 
 
-def _trained(plan: Plan, verbose: int) -> "TrainState":
-    """The last state of training."""
-    from skvae.training import states
+def _trained(plan: Plan, verbose: int) -> tuple["TrainState", KeyboardInterrupt | None]:
+    """The last state of training, and the interrupt that ended it."""
+    from skvae.training import judged, states
 
     state = plan.start
     try:
         for state in states(plan.task, plan.start):
-            if state.ends_epoch and verbose and len(state.curves) % verbose == 0:
-                _print(len(state.curves), state.curves[-1] + plan.shift)
-    except KeyboardInterrupt:
-        epoch = len(state.curves) + 1
-        warn(f"Training interrupted in epoch {epoch}: the model is that of the epochs before.")
-    return state
+            if verbose and state.ends_epoch and state.epochs % verbose == 0:
+                _print(state.epochs, state.by_epoch()[-1] + plan.shift)
+        return state, None
+    except KeyboardInterrupt as interrupt:
+        if not state.part:
+            raise
+        interrupt.add_note(
+            f"Training ended in epoch {state.epochs + 1}, and the model is the best so far."
+        )
+        return (judged(plan.task, state) if state.summed else state), interrupt
 
 
 def _print(epoch: int, curve: np.ndarray) -> None:
@@ -110,13 +121,16 @@ def learned(plan: Plan, state: "TrainState") -> dict:
     model = finished(model, plan.prior, plan.task.rows, rng)
     bound, kl = _summary(model, plan, rng)
     slots = tuple(map(np.asarray, best.slots))
-    history = _continued(plan.history, state.curves + plan.shift)
+    history = _continued(plan.history, state.by_epoch() + plan.shift)
+    epochs = len(history["loss"])
+    best_part = state.part - 1 if state.watch.best is None else state.watch.best_part
     return {
         "_codec": plan.codec,
         "_model": model,
         "_slots": (plan.task.recipe.optimizer, slots) if plan.keeps else None,
         "history_": history,
-        "n_iter_": len(history["loss"]),
+        "n_iter_": epochs,
+        "best_iter_": epochs - state.epochs + best_part // state.pace.parts + 1,
         "likelihood_": _per_column(plan.codec),
         "prior_": clone(model.network.prior),
         "posterior_": clone(model.network.posterior),
@@ -157,7 +171,7 @@ def planned(vae: Any, X: Any) -> Plan:
     before = vae._model if vae.warm_start and hasattr(vae, "_model") else None
     rng = generator(vae.random_state)
     choose, parts = chooser(vae.likelihood), _parts(vae)
-    _hidden_layers(vae.hidden_layer_sizes), _betas(vae, 0, 1)  # wrong ones are told at once
+    _hidden_layers(vae.hidden_layer_sizes), _schedule(vae, 0, 1)  # wrong ones are told at once
     codec, encode, inputs = _read(vae, X, choose, continues=before is not None)
     optimizer = _optimizer(vae)
     data = _divided(vae, encode(), rng)
@@ -298,34 +312,27 @@ def _start(vae: Any, task: "Task", epochs_before: int, rng: np.random.Generator)
     """The state in which training begins."""
     from skvae.training import Pace, Watch, begun
 
-    betas = _betas(vae, epochs_before, task.n_steps)
-    first = int(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0))
-    watch = Watch(vae.n_iter_no_change if vae.early_stopping else None, vae.tol, first)
+    parts = len(task.ends)
+    schedule = _schedule(vae, epochs_before, task.n_steps)
+    pace = Pace.of(vae.learning_rate, schedule, int(vae.max_iter), parts)
+    patience = pace.patience(vae.n_iter_no_change) if vae.early_stopping else None
     before, slots = getattr(vae, "_slots", None) or (None, None)
     goes_on = epochs_before and before == task.recipe.optimizer
-    return begun(task, slots if goes_on else None, Pace.of(vae.learning_rate, betas), watch, rng)
+    watch = Watch(patience, vae.tol, pace.settled)
+    return begun(task, slots if goes_on else None, pace, watch, rng)
 
 
-def _betas(vae: Any, epochs_before: int, n_steps: int) -> np.ndarray:
-    """The KL term's weight in each epoch: it rises linearly at first, unless there is a schedule."""
+def _schedule(vae: Any, epochs_before: int, n_steps: int) -> schedules.Schedule:
+    """How beta moves: a number is risen to, in epochs or, where they are long, within one."""
+    max_iter = int(vae.max_iter)
     if isinstance(vae.beta, schedules.Schedule):
-        betas = _scheduled(vae.beta, vae.max_iter)
-        return np.full_like(betas, betas[-1]) if epochs_before else betas
+        schedule = resolve(vae.beta, schedules.Schedule, schedules)
+        last = schedule.beta_at(max_iter, max_iter)
+        return schedules.Constant(last) if epochs_before else schedule
     share, most_epochs, most_steps = WARM_UP
-    length = max(1.0, min(share * vae.max_iter, most_epochs, most_steps / n_steps))
-    length = 1 if epochs_before else length
-    return vae.beta * np.minimum(1.0, np.arange(1, vae.max_iter + 1) / length)
-
-
-def _scheduled(beta: schedules.Schedule, max_iter: int) -> np.ndarray:
-    """What a schedule gives, checked."""
-    schedule = resolve(beta, schedules.Schedule, schedules)
-    betas = np.asarray(schedule.betas(max_iter), float)
-    if betas.shape == (max_iter,) and (np.isfinite(betas) & (betas >= 0)).all():
-        return betas
-    raise ValueError(
-        f"beta={beta} gave {betas.tolist()[:5]}... of shape {betas.shape}, but a finite number of "
-        f"at least 0 is expected for each of max_iter={max_iter} epochs."
+    length = min(share * max_iter, most_epochs, most_steps / n_steps)
+    return (
+        schedules.Constant(vae.beta) if epochs_before else schedules.LinearWarmup(length, vae.beta)
     )
 
 
@@ -361,6 +368,22 @@ def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
         )
 
 
+def _warn_of_more(state: "TrainState", vae: Any) -> None:
+    """Say that training was still gaining at the full learning rate when it had to end."""
+    watch, pace = state.watch, state.pace
+    if watch.patience is None or pace.stalled or pace.fall - 1 <= watch.first:
+        return
+    before = max(watch.first, pace.fall - 1 - watch.patience)
+    gain = state.curves[before, 4] - state.curves[pace.fall - 1, 4]
+    if gain > vae.tol:
+        epochs = (pace.fall - 1 - before) / pace.parts
+        warn(
+            f"Training was still gaining, {gain:.2g} nats per row in {epochs:.3g} epochs, when its "
+            f"learning rate had to fall so as to end at max_iter={vae.max_iter}; raise max_iter.",
+            ConvergenceWarning,
+        )
+
+
 def _check_backend() -> None:
     try:
         import keras
@@ -388,13 +411,8 @@ def _hidden_layers(sizes: Any) -> tuple[int, ...]:
 
 
 def _per_column(codec: Codec) -> Any:
-    """The likelihood, or {column: likelihood} where columns differ."""
-    first, *others = codec.kinds
-    return (
-        dict(zip(codec.names, map(clone, codec.likelihoods()), strict=True))
-        if others
-        else clone(first)
-    )
+    """The likelihood of each column."""
+    return dict(zip(codec.names, map(clone, codec.likelihoods()), strict=True))
 
 
 def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:

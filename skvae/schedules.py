@@ -1,6 +1,7 @@
 """Schedules: the KL term's weight in each epoch, for `beta`."""
 
 from abc import abstractmethod
+from math import ceil
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,11 +13,33 @@ __all__ = ["Constant", "Cyclical", "LinearWarmup", "Schedule"]
 
 
 class Schedule(Component):
-    """How beta moves while training. Early stopping waits until it stays at its last value."""
+    """How beta moves while training. Early stopping waits until it stays at its last value.
+
+    Subclass it to bring your own: `betas` is enough. A long epoch is trained in parts, and asks
+    `beta` for each of them; `settles` says from when on beta stays.
+    """
 
     @abstractmethod
     def betas(self, max_iter: int) -> np.ndarray:
         """Beta in each epoch, (max_iter,). A fit that goes on from an earlier one has the last."""
+
+    def beta_at(self, epochs: float, max_iter: int) -> float:
+        """Beta in the part of training that ends when so many epochs are done."""
+        return float(self._checked(max_iter)[min(ceil(epochs), max_iter) - 1])
+
+    def settles(self, max_iter: int) -> float:
+        """How many epochs are done when beta first stays at its last value for good."""
+        betas = self._checked(max_iter)
+        return float(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0) + 1)
+
+    def _checked(self, max_iter: int) -> np.ndarray:
+        betas = np.asarray(self.betas(max_iter), float)
+        if betas.shape == (max_iter,) and (np.isfinite(betas) & (betas >= 0)).all():
+            return betas
+        raise ValueError(
+            f"beta={self} gave {betas.tolist()[:5]}... of shape {betas.shape}, but a finite number "
+            f"of at least 0 is expected for each of max_iter={max_iter} epochs."
+        )
 
 
 class Constant(Schedule):
@@ -41,13 +64,19 @@ class Constant(Schedule):
     def betas(self, max_iter: int) -> np.ndarray:
         return np.full(max_iter, float(self.beta))
 
+    def beta_at(self, epochs: float, max_iter: int) -> float:
+        return float(self.beta)
+
+    def settles(self, max_iter: int) -> float:
+        return 0.0
+
 
 class LinearWarmup(Schedule):
     """From near zero up to beta, linearly, and constant from then on.
 
     Parameters
     ----------
-    n_epochs : int, default=50
+    n_epochs : float, default=50
         How long it rises. No longer than training may last: the last epoch has the whole of beta.
     beta : float, default=1.0
 
@@ -64,7 +93,7 @@ class LinearWarmup(Schedule):
     """
 
     _parameter_constraints: dict = {
-        "n_epochs": [Interval(Integral, 1, None, closed="left")],
+        "n_epochs": [Interval(Real, 0, None, closed="neither")],
         "beta": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -73,9 +102,13 @@ class LinearWarmup(Schedule):
         self.beta = beta
 
     def betas(self, max_iter: int) -> np.ndarray:
-        return self.beta * np.minimum(
-            1.0, np.arange(1, max_iter + 1) / min(self.n_epochs, max_iter)
-        )
+        return self.beta_at(np.arange(1, max_iter + 1), max_iter)
+
+    def beta_at(self, epochs: float, max_iter: int) -> float:
+        return self.beta * np.minimum(1.0, epochs / self.settles(max_iter))
+
+    def settles(self, max_iter: int) -> float:
+        return min(self.n_epochs, max_iter)
 
 
 class Cyclical(Schedule):
@@ -111,8 +144,13 @@ class Cyclical(Schedule):
         self.beta = beta
 
     def betas(self, max_iter: int) -> np.ndarray:
-        place = (
-            np.arange(max_iter) * self.n_cycles % max_iter / self.n_cycles + 1
-        )  # epochs into the cycle
-        betas = self.beta * np.minimum(1.0, place * self.n_cycles / (self.rise * max_iter))
-        return np.append(betas[:-1], self.beta)  # rounding may miss the end
+        return self.beta_at(np.arange(1, max_iter + 1), max_iter)
+
+    def beta_at(self, epochs: float, max_iter: int) -> float:
+        before = np.maximum(epochs - 1, 0)
+        place = before * self.n_cycles % max_iter / self.n_cycles + epochs - before  # in the cycle
+        beta = self.beta * np.minimum(1.0, place * self.n_cycles / (self.rise * max_iter))
+        return np.where(epochs == max_iter, self.beta, beta)[()]  # rounding may miss the end
+
+    def settles(self, max_iter: int) -> float:
+        return min(max_iter, (self.n_cycles - 1 + self.rise) * max_iter / self.n_cycles)

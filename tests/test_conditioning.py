@@ -12,7 +12,7 @@ import pytest
 from sklearn.pipeline import make_pipeline
 
 from skvae import VAEImputer, VAETransformer, inference
-from skvae.inference import _condition, learned
+from skvae.inference import _condition
 from skvae.inference._prior import log_prior
 from skvae.likelihoods import Gaussian
 from skvae.table import conditions
@@ -114,8 +114,8 @@ def linear_gaussian():
         random_state=0,
     )
     vae.fit(X)
-    kernel, bias = learned(vae._model)["decoder"][0]
-    log_scale = learned(vae._model)["likelihood"]["0"]["log_scale"].astype(float)
+    kernel, bias = vae._model.learned()["decoder"][0]
+    log_scale = vae._model.learned()["likelihood"]["0"]["log_scale"].astype(float)
     noise = np.exp(10 * np.tanh(log_scale / 10)) + 1e-3
     center, scale = X.mean(axis=0), X.std(axis=0)
     covariance = (kernel.T.astype(float) @ kernel + np.diag(noise**2)) * np.outer(scale, scale)

@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 
 from skvae import VAETransformer, posteriors, priors
 from skvae._component import known
-from skvae._network import Q
+from skvae.model._network import Q
 from skvae.objectives import ELBO, IWAE, Capacity, FreeBits
 from skvae.posteriors import Gaussian
 from skvae.priors import Mixture, Normal

@@ -8,7 +8,7 @@ from sklearn.datasets import load_iris, make_swiss_roll
 from sklearn.decomposition import PCA, FastICA
 
 from skvae import VAETransformer
-from skvae._embedding import embedding
+from skvae.training._embedding import embedding
 
 IRIS = load_iris().data
 

@@ -7,7 +7,6 @@ from scipy import stats
 from sklearn.datasets import load_iris
 
 from skvae import VAETransformer
-from skvae.inference import learned
 from skvae.likelihoods import Gaussian, ZeroInflated
 
 IRIS = load_iris().data
@@ -46,8 +45,8 @@ def linear_gaussian(latent_dim=2):
         2, hidden_layer_sizes=(), likelihood=Gaussian("shared"), learning_rate=0.02, max_iter=40
     )
     vae.set_params(random_state=0).fit(X)
-    kernel, bias = learned(vae._model)["decoder"][0]
-    log_scale = learned(vae._model)["likelihood"]["0"]["log_scale"].astype(float)
+    kernel, bias = vae._model.learned()["decoder"][0]
+    log_scale = vae._model.learned()["likelihood"]["0"]["log_scale"].astype(float)
     noise = np.exp(10 * np.tanh(log_scale / 10)) + 1e-3
     center, scale = X.mean(axis=0), X.std(axis=0)
     covariance = (kernel.T @ kernel + noise**2 * np.eye(5)) * np.outer(scale, scale)
@@ -125,7 +124,7 @@ def test_nothing_depends_on_what_holes_are_filled_with_inside():
     before = vae.score_samples(X), vae.transform(X), vae.impute(X)
     n_cells = X.shape[1]
     constants = vae._model.constants.copy()
-    w = learned(vae._model)["cells"]
+    w = vae._model.learned()["cells"]
     found = [
         i for i in range(len(constants)) if np.array_equal(constants[i : i + n_cells], w["filler"])
     ]
@@ -218,11 +217,11 @@ def test_the_score_of_complete_rows_is_hardly_lower_after_training_with_hidden_c
 
 
 def test_hidden_cells_are_the_share_asked_for_and_differ_between_rows():
-    from skvae._training import _hidden
+    from skvae.engine._random import with_holes as hidden_at_random
 
     for share in (0.1, 0.5, 0.8):
         x = np.ones((1, 3000, 20), np.float32)
-        holes = np.isnan(_hidden(x, share, np.array([[1, 2], [3, 4]], np.int32)).numpy())[0]
+        holes = np.isnan(hidden_at_random(x, share, np.array([[1, 2], [3, 4]], np.int32)).numpy())[0]
         assert holes.mean() == pytest.approx(share, abs=0.01)
         assert (
             holes.mean(axis=1).std() > 1.08 * (share * (1 - share) / 20) ** 0.5
@@ -262,16 +261,15 @@ def test_levels_that_fit_never_saw_are_holes_with_one_warning_and_have_a_small_f
 def test_five_folds_of_a_mixed_table_have_finite_scores_and_trace_once():
     from sklearn.model_selection import KFold, cross_val_score
 
-    from skvae import _training
-    from skvae.inference._blocks import compiled
+    from skvae.engine import _program, _training
 
     X = with_holes(people(300), 0.1)
     X.loc[7, "job"] = "hermit"  # a level of one row: one fold does not see it
     vae = small(max_iter=5)
     vae.fit(X).score(X)
-    before = _training.compiled.cache_info().misses, compiled.cache_info().misses
+    before = _training.trainer.cache_info().misses, _program.compiled.cache_info().misses
     assert np.isfinite(cross_val_score(vae, X, cv=KFold(5))).all()
-    assert (_training.compiled.cache_info().misses, compiled.cache_info().misses) == before
+    assert (_training.trainer.cache_info().misses, _program.compiled.cache_info().misses) == before
 
 
 def test_thousands_of_levels_cost_little():

@@ -13,9 +13,9 @@ from keras import layers
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from skvae import VAETransformer, _layers, _training
-from skvae._layers import Inference, of_user
-from skvae.inference._blocks import compiled
+from skvae import VAETransformer
+from skvae.engine import _program, _random, _training
+from skvae.model import Inference, _keras_stack, of_user
 
 X = load_digits().data[:400]
 
@@ -135,9 +135,9 @@ class Wide:
 )
 def test_a_second_fit_reuses_the_program(build):
     vae = small(encoder=build).fit(X)
-    before = _training.compiled.cache_info().misses
+    before = _training.trainer.cache_info().misses
     clone(vae).set_params(random_state=1, learning_rate=0.01).fit(X)
-    assert _training.compiled.cache_info().misses == before
+    assert _training.trainer.cache_info().misses == before
 
 
 act = "relu"  # tests change it
@@ -193,8 +193,8 @@ def test_a_function_that_builds_other_layers_after_fit_is_told(monkeypatch):
     monkeypatch.setitem(globals(), "act", "tanh")
     with pytest.raises(ValueError, match="builds other layers than it did in fit"):
         vae.encoder_  # noqa: B018
-    _layers._model.cache_clear()  # as in another process
-    compiled.cache_clear()
+    _keras_stack._model.cache_clear()  # as in another process
+    _program.compiled.cache_clear()
     with pytest.raises(ValueError, match="builds other layers than it did in fit"):
         vae.transform(X)
 
@@ -256,7 +256,7 @@ def test_dropped_units_differ_from_step_to_step():
     x = X[:8].astype(np.float32)
     outputs = []
     for _ in range(2):
-        step = _training.Step([], 0.0)
+        step = _random.Step([], 0.0)
         outputs.append(np.asarray(stack.apply(arrays, x, step, "encoder")))
         arrays = {**arrays, "state": [np.asarray(a) for a in step.states["encoder"]]}
     assert abs(outputs[0] - outputs[1]).max() > 0.01

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from skvae._memory import ALIGNMENT, aligned, tensor
+from skvae._memory import ALIGNMENT, aligned
+from skvae.engine._tensors import tensor
 
 ROWS = aligned((6, 5))
 ROWS[:] = np.arange(30).reshape(6, 5)

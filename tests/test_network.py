@@ -11,12 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from skvae import VAETransformer, likelihoods, objectives, posteriors, priors
-from skvae._layers import Inference, dense
-from skvae._network import Network, pack, reader, unpack
 from skvae.likelihoods import Gaussian
 from skvae.likelihoods._base import Size
-from skvae.likelihoods._mixed import Mixed
+from skvae.model import Inference, Joint, Nest, Network, dense
 from skvae.table import Dense, checked
+from skvae.training import untrained
 
 PARTS = {
     "prior": priors.Normal(),
@@ -86,7 +85,7 @@ def test_linear_models_reach_both_optima_from_every_start(name, seed):
 def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
     X = TABLES["iris"]
     vae = linear(0, Gaussian(scale="shared"), X)
-    w = reader(vae._model.network)(vae._model.weights, vae._model.constants)
+    w = vae._model.learned()
     x, offset = vae._codec.encode(checked(vae, X, reset=False))
     (kernel, bias), own = w["decoder"][0], w["likelihood"]["0"]
     scale = np.exp(10 * np.tanh(own["log_scale"].astype(float) / 10)) + 1e-3
@@ -100,9 +99,9 @@ def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
 
 
 def network(**parts):
-    likelihood = Mixed((likelihoods.Gaussian(), likelihoods.Bernoulli()), (Size(3), Size(2)))
+    likelihood = Joint((likelihoods.Gaussian(), likelihoods.Bernoulli()), (Size(3), Size(2)))
     layers = dense((7, 4), "relu"), dense((4, 7), "relu")
-    return Network.of(2, *layers, likelihood=likelihood, **PARTS, **parts)
+    return Network.of(2, layers, likelihood, **PARTS, **parts)
 
 
 def w_of(net, x, varies=(1, 1, 1, 1, 1)):

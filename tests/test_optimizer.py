@@ -10,7 +10,8 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-from skvae import VAETransformer, _optimizer, _training
+from skvae import VAETransformer
+from skvae.engine import _optimizer, _training
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(300, 5))
@@ -86,9 +87,9 @@ def test_an_object_of_keras_is_left_as_it_was_and_may_be_cloned_and_pickled():
 
 def test_a_second_fit_with_the_same_optimizer_traces_nothing():
     small(optimizer=keras.optimizers.SGD(momentum=0.5)).fit(X)
-    before = _training.compiled.cache_info().misses
+    before = _training.trainer.cache_info().misses
     small(optimizer=keras.optimizers.SGD(0.1, momentum=0.5), learning_rate=0.01).fit(X)
-    assert _training.compiled.cache_info().misses == before
+    assert _training.trainer.cache_info().misses == before
 
 
 def test_fits_in_threads_do_not_mix():

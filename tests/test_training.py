@@ -8,14 +8,13 @@ import tensorflow as tf
 from scipy.stats import chisquare
 from sklearn.exceptions import ConvergenceWarning
 
-from skvae import VAETransformer, _training, inference, likelihoods, objectives, posteriors, priors
-from skvae._layers import dense
-from skvae._network import Network, pack
-from skvae._optimizer import adam
-from skvae._training import Pace, Rates, State, Watch
+from skvae import VAETransformer, _fitting, inference, likelihoods, objectives, posteriors, priors
+from skvae.engine import Rates, Recipe, State, _gradient, _program, _random, _training
+from skvae.engine._optimizer import adam
 from skvae.likelihoods._base import Size
-from skvae.likelihoods._mixed import Mixed
+from skvae.model import Joint, Network, dense
 from skvae.table import Dense, checked
+from skvae.training import Pace, Watch, _loop, untrained
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(300, 5))
@@ -29,7 +28,7 @@ def small(**parameters):
 
 def traces():
     """How often anything was traced: each miss of a cache traces once, and nothing else does."""
-    caches = _training.compiled, _training._compiled_losses, inference._blocks.compiled
+    caches = _training.trainer, _program.compiled
     return tuple(cache.cache_info().misses for cache in caches)
 
 
@@ -59,13 +58,13 @@ def test_a_second_start_from_an_embedding_traces_nothing():
 @pytest.mark.parametrize("n_steps", range(1, 100))
 def test_xla_meets_few_chunk_lengths(n_steps):
     network = small(max_iter=1).fit(X)._model.network
-    length = _training._chunk_length(network, n_steps, batch_size=32, n_draws=1)
+    length = _training.chunk_length(network, n_steps, batch_size=32, n_draws=1)
     assert length in {1, 2, 4, 8, 16, 32}
     assert length < 2 * n_steps
 
 
 def network_of(n_cells, units):
-    likelihood = Mixed((likelihoods.Gaussian(),), (Size(n_cells),))
+    likelihood = Joint((likelihoods.Gaussian(),), (Size(n_cells),))
     parts = {
         "prior": priors.Normal(),
         "posterior": posteriors.Gaussian(),
@@ -79,10 +78,10 @@ def network_of(n_cells, units):
 def test_chunks_of_wide_tables_stay_small():
     network = network_of(5000, 512)
     assert (
-        _training._chunk_length(network, 1000, batch_size=128, n_draws=50) * 128 * (5000 + 51 * 512)
+        _training.chunk_length(network, 1000, batch_size=128, n_draws=50) * 128 * (5000 + 51 * 512)
         < 2**24
     )
-    assert _training._chunk_length(network, 1000, batch_size=10**6, n_draws=50) == 1
+    assert _training.chunk_length(network, 1000, batch_size=10**6, n_draws=50) == 1
 
 
 def test_memory_does_not_grow_with_the_number_of_fits():
@@ -145,13 +144,13 @@ def test_gradients_are_shortened_but_not_turned():
     norm = float(np.linalg.norm(np.concatenate([np.ravel(gradient) for gradient in gradients])))
     for largest, factor in ((norm / 5, 0.2), (2 * norm, 1.0)):
         for gradient, clipped in zip(
-            gradients, _training._clipped(gradients, largest), strict=True
+            gradients, _gradient.clipped(gradients, largest), strict=True
         ):
             np.testing.assert_allclose(clipped, factor * gradient, rtol=1e-5)
 
 
 SEEDS = tf.constant([[1, 2], [3, 4]])
-HASHED = tf.function(_training._hashed_bits, jit_compile=True)
+HASHED = tf.function(_random.hashed_bits, jit_compile=True)
 
 
 @pytest.mark.parametrize("xla", [False, True])
@@ -161,9 +160,9 @@ def test_dropout_drops_its_share_and_keeps_the_mean(rate, xla):
     bits = (
         HASHED(0, shapes, SEEDS)
         if xla
-        else [b[0] for b in _training._random_bits(1, shapes, SEEDS)]
+        else [b[0] for b in _random.random_bits(1, shapes, SEEDS)]
     )
-    step = _training.Step(bits, rate)
+    step = _random.Step(bits, rate)
     for _ in bits:
         kept = step.drop(tf.ones((1000, 101))).numpy()
         assert (kept == 0).mean() == pytest.approx(rate, abs=0.01)

@@ -8,7 +8,6 @@ from scipy import stats
 
 from skvae import VAETransformer
 from skvae._math import LOG_2PI, ops
-from skvae.inference import learned
 from skvae.likelihoods import Likelihood
 from skvae.objectives import Objective
 from skvae.priors import Prior
@@ -100,7 +99,7 @@ def test_a_prior_of_ones_own_may_have_weights_no_closed_form_and_any_parameters(
     vae = fitted(likelihood=LogNormal(), prior=Shifted(start=[3.0]))
     assert vae.score(X) > fitted(likelihood=LogNormal()).score(X) - 0.3
     assert vae.latent_kl_.shape == (1,)
-    place = learned(vae._model)["prior"]["place"]
+    place = vae._model.learned()["prior"]["place"]
     assert place[0] < 2.9
     np.testing.assert_allclose(
         vae.sample_latent(n_draws=1000, random_state=0).mean(axis=0), place, atol=0.15
@@ -132,7 +131,7 @@ class Centred(Shifted):
 def test_a_prior_of_ones_own_may_add_to_the_loss_and_train_for_it():
     vae = fitted(prior=Centred(), early_stopping=False)  # so that lower_bound_ is that of all rows
     np.testing.assert_allclose(vae.transform(X).mean(axis=0), 2, atol=0.2)
-    np.testing.assert_allclose(learned(vae._model)["prior"]["seen"], 2, atol=0.3)
+    np.testing.assert_allclose(vae._model.learned()["prior"]["seen"], 2, atol=0.3)
     assert vae.lower_bound_ == pytest.approx(
         vae.score_samples(X, n_draws=1).mean(), abs=0.3
     )  # no part of it

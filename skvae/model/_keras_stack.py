@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import prod
 from threading import RLock
 from typing import Any
 from uuid import uuid4
@@ -42,7 +43,11 @@ class KerasStack:
 
     @property
     def widest(self) -> int:
-        return max(_n_outputs(_model(self)))
+        return max(map(prod, _sizes(_model(self))))
+
+    @property
+    def cost(self) -> int:
+        return sum(map(_multiplications, _leaves(_model(self))))
 
     def init(self, rng: np.random.Generator) -> dict:
         model = self.built(int(rng.integers(2**31)))
@@ -186,9 +191,22 @@ def _renumbered(told: str) -> str:
     return re.sub(STRING, lambda match: names[match[1]], told)
 
 
-def _n_outputs(layer: Any) -> Iterator[int]:
-    """Numbers that a layer and the layers in it give for a row, where Keras knows."""
-    for inner in getattr(layer, "layers", []):
-        yield from _n_outputs(inner)
-    shape = getattr(getattr(layer, "output", None), "shape", ())
-    yield int(np.prod([n for n in shape[1:] if n is not None]))
+def _leaves(layer: Any) -> Iterator[Any]:
+    """The layers in a layer that have none in them."""
+    for inner in (layers := getattr(layer, "layers", [])):
+        yield from _leaves(inner)
+    if not layers:
+        yield layer
+
+
+def _sizes(layer: Any) -> list[list[int]]:
+    """The axes but the first of what layers give, where Keras knows."""
+    shapes = [getattr(getattr(inner, "output", None), "shape", ()) for inner in _leaves(layer)]
+    return [[n for n in shape[1:] if n is not None] for shape in shapes]
+
+
+def _multiplications(layer: Any) -> int:
+    """About how often a layer multiplies for a row: its weights, at each of its places."""
+    shapes = [getattr(getattr(layer, end, None), "shape", ()) for end in ("input", "output")]
+    places = max(prod(n for n in shape[1:-1] if n is not None) for shape in shapes)
+    return max(1, places * layer.count_params())

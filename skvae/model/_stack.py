@@ -40,6 +40,7 @@ class Stack(Protocol):
     n_out: int
     hidden: tuple[int, ...]  # widths of the layers whose units are dropped
     widest: int  # most numbers that a layer gives for a row
+    cost: int  # multiplications for a row, about
     xla: bool  # whether XLA may pay
 
     def init(self, rng: np.random.Generator) -> Any:
@@ -76,6 +77,10 @@ class DenseStack:
     @property
     def widest(self) -> int:
         return max(self.sizes[1:])
+
+    @property
+    def cost(self) -> int:
+        return sum(a * b for a, b in pairwise(self.sizes))
 
     def init(self, rng: np.random.Generator) -> list:
         edges = pairwise(self.sizes)

@@ -1,6 +1,6 @@
 """From an untrained model to a trained one, state by state."""
 
-from skvae.training._loop import Task, TrainState, begun, generator_of, states
+from skvae.training._loop import Task, TrainState, begun, generator_of, judged, states
 from skvae.training._pace import Pace, Watch
 from skvae.training._start import START_ROWS, embedded, untrained
 
@@ -13,6 +13,7 @@ __all__ = [
     "begun",
     "embedded",
     "generator_of",
+    "judged",
     "states",
     "untrained",
 ]

@@ -26,12 +26,14 @@ from skvae.model import Inference, Model
 from skvae.table import Cells
 from skvae.training._pace import Pace, Watch
 
-VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell epochs apart
+VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell parts apart
 BLOCK, NUMBERS = 4096, 2**23  # most rows x draws at once, and most numbers that a layer gives
+PART = 1000  # most steps between two looks at rows that are held out
+PIECE = 4096, 5e10  # most steps between two states, and most multiplications: about a second's
 
 
 class Task(NamedTuple):
-    """What does not change while a model is trained."""
+    """What does not change in a stage of training."""
 
     model: Model
     recipe: Recipe
@@ -46,6 +48,28 @@ class Task(NamedTuple):
         """Steps of an epoch."""
         return -(-len(self.rows) // self.batch_size)
 
+    @property
+    def length(self) -> int:
+        """Steps of a chunk, which a program takes at once."""
+        network, n_draws = self.model.network, self.recipe.n_draws
+        return chunk_length(network, self.n_steps, self.batch_size, n_draws)
+
+    @property
+    def ends(self) -> list[int]:
+        """Of the parts of an epoch, in chunks."""
+        n_chunks = -(-self.n_steps // self.length)
+        n_parts = min(n_chunks, -(-self.n_steps // PART))
+        return [(i + 1) * n_chunks // n_parts for i in range(n_parts)]
+
+    @property
+    def piece(self) -> int:
+        """Chunks between two states."""
+        most, numbers = PIECE
+        network = self.model.network
+        by_row = network.encoder.cost + self.recipe.n_draws * network.decoder.cost
+        steps = min(most, numbers / (6 * self.batch_size * by_row))
+        return max(1, int(steps) // self.length)
+
 
 class TrainState(NamedTuple):
     """Training between two steps: all that goes on from here to the same bits."""
@@ -55,24 +79,45 @@ class TrainState(NamedTuple):
     pace: Pace
     watch: Watch
     judges: np.ndarray  # seeds of the noise under which rows that are held out judge
-    curves: np.ndarray  # (epochs, 5): loss, log-likelihood, KL, beta and validation loss
-    steps: int = 0
-    order: np.ndarray | None = (
-        None  # rows of the epoch, (chunks, steps, batch); None between epochs
-    )
+    curves: np.ndarray  # (parts, 6): loss, log-likelihood, KL, beta, validation loss and steps
+    stage: int = 0  # of training, where it has several
+    averaged: Any = None  # weights averaged over steps, where a stage has them
+    steps: int = 0  # done in all
+    order: np.ndarray | None = None  # rows of the epoch, (chunks, steps, batch); None between two
     seed: np.ndarray | None = None  # of the epoch
     chunk: int = 0  # the next one of the epoch
-    sums: np.ndarray = np.zeros(3, np.float32)  # of loss, log-likelihood and KL over its steps
+    sums: np.ndarray = np.zeros(3, np.float32)  # loss, log-likelihood and KL in steps of the part
+    summed: int = 0  # so many steps
 
     @property
     def ends_epoch(self) -> bool:
-        """Whether an epoch has just ended."""
+        """Whether an epoch has just ended, or none has begun."""
         return self.order is None
+
+    @property
+    def part(self) -> int:
+        """The number of the part in which training is."""
+        return len(self.curves)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of which there is a judged part."""
+        return -(-self.part // self.pace.parts)
 
     @property
     def ended(self) -> bool:
         """Whether training has."""
-        return self.ends_epoch and len(self.curves) >= self.pace.end
+        return self.summed == 0 and self.part >= self.pace.end
+
+    def by_epoch(self) -> np.ndarray:
+        """The curves of epochs: means over their steps, and beta and validation loss at the end."""
+        if self.pace.parts == 1:
+            return self.curves[:, :5]
+        starts = np.arange(0, self.part, self.pace.parts)
+        ends = np.append(starts[1:], self.part) - 1
+        steps = self.curves[:, 5:]
+        means = np.add.reduceat(self.curves[:, :3] * steps, starts) / np.add.reduceat(steps, starts)
+        return np.column_stack([means, self.curves[ends, 3:5]])
 
 
 def generator_of(state: dict) -> np.random.Generator:
@@ -90,7 +135,7 @@ def begun(
     weights = task.model.weights
     state = State(weights, program.steps.start(weights) if slots is None else slots)
     judges = _seeds(rng, 0 if task.validation is None else len(_blocks(task)))
-    return TrainState(state, rng.bit_generator.state, pace, watch, judges, np.empty((0, 5)))
+    return TrainState(state, rng.bit_generator.state, pace, watch, judges, np.empty((0, 6)))
 
 
 def states(task: Task, state: TrainState) -> Iterator[TrainState]:
@@ -99,56 +144,61 @@ def states(task: Task, state: TrainState) -> Iterator[TrainState]:
     rows = rows_of(task.rows.arrays())
     while not state.ended:
         state = _epoch_begun(task, state) if state.order is None else state
-        state = _stepped(task, program, rows, state)
-        if state.chunk == len(state.order):
-            state = _epoch_ended(task, state)
+        end = task.ends[state.part % state.pace.parts]
+        state = _stepped(task, program, rows, state, min(end, state.chunk + task.piece))
+        state = judged(task, state) if state.chunk == end else state
         yield state
 
 
 def _epoch_begun(task: Task, state: TrainState) -> TrainState:
     """The state with the rows of an epoch in their order."""
-    rng, n_rows = generator_of(state.generator), len(task.rows)
-    network, n_draws = task.model.network, task.recipe.n_draws
-    length = chunk_length(network, task.n_steps, task.batch_size, n_draws)
-    shape = -(-task.n_steps // length), length, task.batch_size
-    order = np.resize(rng.permutation(np.arange(n_rows, dtype=np.int32)), shape)
+    rng = generator_of(state.generator)
+    shape = -(-task.n_steps // task.length), task.length, task.batch_size
+    order = np.resize(rng.permutation(np.arange(len(task.rows), dtype=np.int32)), shape)
     seed = _seeds(rng, 1)[0]
-    return state._replace(
-        generator=rng.bit_generator.state,
-        order=order,
-        seed=seed,
-        chunk=0,
-        sums=np.zeros(3, np.float32),
-    )
+    return state._replace(generator=rng.bit_generator.state, order=order, seed=seed)
 
 
-def _stepped(task: Task, program: Program, rows: Any, state: TrainState) -> TrainState:
+def _stepped(task: Task, program: Program, rows: Any, state: TrainState, stop: int) -> TrainState:
     """The state after some chunks of steps."""
-    stop = len(state.order)
-    epoch, length = len(state.curves), state.order.shape[1]
-    rate = state.pace.learning_rate * state.pace.share(epoch)
-    rates = Rates(task.dropout, task.hide, rate, state.pace.betas[epoch])
-    place = np.array([state.chunk, task.n_steps], np.int32)
-    order = state.order[state.chunk : stop]
-    constants = task.model.constants
+    start, pace, part = state.chunk, state.pace, state.part
+    rates = Rates(task.dropout, task.hide, pace.rate(part), pace.beta(part))
+    place = np.array([start, task.n_steps], np.int32)
+    order, constants = state.order[start:stop], task.model.constants
     with program.steps.guard:
         new, sums = program.chunks(
             state.state, state.sums, constants, rows, order, place, state.seed, rates
         )
-    steps = min(stop * length, task.n_steps) - state.chunk * length
-    return state._replace(state=new, sums=sums.numpy(), chunk=stop, steps=state.steps + steps)
+    n = min(stop * task.length, task.n_steps) - start * task.length
+    return state._replace(
+        state=new, sums=sums.numpy(), chunk=stop, steps=state.steps + n, summed=state.summed + n
+    )
 
 
-def _epoch_ended(task: Task, state: TrainState) -> TrainState:
-    """The state after an epoch has been judged."""
-    epoch, pace = len(state.curves), state.pace
-    means = (state.sums / np.float32(task.n_steps)).astype(np.float64)
-    losses = _judged(task, state) if task.validation is not None else means[:1]
-    curves = np.vstack([state.curves, [*means, pace.betas[epoch], losses.mean()]])
-    _check_finite(curves, pace.learning_rate)
-    watch = state.watch.seen(epoch, losses, state.state)
-    pace = pace.falling_from(epoch + 1) if watch.stalls else pace
-    return state._replace(pace=pace, watch=watch, curves=curves, order=None, seed=None, chunk=0)
+def judged(task: Task, state: TrainState) -> TrainState:
+    """The state after a part, or what is done of it, with what the rows that are held out say."""
+    part, pace = state.part, state.pace
+    means = (state.sums / np.float32(state.summed)).astype(np.float64)
+    _check_finite(means, state, "loss")
+    losses = means[:1] if task.validation is None else _validation_losses(task, state)
+    if not np.isfinite(losses).any():
+        _check_finite(losses, state, "loss of every row that is held out")
+    curve = [*means, pace.beta(part), losses.mean(), state.summed]
+    watch = state.watch.seen(part, losses, state.state)
+    return state._replace(
+        pace=pace.falling_from(part + 1) if watch.stalls else pace,
+        watch=watch,
+        curves=np.vstack([state.curves, curve]),
+        sums=np.zeros(3, np.float32),
+        summed=0,
+        **_next_epoch(task, state),
+    )
+
+
+def _next_epoch(task: Task, state: TrainState) -> dict:
+    """Where an epoch ends: nothing of its rows is left."""
+    ended = state.chunk == len(state.order)
+    return {"order": None, "seed": None, "chunk": 0} if ended else {}
 
 
 def _blocks(task: Task) -> range:
@@ -162,10 +212,10 @@ def _validation_draws(rows: Cells) -> int:
     return max(1, VALIDATION_DRAWS // len(rows))
 
 
-def _judged(task: Task, state: TrainState) -> np.ndarray:
+def _validation_losses(task: Task, state: TrainState) -> np.ndarray:
     """The loss of each row that is held out, at the last beta."""
     starts, draws = _blocks(task), np.int32(_validation_draws(task.validation))
-    model, beta = task.model._replace(weights=state.state.weights), state.pace.betas[-1]
+    model, beta = task.model._replace(weights=state.state.weights), state.pace.last_beta
     blocks = [
         run(_losses, model, task.validation[i : i + starts.step], draws, seed, np.float32(beta))[0]
         for i, seed in zip(starts, state.judges, strict=True)
@@ -183,11 +233,11 @@ def _seeds(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.integers(2**31, size=(n, 2), dtype=np.int32)
 
 
-def _check_finite(curves: np.ndarray, learning_rate: float) -> None:
-    if np.isfinite(curves[-1]).all():
+def _check_finite(values: np.ndarray, state: TrainState, what: str) -> None:
+    if np.isfinite(values).all():
         return
     raise ValueError(
-        f"The loss became {curves[-1, 0]:g} in epoch {len(curves)} of training with "
-        f"learning_rate={learning_rate:g}; lower learning_rate, or raise batch_size, or transform "
-        "columns with extreme values."
+        f"The {what} became {values[0]:g} in epoch {state.part // state.pace.parts + 1} of training "
+        f"with learning_rate={state.pace.learning_rate:g}; lower learning_rate, or raise "
+        "batch_size, or transform columns with extreme values."
     )

@@ -1,67 +1,110 @@
-"""How the learning rate is kept and then falls, when training ends, and which state was best."""
+"""How rates move while training, when it ends, and which state was best.
 
+All count parts: an epoch is one, or several where it is long.
+"""
+
+from math import ceil
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-COOL_DOWN = 0.25  # epochs with a falling rate per epoch before them
+from skvae.schedules import Schedule
+
+COOL_DOWN = 0.25  # parts with a falling rate per part before them
+MOST_PARTS = 3  # of an epoch that early stopping takes for an epoch
 
 
 class Pace(NamedTuple):
-    """Where the rates are: kept, then falling, until training ends."""
+    """Where the rates are: the learning rate is kept and then falls; beta follows a schedule."""
 
     learning_rate: float
-    betas: np.ndarray  # the KL term's weight in each epoch
-    fall: int  # the epoch from which on the learning rate falls
+    schedule: Schedule
+    max_iter: int  # epochs
+    parts: int  # of an epoch
+    fall: int  # the part from which on the learning rate falls
     end: int
 
     @classmethod
-    def of(cls, learning_rate: float, betas: np.ndarray) -> Self:
+    def of(cls, learning_rate: float, schedule: Schedule, max_iter: int, parts: int) -> Self:
         """The pace of a fit that never stalls."""
-        return cls(learning_rate, betas, int(np.ceil(len(betas) / (1 + COOL_DOWN))), len(betas))
+        end = max_iter * parts
+        return cls(learning_rate, schedule, max_iter, parts, ceil(end / (1 + COOL_DOWN)), end)
 
-    def falling_from(self, epoch: int) -> Self:
-        """The pace after a stall: the rate falls from an epoch on."""
-        if epoch >= self.fall:
+    def falling_from(self, part: int) -> Self:
+        """The pace after a stall: the rate falls from a part on."""
+        if part >= self.fall:
             return self
-        end = min(self.end, epoch + int(np.ceil(COOL_DOWN * epoch)))
-        return self._replace(fall=epoch, end=end)
+        return self._replace(fall=part, end=min(self.end, part + ceil(COOL_DOWN * part)))
 
-    def share(self, epoch: int) -> float:
-        """The share of the learning rate that an epoch gets."""
-        return min(1.0, (self.end - epoch) / (self.end - self.fall + 1))
+    def rate(self, part: int) -> float:
+        """The learning rate of a part."""
+        share = (self.end - part) / (self.end - self.fall + 1)
+        return self.learning_rate * min(1.0, share)
+
+    def beta(self, part: int) -> float:
+        """The KL term's weight in a part."""
+        return float(self.schedule.beta_at((part + 1) / self.parts, self.max_iter))
+
+    @property
+    def last_beta(self) -> float:
+        """The weight that it ends with."""
+        return float(self.schedule.beta_at(self.max_iter, self.max_iter))
+
+    @property
+    def settled(self) -> int:
+        """The first part from which on beta stays."""
+        return max(0, ceil(self.schedule.settles(self.max_iter) * self.parts) - 1)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether training ends before `max_iter` epochs are done."""
+        return self.end < self.max_iter * self.parts
+
+    def patience(self, n_iter_no_change: int) -> int:
+        """Parts without a gain after which training counts as stalled."""
+        return n_iter_no_change * min(self.parts, MOST_PARTS)
 
 
 class Watch(NamedTuple):
     """The best state so far, and whether the loss has stopped falling."""
 
-    patience: int | None  # None never looks
+    patience: int | None  # parts without a gain that count as a stall; None never looks
     tol: float
-    first: int  # the first epoch that is looked at
+    first: int  # the first part that is looked at
     best: Any = None
-    lowest: float = np.inf
+    best_part: int | None = None
+    lowest: tuple[int, float] = (0, np.inf)  # infinite losses, and the mean of the others
     reference: np.ndarray | None = None
     waited: int = 0
 
-    def seen(self, epoch: int, losses: np.ndarray, state: Any) -> Self:
-        """The watch after an epoch."""
-        if self.patience is None or epoch < self.first:
+    def seen(self, part: int, losses: np.ndarray, state: Any) -> Self:
+        """The watch after a part, with the losses of rows that judge it."""
+        if self.patience is None or part < self.first:
             return self
-        new = self
-        if losses.mean() < self.lowest:
-            new = new._replace(lowest=losses.mean(), best=state)
+        new, mark = self, _mark(losses)
+        if self.best is None or mark < self.lowest:
+            new = new._replace(lowest=mark, best=state, best_part=part)
         if self.reference is None or _gain(self.reference, losses) > self.tol:
             return new._replace(reference=losses, waited=0)
         return new._replace(waited=self.waited + 1)
 
     @property
     def stalls(self) -> bool:
-        """Whether `patience` epochs have passed without a gain."""
+        """Whether `patience` parts have passed without a gain."""
         return self.patience is not None and self.waited >= self.patience
+
+
+def _mark(losses: np.ndarray) -> tuple[int, float]:
+    """What the best state has least of: rows that it finds impossible, then nats of the others."""
+    finite = np.isfinite(losses)
+    return int((~finite).sum()), float(losses[finite].mean()) if finite.any() else np.inf
 
 
 def _gain(before: np.ndarray, after: np.ndarray) -> float:
     """By how much paired losses have fallen, beyond the standard error of their mean."""
-    gains = before - after
+    was, now = np.isfinite(before), np.isfinite(after)
+    if now.sum() > was.sum():
+        return np.inf
+    gains = before[was & now] - after[was & now]
     noise = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
-    return gains.mean() - noise
+    return gains.mean() - noise if len(gains) else 0.0
