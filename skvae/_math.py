@@ -26,6 +26,11 @@ else:
     ops = _AtFirstUse()
 
 
+def normal_log_prob(standard: Any, log_scale: Any = 0.0) -> Any:
+    """Log-density of each number of a normal distribution, given (x - mean) / scale."""
+    return -0.5 * (standard * standard + LOG_2PI) - log_scale
+
+
 def bounded(x: Any, xp: Any = ops) -> Any:
     """About x near zero, and smoothly never beyond MAX_LOG_SCALE either way."""
     return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)

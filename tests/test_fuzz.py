@@ -60,7 +60,10 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 import skvae
-XXfrom skvae.table._dtypes import short
+from skvae import VAEImputer, VAEOutlierDetector, VAETransformer, _fitting, inference, training
+from skvae.engine import _gradient, _program
+from skvae.inference import _blocks, _encode, _noise, _prior, _proposals
+from skvae.table._dtypes import short
 
 CALLS, PER_FIT = 5000, 15  # calls in all, and on each fitted model
 ON_AVERAGE = 11  # calls on each table: some cannot be fitted
@@ -419,28 +422,26 @@ def identity(column: pd.Series) -> Any:
     return list(map(id, column)) if column.dtype == object else repr(pandas_cells(column))
 
 
-def eager(function: Callable, network: Any, mapped: int = 0) -> Callable:
+def eager(function: Callable, architecture: Any, mapped: int = 0) -> Callable:
     """A function of `inference` as it is, without the seconds that compiling takes."""
-    read = reader(network)
+    network, layout = architecture
 
     def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
-        w = read(weights, constants)
+        w = layout.read(weights, constants)
         if not mapped:
             return function(network, w, *arrays)
         blocks = zip(*map(tf.unstack, arrays[:mapped]), strict=True)
-        return (
-            tf.stack(
-                [tf.stack(function(network, w, *block, *arrays[mapped:])) for block in blocks]
-            ),
-        )
+        of_blocks = [tf.stack(function(network, w, *block, *arrays[mapped:])) for block in blocks]
+        return (tf.stack(of_blocks),)
 
     return run
 
 
-def untrained(
-    network: Any, weights: np.ndarray, slots: Any, data: Any, *, betas: np.ndarray, **others: Any
-) -> tuple:
-    return _training.State(np.asarray(weights), ()), np.zeros((len(betas), 5))
+def begun(task: Any, slots: Any, pace: Any, watch: Any, rng: np.random.Generator) -> Any:
+    """The state of a model that is not trained."""
+    state = _gradient.State(task.model.weights, ())
+    generator = rng.bit_generator.state
+    return training.TrainState(state, generator, pace, watch, np.empty((0, 2)), np.zeros((1, 6)))
 
 
 def anywhere(model: Any, x: np.ndarray, n: int, rng: np.random.Generator) -> tuple:
@@ -452,17 +453,18 @@ def quick_model(trained: bool) -> Iterator[None]:
     """Without compiling, without a search for latent points, and mostly without training."""
     with contextlib.ExitStack() as stack:
         for module, name, stand_in in [
-            (_blocks, "compiled", eager),
+            (_program, "compiled", eager),
             (_proposals, "REFINE_STEPS", 1),
             *[(module, "HEIGHT", 48) for module in (_blocks, _encode, _prior)],
             *[
                 (module, "height_of", lambda model, n_draws: 48)
                 for module in (_encode, _noise, _proposals)
             ],
-            (_estimator, "SUMMARY_DRAWS", 40),
+            (_fitting, "SUMMARY_DRAWS", 40),
             (_proposals, "PRIOR_DRAWS", 32),
             (inference, "latents_given", anywhere),
-            *[(_training, "train", untrained)] * (not trained),
+            *[(training, "begun", begun), (training, "states", lambda *_: iter(()))]
+            * (not trained),
         ]:
             stack.enter_context(patch.object(module, name, stand_in))
         yield

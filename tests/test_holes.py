@@ -221,7 +221,9 @@ def test_hidden_cells_are_the_share_asked_for_and_differ_between_rows():
 
     for share in (0.1, 0.5, 0.8):
         x = np.ones((1, 3000, 20), np.float32)
-        holes = np.isnan(hidden_at_random(x, share, np.array([[1, 2], [3, 4]], np.int32)).numpy())[0]
+        holes = np.isnan(hidden_at_random(x, share, np.array([[1, 2], [3, 4]], np.int32)).numpy())[
+            0
+        ]
         assert holes.mean() == pytest.approx(share, abs=0.01)
         assert (
             holes.mean(axis=1).std() > 1.08 * (share * (1 - share) / 20) ** 0.5

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skvae import VAETransformer, likelihoods, objectives, posteriors, priors
 from skvae.likelihoods import Gaussian
-from skvae.likelihoods._base import Size
+from skvae.likelihoods._base import Column, Size
 from skvae.model import Inference, Joint, Nest, Network, dense
 from skvae.table import Dense, checked
 from skvae.training import untrained
@@ -105,17 +105,17 @@ def network(**parts):
 
 
 def w_of(net, x, varies=(1, 1, 1, 1, 1)):
-    constants = net.constants(Dense(x), net.likelihood.some_columns(), np.array(varies))
-    return reader(net)(
-        pack(net.init(np.random.default_rng(0), Dense(x), constants)), pack(constants)
-    )
+    columns = [Column()] * net.n_cells
+    return untrained(net, Dense(x), columns, np.array(varies), np.random.default_rng(0)).learned()
 
 
 def test_packed_weights_come_back_in_their_shapes():
-    net, x = network(), Dense(np.zeros((1, 5), np.float32))
-    constants = net.constants(x, net.likelihood.some_columns(), np.ones(5))
-    w = net.init(np.random.default_rng(0), x, constants)
-    back = unpack(pack(w), w)
+    rng = np.random.default_rng(0)
+    net = network()
+    w = {"encoder": net.encoder.init(rng), "decoder": net.decoder.init(rng), "none": {"own": []}}
+    nest, vector = Nest.of(w)
+    back = nest.unpack(vector)
+    assert back["none"] == {"own": []}
     for (kernel, bias), (kernel_back, bias_back) in zip(
         w["encoder"] + w["decoder"], back["encoder"] + back["decoder"], strict=True
     ):

@@ -8,13 +8,22 @@ import tensorflow as tf
 from scipy.stats import chisquare
 from sklearn.exceptions import ConvergenceWarning
 
-from skvae import VAETransformer, _fitting, inference, likelihoods, objectives, posteriors, priors
+from skvae import (
+    VAETransformer,
+    _fitting,
+    inference,
+    likelihoods,
+    objectives,
+    posteriors,
+    priors,
+    schedules,
+)
 from skvae.engine import Rates, Recipe, State, _gradient, _program, _random, _training
 from skvae.engine._optimizer import adam
-from skvae.likelihoods._base import Size
+from skvae.likelihoods._base import Column, Size
 from skvae.model import Joint, Network, dense
 from skvae.table import Dense, checked
-from skvae.training import Pace, Watch, _loop, untrained
+from skvae.training import Pace, Watch, untrained
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(300, 5))
@@ -70,9 +79,7 @@ def network_of(n_cells, units):
         "posterior": posteriors.Gaussian(),
         "objective": objectives.ELBO(),
     }
-    return Network.of(
-        2, dense((units,), "relu"), dense((units,), "relu"), likelihood=likelihood, **parts
-    )
+    return Network.of(2, (dense((units,), "relu"),) * 2, likelihood, **parts)
 
 
 def test_chunks_of_wide_tables_stay_small():
@@ -110,14 +117,14 @@ print((resident() - before) / 2**20)
 def stepped(xla, dropout, seed=(1, 2)):
     """Weights and slots after five steps."""
     network, rows, rng = network_of(5, 16), X.astype(np.float32), np.random.default_rng(0)
-    constants = network.constants(Dense(rows), network.likelihood.some_columns(), np.ones(5))
-    weights, constants = pack(network.init(rng, Dense(rows), constants)), pack(constants)
+    model = untrained(network, Dense(rows), [Column()] * 5, np.ones(5), rng)
     order = rng.integers(0, 300, (2, 3, 32)).astype(np.int32)
-    program = _training.compiled(network, adam, 2, True, True, xla)
-    state = State(weights, program.steps.start(weights))
-    state, _ = program.epoch(
-        state, constants, rows, order, 5, np.array(seed, np.int32), Rates(dropout, 0.3, 0.01, 1.0)
-    )
+    recipe = Recipe(Network.losses, adam, 2, drops=True, hides=True, sparse=False, xla=xla)
+    program = _training.trainer(model.architecture, recipe)
+    state = State(model.weights, program.steps.start(model.weights))
+    place, seed = np.array([0, 5], np.int32), np.array(seed, np.int32)
+    rates, sums = Rates(dropout, 0.3, 0.01, 1.0), np.zeros(3, np.float32)
+    state, _ = program.chunks(state, sums, model.constants, rows, order, place, seed, rates)
     assert int(state.slots[-1]) == 5
     return [array.numpy() for array in tf.nest.flatten(state)]
 
@@ -143,9 +150,7 @@ def test_gradients_are_shortened_but_not_turned():
     ]
     norm = float(np.linalg.norm(np.concatenate([np.ravel(gradient) for gradient in gradients])))
     for largest, factor in ((norm / 5, 0.2), (2 * norm, 1.0)):
-        for gradient, clipped in zip(
-            gradients, _gradient.clipped(gradients, largest), strict=True
-        ):
+        for gradient, clipped in zip(gradients, _gradient.clipped(gradients, largest), strict=True):
             np.testing.assert_allclose(clipped, factor * gradient, rtol=1e-5)
 
 
@@ -158,9 +163,7 @@ HASHED = tf.function(_random.hashed_bits, jit_compile=True)
 def test_dropout_drops_its_share_and_keeps_the_mean(rate, xla):
     shapes = [(1000, 101), (1000, 101)]
     bits = (
-        HASHED(0, shapes, SEEDS)
-        if xla
-        else [b[0] for b in _random.random_bits(1, shapes, SEEDS)]
+        HASHED(0, shapes, SEEDS) if xla else [b[0] for b in _random.random_bits(1, shapes, SEEDS)]
     )
     step = _random.Step(bits, rate)
     for _ in bits:
@@ -178,39 +181,56 @@ def test_hashed_bits_of_rows_units_layers_and_steps_do_not_resemble_each_other()
     assert chisquare(np.bincount((first // 256).astype(int).ravel(), minlength=256)).pvalue > 1e-3
 
 
-def test_the_learning_rate_is_kept_and_then_falls_to_zero():
-    pace = Pace(100)
-    rates = [pace.rate(epoch) for epoch in range(pace.end)]
+def pace_of(epochs, parts=1):
+    return Pace.of(1.0, schedules.Constant(), epochs, parts)
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_the_learning_rate_is_kept_and_then_falls_to_zero(parts):
+    pace = pace_of(100 // parts, parts)
+    rates = [pace.rate(part) for part in range(pace.end)]
     assert rates[:80] == [1.0] * 80
     assert (np.diff(rates[79:]) < 0).all()
     assert 0 < rates[-1] < 0.06
+    assert not pace.stalled
 
 
 def test_the_learning_rate_falls_early_where_the_loss_stalls():
-    pace = Pace(100)
-    pace.fall_from(40)
+    pace = pace_of(100).falling_from(40)
+    assert pace.stalled
     assert pace.end == 50
     assert pace.rate(39) == 1.0
     assert pace.rate(49) < 0.1
-    pace.fall_from(45)
-    assert pace.end == 50
+    assert pace.falling_from(45) == pace
+
+
+def watched(losses, **parameters):
+    """A watch after some epochs, and whether it had stalled after each."""
+    watch, stalls = Watch(**{"patience": 3, "tol": 0.0, "first": 0, **parameters}), []
+    for epoch, loss in enumerate(losses):
+        watch = watch.seen(epoch, np.atleast_1d(loss), state=epoch)
+        stalls.append(watch.stalls)
+    return watch, stalls
 
 
 def test_gains_within_their_standard_error_do_not_count():
-    watch = Watch(patience=3, tol=0.0, first_epoch=0)
     noise = [np.random.default_rng(i).normal(size=50) for i in range(20)]
-    stalls = [watch.stalls(epoch, losses, state=epoch) for epoch, losses in enumerate(noise)]
-    assert any(stalls[:10])
-    watch = Watch(patience=3, tol=0.0, first_epoch=0)
-    falling = [noise[0] - 0.1 * epoch for epoch in range(20)]
-    assert not any(watch.stalls(epoch, losses, state=epoch) for epoch, losses in enumerate(falling))
+    assert any(watched(noise)[1][:10])
+    assert not any(watched([noise[0] - 0.1 * epoch for epoch in range(20)])[1])
 
 
 def test_epochs_before_the_warm_up_ends_are_never_best():
-    watch = Watch(patience=3, tol=0.0, first_epoch=2)
-    for epoch, loss in enumerate([0.0, 0.0, 5.0, 4.0, 6.0]):
-        watch.stalls(epoch, np.array([loss]), state=epoch)
-    assert watch.best_of("last") == 3
+    assert watched([0.0, 0.0, 5.0, 4.0, 6.0], first=2)[0].best == 3
+
+
+def test_a_row_that_is_impossible_for_a_while_ends_nothing_and_is_best_avoided():
+    rows = np.linspace(1.0, 2.0, 30)
+    losses = [rows - 0.1 * epoch for epoch in range(10)]
+    for epoch in (1, 2, 9):
+        losses[epoch][7] = np.inf
+    watch, stalls = watched(losses)
+    assert watch.best == 8
+    assert not any(stalls)
 
 
 def test_early_stopping_restores_the_best_weights():
@@ -248,11 +268,19 @@ def test_the_kl_term_comes_in_linearly_and_ends_at_beta():
     assert (beta[10:] == 1.5).all()
 
 
-def test_warm_up_is_bounded_in_epochs_and_steps():
-    assert (small(max_iter=1000)._betas(0, n_steps=1)[49:] == 1).all()
-    assert small(max_iter=1000)._betas(0, n_steps=1)[48] < 1
-    assert (small(max_iter=1000)._betas(0, n_steps=2500)[1:] == 1).all()
-    assert (small(max_iter=1000)._betas(7, n_steps=1) == 1).all()
+@pytest.mark.parametrize(
+    ("max_iter", "n_steps", "epochs"),
+    [(1000, 1, 50), (100, 10, 25), (1000, 500, 10), (2, 20_000, 0.25), (10**9, 10, 50)],
+)
+def test_warm_up_is_bounded_in_epochs_and_steps(max_iter, n_steps, epochs):
+    parts = -(-n_steps // 1000)
+    schedule = _fitting._schedule(small(max_iter=max_iter), 0, n_steps)
+    pace = Pace.of(1.0, schedule, max_iter, parts)
+    assert pace.settled == int(np.ceil(epochs * parts)) - 1
+    assert pace.beta(pace.settled) == 1
+    assert pace.settled == 0 or pace.beta(pace.settled - 1) < 1
+    again = Pace.of(1.0, _fitting._schedule(small(max_iter=max_iter), 7, n_steps), max_iter, parts)
+    assert again.beta(0) == 1
 
 
 def test_a_validation_share_that_leaves_no_rows_is_refused():
@@ -327,23 +355,6 @@ def test_warm_start_refuses_another_schema_or_architecture():
     ):
         vae.fit(X)
     assert vae.set_params(warm_start=False).fit(X[:, :4]).n_iter_ == 2
-
-
-def test_an_interrupt_leaves_a_usable_model(monkeypatch):
-    run, calls = _training._run_epoch, []
-
-    def interrupted(*args):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return run(*args)
-
-    monkeypatch.setattr(_training, "_run_epoch", interrupted)
-    with pytest.warns(UserWarning, match="Training interrupted in epoch 4") as warned:
-        vae = small().fit(X)
-    assert warned[0].filename == __file__
-    assert vae.n_iter_ == 3
-    assert np.isfinite(vae.score(X))
 
 
 def test_a_loss_that_is_not_finite_says_what_to_change():

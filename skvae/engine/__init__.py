@@ -1,10 +1,10 @@
 """Programs: the only room that knows TensorFlow."""
 
 from skvae.engine._gradient import State, gradient_of, repeated
+from skvae.engine._optimizer import adam, adam_step
 from skvae.engine._optimizer import resolve as optimizer_of
 from skvae.engine._process import limit_threads
 from skvae.engine._program import (
-    COUNT,
     DRAWS,
     LATENT,
     NUMBER,
@@ -15,12 +15,11 @@ from skvae.engine._program import (
     run,
     takes,
 )
-from skvae.engine._random import normal
+from skvae.engine._random import normal, with_holes
 from skvae.engine._rows import rows_of
 from skvae.engine._training import Program, Rates, Recipe, chunk_length, trainer, xla_pays
 
 __all__ = [
-    "COUNT",
     "DRAWS",
     "LATENT",
     "NUMBER",
@@ -31,6 +30,8 @@ __all__ = [
     "Recipe",
     "Shape",
     "State",
+    "adam",
+    "adam_step",
     "chunk_length",
     "compiled",
     "gradient_of",
@@ -42,5 +43,6 @@ __all__ = [
     "run",
     "takes",
     "trainer",
+    "with_holes",
     "xla_pays",
 ]

@@ -30,20 +30,23 @@ class Steps(NamedTuple):
 
 def adam(n: int) -> Steps:
     """Kingma, Ba (2015). Adam: A Method for Stochastic Optimization."""
-    return Steps(_start_of_adam, _adam, elementwise=True)
+    return Steps(_start_of_adam, adam_step, elementwise=True)
 
 
 def _start_of_adam(weights: np.ndarray) -> tuple:
     return np.zeros_like(weights), np.zeros_like(weights), np.int32(0)
 
 
-def _adam(weights: Any, slots: tuple, gradient: Any, learning_rate: Any) -> tuple[Any, tuple]:
+def adam_step(
+    weights: Any, slots: tuple, gradient: Any, learning_rate: Any, beta_2: float = BETA_2
+) -> tuple[Any, tuple]:
+    """New weights and slots: running means of the gradient and of its square, and their number."""
     m, v, step = slots
     step += 1
     t = ops.cast(step, "float32")
     m = m + (1.0 - BETA_1) * (gradient - m)
-    v = v + (1.0 - BETA_2) * (gradient * gradient - v)
-    rate = learning_rate * ops.sqrt(1.0 - BETA_2**t) / (1.0 - BETA_1**t)
+    v = v + (1.0 - beta_2) * (gradient * gradient - v)
+    rate = learning_rate * ops.sqrt(1.0 - beta_2**t) / (1.0 - BETA_1**t)
     return weights - rate * m / (ops.sqrt(v) + EPSILON), (m, v, step)
 
 
@@ -59,16 +62,10 @@ class OfKeras:
 
         def made(weights: np.ndarray) -> tuple[Any, Any, list]:
             optimizer = self.kind.from_config(json.loads(self.config) | {"learning_rate": 1e-3})
-            place = keras.Variable(
-                weights, dtype="float32"
-            )  # Keras changes weights in a place of theirs
+            place = keras.Variable(weights, dtype="float32")  # where Keras changes weights
             optimizer.build([place])
-            own = [
-                variable
-                for variable in optimizer.variables
-                if variable is not optimizer.learning_rate
-            ]
-            return optimizer, place, own
+            rate = optimizer.learning_rate
+            return optimizer, place, [own for own in optimizer.variables if own is not rate]
 
         def start(weights: np.ndarray) -> tuple:
             return tuple(map(np.asarray, made(weights)[2]))

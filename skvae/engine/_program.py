@@ -24,7 +24,6 @@ ROWS = Shape((None, "cells"))
 LATENT = Shape((None, "latent"))
 DRAWS = Shape((None, None, "latent"))
 NUMBER = Shape(())
-COUNT = Shape((), "int32")
 SEED = Shape((2,), "int32")
 
 

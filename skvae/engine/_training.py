@@ -40,6 +40,7 @@ class Recipe(NamedTuple):
     hides: bool  # whether cells are hidden
     sparse: bool
     xla: bool
+    beside: int = 0  # numbers that rows carry beside their cells
 
 
 class Program(NamedTuple):
@@ -100,7 +101,7 @@ def _signature(architecture: Architecture, recipe: Recipe, slots: tuple) -> list
         State(weights, own),
         tf.TensorSpec([3]),  # sums of loss, log-likelihood and KL
         constants,
-        spec_of_rows(recipe.sparse, architecture.network.n_cells),
+        spec_of_rows(recipe.sparse, architecture.network.n_cells + recipe.beside),
         tf.TensorSpec([None] * 3, tf.int32),
         tf.TensorSpec([2], tf.int32),  # the first chunk, and steps of the epoch
         tf.TensorSpec([2], tf.int32),

@@ -8,12 +8,13 @@ import numpy as np
 from keras import ops
 from scipy.special import logsumexp
 
-from skvae._math import LOG_2PI, normal_quantile
+from skvae._math import normal_log_prob, normal_quantile
 from skvae.engine import (
     DRAWS,
     LATENT,
     ROWS,
     Shape,
+    adam_step,
     gradient_of,
     repeated,
     run,
@@ -35,6 +36,7 @@ JOINT = 4096  # draws in a block, where there is one row
 DENSE = 2**23  # most numbers of rows with holes at once
 REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
+REFINE_BETA_2 = 0.99  # it looks back less far than in training: steps are few
 TURNS = np.array(
     [0, 1, 0, 1, 2]
 )  # whose draw is next where a row has holes: encoder, fitted normal, prior
@@ -105,7 +107,7 @@ def _proposed(
     encoder = run(_draws_of_q, model, x, noise)[0]
     z = np.choose(turn[:, None, None], [encoder, mean + np.exp(log_scale) * noise, prior])
     standard = (z - mean) * np.exp(-log_scale)
-    fitted = -(0.5 * (standard**2 + LOG_2PI) + log_scale).sum(axis=-1)
+    fitted = normal_log_prob(standard, log_scale).sum(axis=-1)
     log_prior_ = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
     shares = np.bincount(turn, minlength=3) / len(turn)
     return z, logsumexp(
@@ -177,13 +179,13 @@ def _refined(
         log_joint = _log_joint(network, w, x, q[0] + ops.exp(q[1]) * noise)
         return ops.mean(log_joint, axis=0) + ops.sum(q[1], axis=-1)
 
-    def step(i: Any, q: Any, m: Any, v: Any) -> tuple:
-        gradient = gradient_of(partial(bound, i), q)
-        m, v = 0.9 * m + 0.1 * gradient, 0.99 * v + 0.01 * gradient * gradient
-        t = ops.cast(i + 1, "float32")
-        rate = start * (end / start) ** (t / REFINE_STEPS)
-        return q + rate * (m / (1 - 0.9**t)) / (ops.sqrt(v / (1 - 0.99**t)) + 1e-8), m, v
+    def step(i: Any, q: Any, *slots: Any) -> tuple:
+        rate = start * (end / start) ** (ops.cast(i + 1, "float32") / REFINE_STEPS)
+        downwards = -gradient_of(partial(bound, i), q)
+        q, slots = adam_step(q, slots, downwards, rate, REFINE_BETA_2)
+        return q, *slots
 
     q = ops.stack([mean, log_scale])
-    q, _, _ = repeated(step, REFINE_STEPS, q, ops.zeros_like(q), ops.zeros_like(q))
+    zeros = ops.zeros_like(q)
+    q, *_ = repeated(step, REFINE_STEPS, q, zeros, zeros, 0)
     return q[0], q[1]

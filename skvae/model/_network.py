@@ -13,6 +13,7 @@ from skvae.model._joint import Joint
 from skvae.model._stack import Inference, Mode, Stack
 from skvae.model._weights import merged
 from skvae.objectives import Objective
+from skvae.objectives._base import given_mean
 from skvae.posteriors import Posterior
 from skvae.priors import Prior
 
@@ -128,34 +129,71 @@ class Network:
 
     def prior_sample(self, w: dict, noise: np.ndarray) -> np.ndarray:
         """Draws of p(z) from standard normal noise (n, d), of its shape."""
-        return self.prior.sample(w["prior"], noise, self._q(w))
+        drawn = self.prior.sample(w["prior"], noise, self._q(w))
+        what = f"{self.prior}.sample"
+        return expect(
+            what, np.asarray(drawn, np.float32), noise.shape, "a point for each of noise,"
+        )
 
     def terms(self, w: dict, x: Any, noise: Any, mode: Mode) -> tuple[Any, Any, Any, Any]:
         """Draws of z, their log-likelihood and log q/p, (draws, rows), and the KL in closed form, (rows, d)."""
         raw = self.encode(w, x, mode)
-        z, log_q = self.posterior.sample(w["posterior"], raw, noise)
+        z, log_q = self._posterior_sample(w, raw, noise)
         log_ratio = log_q - self.log_prior(w, z)
         kl = self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
         return z, self.log_likelihood(w, x, z, mode), log_ratio, kl
 
-    def losses(
-        self, w: dict, x: Any, noise: Any, mode: Mode, beta: Any, *, validation: bool = False
-    ) -> tuple[Any, Any, Any]:
-        """The objective's loss of each row, and the log-likelihood and KL it is made of, (rows,) each."""
+    def _posterior_sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
+        z, log_q = self.posterior.sample(w["posterior"], raw, noise)
+        draws = f"of noise of shape {tuple(noise.shape)}"
+        what = f"{self.posterior}.sample"
+        expect(what, z, noise.shape, f"a point for each draw and row, (draws, rows, d) {draws},")
+        words = f"a log-density for each point, (draws, rows) {draws},"
+        return z, expect(what, log_q, noise.shape[:-1], words)
+
+    def losses(self, w: dict, x: Any, noise: Any, mode: Mode, beta: Any) -> tuple[Any, Any, Any]:
+        """The objective's loss of each row, and the log-likelihood and KL in it, (rows,) each."""
+        z, log_lik, kl = self._bound(w, x, noise, mode)
+        loss = given_mean(self.objective.loss)(log_lik, kl, beta, _mean)
+        return (
+            loss + self._auxiliary(w, z, log_lik),
+            ops.mean(log_lik, axis=0),
+            ops.mean(ops.sum(kl, axis=-1), axis=0),
+        )
+
+    def validation_losses(self, w: dict, x: Any, noise: Any, n_draws: int, beta: Any) -> Any:
+        """The loss that judges each row, (rows,): a mean of such with `n_draws` draws each."""
+        z, log_lik, kl = self._bound(w, x, noise, Inference())
+        rows = ops.shape(x)[0]
+        repeats = ops.shape(noise)[0] // n_draws
+        if kl.shape[0] == 1:
+            kl = ops.repeat(kl, repeats, axis=0)
+        kl = ops.reshape(kl, (-1, repeats * rows, kl.shape[-1]))
+        groups = ops.reshape(log_lik, (n_draws, repeats * rows))
+        loss = given_mean(self.objective.validation_loss)(groups, kl, beta, _mean)
+        loss = ops.reshape(loss + ops.zeros_like(groups[0]), (repeats, rows))
+        return ops.mean(loss, axis=0) + self._auxiliary(w, z, log_lik)
+
+    def _bound(self, w: dict, x: Any, noise: Any, mode: Mode) -> tuple[Any, Any, Any]:
+        """Draws of z, and what an objective is made of: log-likelihood, (draws, rows), and KL.
+
+        The KL is that of each dimension, (1, rows, d), where a closed form serves, or else that of
+        each draw, (draws, rows, 1).
+        """
         z, log_lik, log_ratio, kl = self.terms(w, x, noise, mode)
         if self.objective.by_dimension and kl is None:
             raise ValueError(
-                f"objective={self.objective} needs a KL term of each latent dimension, but prior={self.prior} and "
-                f"posterior={self.posterior} have none in closed form; use prior='normal' and posterior='gaussian', "
-                "or another objective."
+                f"objective={self.objective} needs a KL term of each latent dimension, but prior="
+                f"{self.prior} and posterior={self.posterior} have none in closed form; use prior="
+                "'normal' and posterior='gaussian', or another objective."
             )
         closed_form = self.objective.closed_form_kl and kl is not None
-        kl = kl[None] if closed_form else log_ratio[..., None]
-        loss = (self.objective.validation_loss if validation else self.objective.loss)(
-            log_lik, kl, beta
-        )
-        loss += ops.mean(self.prior.auxiliary_loss(w["prior"], z) + 0.0 * log_lik, axis=0)
-        return loss, ops.mean(log_lik, axis=0), ops.mean(ops.sum(kl, axis=-1), axis=0)
+        return z, log_lik, kl[None] if closed_form else log_ratio[..., None]
+
+    def _auxiliary(self, w: dict, z: Any, log_lik: Any) -> Any:
+        """What the prior adds to the loss of each row, (rows,)."""
+        added = self.prior.auxiliary_loss(w["prior"], z)
+        return ops.mean(added + ops.zeros_like(log_lik), axis=0)
 
     def _q(self, w: dict) -> Q:
         encode = partial(self.encoder.apply, w["encoder"], mode=Inference(), part="encoder")
@@ -173,6 +211,11 @@ class Network:
 @lru_cache(maxsize=32)
 def _first_of_its_kind(network: Network) -> Network:
     return network
+
+
+def _mean(values: Any) -> Any:
+    """The mean over rows."""
+    return ops.mean(values, axis=0)
 
 
 def _holes(x: Any) -> Any:

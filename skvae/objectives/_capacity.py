@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -42,12 +43,12 @@ class Capacity(Objective):
         self.nats = nats
         self.weight = weight
 
-    def loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:
-        return self.weight * self._distance(kl, beta) - ops.mean(log_lik, axis=0)
+    def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable) -> Any:
+        return self.weight * self._distance(kl, beta, mean) - ops.mean(log_lik, axis=0)
 
-    def validation_loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:
+    def validation_loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable) -> Any:
         """With a weight of 1: times 100, the KL's distance from its mark would decide alone."""
-        return self._distance(kl, beta) - ops.mean(log_lik, axis=0)
+        return self._distance(kl, beta, mean) - ops.mean(log_lik, axis=0)
 
-    def _distance(self, kl: Any, beta: Any) -> Any:
-        return ops.abs(ops.mean(ops.sum(kl, axis=-1)) - beta * self.nats)
+    def _distance(self, kl: Any, beta: Any, mean: Callable) -> Any:
+        return ops.abs(mean(ops.mean(ops.sum(kl, axis=-1), axis=0)) - beta * self.nats)

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -37,6 +38,6 @@ class FreeBits(Objective):
     def __init__(self, nats=0.25):
         self.nats = nats
 
-    def loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:
-        paid = ops.maximum(ops.mean(kl, axis=(0, 1)), self.nats)  # (latent_dim,)
+    def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable) -> Any:
+        paid = ops.maximum(mean(ops.mean(kl, axis=0)), self.nats)  # (latent_dim,)
         return beta * ops.sum(paid) - ops.mean(log_lik, axis=0)

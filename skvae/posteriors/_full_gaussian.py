@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import LOG_2PI, ops
+from skvae._math import normal_log_prob, ops
 from skvae.posteriors._base import Posterior
 from skvae.posteriors._gaussian import WIDEST, at_most
 
@@ -32,14 +32,14 @@ class FullGaussian(Posterior):
     def sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
         mean, log_scale, factor = _parts(raw)
         z = mean + ops.squeeze(factor @ noise[..., None], axis=-1)
-        return z, -ops.sum(0.5 * (noise * noise + LOG_2PI) + log_scale, axis=-1)
+        return z, ops.sum(normal_log_prob(noise, log_scale), axis=-1)
 
     def log_prob(self, w: dict, raw: Any, z: Any) -> Any:
         mean, log_scale, factor = _parts(raw)
         rest = (z - mean)[..., None]
         factor = ops.broadcast_to(factor, (*ops.shape(rest)[:-1], factor.shape[-1]))
         noise = ops.squeeze(ops.solve_triangular(factor, rest, lower=True), axis=-1)
-        return -ops.sum(0.5 * (noise * noise + LOG_2PI) + log_scale, axis=-1)
+        return ops.sum(normal_log_prob(noise, log_scale), axis=-1)
 
     def mean(self, w: dict, raw: Any) -> Any:
         return raw[..., : _latent_dim(raw)]

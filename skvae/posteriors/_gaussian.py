@@ -1,6 +1,6 @@
 from typing import Any
 
-from skvae._math import LOG_2PI, bounded, ops
+from skvae._math import bounded, normal_log_prob, ops
 from skvae.posteriors._base import Posterior
 
 WIDEST = 3.0  # log-scale never exceeded: a row far from all others must not make the KL explode
@@ -26,13 +26,13 @@ class Gaussian(Posterior):
     def sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
         mean, log_scale = self.moments(w, raw)
         z = mean + ops.exp(log_scale) * noise
-        log_q = -ops.sum(0.5 * (noise * noise + LOG_2PI) + log_scale, axis=-1)
+        log_q = ops.sum(normal_log_prob(noise, log_scale), axis=-1)
         return z, log_q
 
     def log_prob(self, w: dict, raw: Any, z: Any) -> Any:
         mean, log_scale = self.moments(w, raw)
         standard = (z - mean) * ops.exp(-log_scale)
-        return -ops.sum(0.5 * (standard * standard + LOG_2PI) + log_scale, axis=-1)
+        return ops.sum(normal_log_prob(standard, log_scale), axis=-1)
 
     def moments(self, w: dict, raw: Any) -> tuple[Any, Any]:
         mean, log_scale = ops.split(raw, 2, axis=-1)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skvae._math import LOG_2PI, ops
+from skvae._math import normal_log_prob, ops
 from skvae._sklearn import Interval
 from skvae.priors._base import Prior
 from skvae.priors._components import chosen
@@ -74,7 +74,7 @@ class Fitted(Prior):
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         standard = ops.einsum("...kd,kde->...ke", ops.expand_dims(z, -2) - w["mean"], w["factor"])
         log_scale = -ops.log(ops.diagonal(w["factor"], axis1=-2, axis2=-1))
-        log_probs = -ops.sum(0.5 * (standard * standard + LOG_2PI) + log_scale, axis=-1)
+        log_probs = ops.sum(normal_log_prob(standard, log_scale), axis=-1)
         return ops.logsumexp(ops.log_softmax(w["logits"]) + log_probs, axis=-1)
 
     def sample(self, w: dict, noise: np.ndarray, q: Any) -> np.ndarray:

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import LOG_2PI, ops
+from skvae._math import normal_log_prob, ops
 from skvae._sklearn import Interval
 from skvae.priors._base import Prior
 from skvae.priors._components import chosen
@@ -55,7 +55,7 @@ class Mixture(Prior):
         standard = (ops.expand_dims(z, -2) - w["mean"]) * ops.exp(
             -log_scale
         )  # (..., components, d)
-        log_probs = -ops.sum(0.5 * (standard * standard + LOG_2PI) + log_scale, axis=-1)
+        log_probs = ops.sum(normal_log_prob(standard, log_scale), axis=-1)
         return ops.logsumexp(ops.log_softmax(w["logits"]) + log_probs, axis=-1)
 
     def sample(self, w: dict, noise: np.ndarray, q: Any) -> np.ndarray:

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import LOG_2PI, ops
+from skvae._math import normal_log_prob, ops
 from skvae.priors._base import Prior
 
 
@@ -17,7 +17,7 @@ class Normal(Prior):
     """
 
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
-        return -0.5 * ops.sum(z * z + LOG_2PI, axis=-1)
+        return ops.sum(normal_log_prob(z), axis=-1)
 
     def sample(self, w: dict, noise: np.ndarray, q: Any) -> np.ndarray:
         return noise

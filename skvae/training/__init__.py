@@ -2,7 +2,8 @@
 
 from skvae.training._loop import Task, TrainState, begun, generator_of, judged, states
 from skvae.training._pace import Pace, Watch
-from skvae.training._start import START_ROWS, embedded, untrained
+from skvae.training._start import ROWS as START_ROWS
+from skvae.training._start import embedded, untrained
 
 __all__ = [
     "START_ROWS",

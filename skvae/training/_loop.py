@@ -7,13 +7,13 @@ import numpy as np
 from keras import ops
 
 from skvae.engine import (
-    COUNT,
     NUMBER,
     ROWS,
     SEED,
     Program,
     Rates,
     Recipe,
+    Shape,
     State,
     chunk_length,
     normal,
@@ -21,13 +21,15 @@ from skvae.engine import (
     run,
     takes,
     trainer,
+    with_holes,
 )
-from skvae.model import Inference, Model
+from skvae.model import Model, Network
 from skvae.table import Cells
 from skvae.training._pace import Pace, Watch
 
 VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell parts apart
 BLOCK, NUMBERS = 4096, 2**23  # most rows x draws at once, and most numbers that a layer gives
+JUDGE_HIDDEN = bool(int(__import__("os").environ.get("JH", "0")))
 PART = 1000  # most steps between two looks at rows that are held out
 PIECE = 4096, 5e10  # most steps between two states, and most multiplications: about a second's
 
@@ -204,29 +206,36 @@ def _next_epoch(task: Task, state: TrainState) -> dict:
 def _blocks(task: Task) -> range:
     """Where blocks of held-out rows start."""
     rows, network = task.validation, task.model.network
-    height = max(1, min(BLOCK, NUMBERS // network.numbers_per_draw) // _validation_draws(rows))
+    height = max(1, min(BLOCK, NUMBERS // network.numbers_per_draw) // _n_judging_draws(task))
     return range(0, len(rows), height)
 
 
-def _validation_draws(rows: Cells) -> int:
-    return max(1, VALIDATION_DRAWS // len(rows))
+def _n_judging_draws(task: Task) -> int:
+    """Draws of z behind the loss of a row that is held out: some times those of training."""
+    n_draws = task.recipe.n_draws
+    return n_draws * max(1, VALIDATION_DRAWS // (len(task.validation) * n_draws))
 
 
 def _validation_losses(task: Task, state: TrainState) -> np.ndarray:
     """The loss of each row that is held out, at the last beta."""
-    starts, draws = _blocks(task), np.int32(_validation_draws(task.validation))
-    model, beta = task.model._replace(weights=state.state.weights), state.pace.last_beta
+    starts, draws = _blocks(task), [_n_judging_draws(task), task.recipe.n_draws]
+    model = task.model._replace(weights=state.state.weights)
+    hide, beta = np.float32(task.hide), np.float32(state.pace.last_beta)
+    draws = np.array(draws, np.int32)
     blocks = [
-        run(_losses, model, task.validation[i : i + starts.step], draws, seed, np.float32(beta))[0]
+        run(_losses, model, task.validation[i : i + starts.step], draws, seed, hide, beta)[0]
         for i, seed in zip(starts, state.judges, strict=True)
     ]
     return np.concatenate(blocks).astype(np.float64)
 
 
-@takes(ROWS, COUNT, SEED, NUMBER)
-def _losses(network: Any, w: dict, x: Any, draws: Any, seed: Any, beta: Any) -> tuple:
-    noise = normal((draws, ops.shape(x)[0], network.latent_dim), seed)
-    return (network.losses(w, x, noise, Inference(), beta, validation=True)[0],)
+@takes(ROWS, Shape((2,), "int32"), SEED, NUMBER, NUMBER)
+def _losses(
+    network: Network, w: dict, x: Any, draws: Any, seed: Any, hide: Any, beta: Any
+) -> tuple:
+    noise = normal((draws[0], ops.shape(x)[0], network.latent_dim), seed)
+    x = with_holes(x, hide, [seed + 1, seed + 2]) if JUDGE_HIDDEN else x
+    return (network.validation_losses(w, x, noise, draws[1], beta),)
 
 
 def _seeds(rng: np.random.Generator, n: int) -> np.ndarray:

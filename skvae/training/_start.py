@@ -1,18 +1,24 @@
 """Where training starts: constants learned from the rows, and random weights or fitted ones."""
 
+from collections import deque
 from typing import Any
 
 import numpy as np
+from keras import ops
 
-from skvae.engine import xla_pays
-from skvae.engine._start import START_BATCH, START_ROWS, START_STEPS, compiled_start
+from skvae._math import normal_log_prob
+from skvae.engine import Recipe, adam, xla_pays
 from skvae.likelihoods import Likelihood
-from skvae.model import Model, Network
-from skvae.table import Cells
+from skvae.model import Mode, Model, Network
+from skvae.schedules import Constant
+from skvae.table import Cells, Dense
 from skvae.training._embedding import embedding
+from skvae.training._loop import Task, begun, states
+from skvae.training._pace import Pace, Watch
 
 SHOWN = 1024  # rows that a prior sees before training
-START_RATE = 2e-3
+ROWS, EPOCHS, BATCH, RATE = 2000, 125, 128, 2e-3  # of fitting to an embedding
+SCALE = 0.1  # of q(z | x) around the embedding, whose dimensions have the scale 1
 
 
 def untrained(
@@ -45,12 +51,29 @@ def _learned(part: Likelihood, x: Cells, columns: list) -> dict[str, np.ndarray]
 
 
 def embedded(init: Any, model: Model, x: Cells, features: np.ndarray, rng: Any) -> np.ndarray:
-    """Weights fitted to an embedding of rows, given their features."""
+    """Weights fitted to an embedding of rows, given their features.
+
+    It is the ELBO with a narrow normal around its own place in z as the prior of each row.
+    """
     z = embedding(init, features, model.network.latent_dim, int(rng.integers(2**31)))
-    x, z = (np.resize(array, (START_ROWS, array.shape[1])) for array in (x[:], z))
-    order = rng.integers(START_ROWS, size=(START_STEPS, START_BATCH), dtype=np.int32)
-    noise = rng.standard_normal((*order.shape, model.network.latent_dim), np.float32)
-    rates = START_RATE * np.linspace(1, 0, START_STEPS, dtype=np.float32)
-    xla = xla_pays(model.network, model.layout.weights.size, START_STEPS)
-    run = compiled_start(model.architecture, xla)
-    return run(model.weights, model.constants, x, z, order, noise, rates).numpy()
+    rows = np.resize(np.hstack([x[:], z]), (ROWS, x.shape[1] + z.shape[1]))  # again and again
+    xla = xla_pays(model.network, model.layout.weights.size, EPOCHS * ROWS // BATCH)
+    recipe = Recipe(_to_embedding, adam, 1, False, False, False, xla, z.shape[1])
+    task = Task(model, recipe, Dense(rows), None, BATCH, 0.0, 0.0)
+    pace = Pace(RATE, Constant(), EPOCHS, 1, fall=0, end=EPOCHS)
+    start = begun(task, None, pace, Watch(None, 0.0, 0), rng)
+    last = deque(states(task, start), maxlen=1).pop()
+    rng.bit_generator.state = last.generator
+    return np.asarray(last.state.weights)
+
+
+def _to_embedding(
+    network: Network, w: dict, x: Any, noise: Any, mode: Mode, beta: Any
+) -> tuple[Any, Any, Any]:
+    """The loss of rows that carry their place in z beside their cells, as `Network.losses` has it."""
+    x, place = x[:, : network.n_cells], x[:, network.n_cells :]
+    z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, mode), noise)
+    log_ratio = log_q - ops.sum(normal_log_prob((z - place) / SCALE), axis=-1)
+    log_lik = network.log_likelihood(w, x, z, mode)
+    means = [ops.mean(terms, axis=0) for terms in (log_ratio - log_lik, log_lik, log_ratio)]
+    return tuple(means)
