@@ -26,6 +26,7 @@ COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is
 MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
 WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, so many epochs, steps
 SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
+MOST_NUMBERS = 2**29  # of draws in a step: 2 GiB
 AUTO_BATCH = 16, 128  # smallest and largest
 HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # signs
 INPUTS = "n_features_in_", "feature_names_in_"
@@ -100,9 +101,8 @@ def _trained(plan: Plan, verbose: int) -> tuple["TrainState", KeyboardInterrupt 
     except KeyboardInterrupt as interrupt:
         if not state.part:
             raise
-        interrupt.add_note(
-            f"Training ended in epoch {state.epochs + 1}, and the model is the best so far."
-        )
+        epoch = state.part // state.pace.parts + 1
+        interrupt.add_note(f"Training ended in epoch {epoch}, and the model is the best so far.")
         return (judged(plan.task, state) if state.summed else state), interrupt
 
 
@@ -214,6 +214,7 @@ def _optimizer(vae: Any) -> Callable:
     from skvae import engine
 
     engine.limit_threads()
+    engine.enter()
     return engine.optimizer_of(vae.optimizer)
 
 
@@ -295,6 +296,7 @@ def _task(vae: Any, model: "Model", optimizer: Callable, data: Data) -> "Task":
     from skvae.training import Task
 
     batch_size = _batch_size(vae.batch_size, len(data.training))
+    _check_draws(vae.n_draws, batch_size, model.network.numbers_per_draw)
     n_steps = vae.max_iter * -(-len(data.training) // batch_size)
     recipe = Recipe(
         loss=Network.losses,
@@ -306,6 +308,14 @@ def _task(vae: Any, model: "Model", optimizer: Callable, data: Data) -> "Task":
         xla=xla_pays(model.network, model.layout.weights.size, n_steps),
     )
     return Task(model, recipe, data.training, data.validation, batch_size, vae.dropout, vae.hide)
+
+
+def _check_draws(n_draws: int, batch_size: int, numbers: int) -> None:
+    if n_draws > 1 and n_draws * batch_size * numbers > MOST_NUMBERS:
+        raise ValueError(
+            f"n_draws={n_draws} takes {n_draws} x {batch_size} x {numbers} numbers in each step, "
+            f"but at most {MOST_NUMBERS} are expected; lower n_draws or batch_size."
+        )
 
 
 def _start(vae: Any, task: "Task", epochs_before: int, rng: np.random.Generator) -> "TrainState":

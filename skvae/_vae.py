@@ -16,6 +16,8 @@ from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid
 
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
 OPTIMIZERS = {"adam", "adamw", "rmsprop", "sgd"}
+MOST_DIMENSIONS = 21_201  # that SciPy's Sobol points, the noise of scores, have
+MOST_NUMBERS = 2**28  # for the draws of one row: 1 GiB
 
 
 class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -187,7 +189,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     """
 
     _parameter_constraints: dict = {
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "latent_dim": [Interval(Integral, 1, MOST_DIMENSIONS, closed="both")],
         "likelihood": [str, likelihoods.Likelihood, dict],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(ACTIVATIONS)],
@@ -467,7 +469,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         check_is_fitted(self)
         from skvae.inference import drawn_cells, expected_cells
 
-        rng, n_draws = generator(random_state), _count(n_draws, "n_draws")
+        rng, n_draws = generator(random_state), self._n_draws(n_draws)
         X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
         x = self._codec.encode(rows, warns=True).x
@@ -508,7 +510,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         from skvae import inference
 
-        n_draws = _count(n_draws, "n_draws")
+        check_is_fitted(self)
+        n_draws = self._n_draws(n_draws)
         rows = self._rows(X)
         x, offset = self._codec.encode(rows)
         return self._like(X, inference.log_likelihood(self._model, x, n_draws) + offset)
@@ -627,8 +630,22 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
         return inference.posterior_sample(self._model, x, noise)
 
+    def _n_draws(self, n_draws: Any) -> int:
+        """A number of draws of z for each row, if so many fit into memory."""
+        network = self._model.network
+        numbers = max(network.latent_dim, network.numbers_per_draw)
+        if _count(n_draws, "n_draws") * numbers > MOST_NUMBERS:
+            raise ValueError(
+                f"n_draws={n_draws} takes {n_draws} x {numbers} numbers for each row, but draws of "
+                f"one row have to fit into memory; at most {MOST_NUMBERS // numbers} are expected."
+            )
+        return int(n_draws)
+
     def _keras_model(self, part: str) -> Any:
         check_is_fitted(self)
+        from skvae.engine import enter
+
+        enter()
         return getattr(self._model.network, part).keras_model(self._model.learned()[part])
 
 

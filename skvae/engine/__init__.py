@@ -3,7 +3,7 @@
 from skvae.engine._gradient import State, gradient_of, repeated
 from skvae.engine._optimizer import adam, adam_step
 from skvae.engine._optimizer import resolve as optimizer_of
-from skvae.engine._process import limit_threads
+from skvae.engine._process import enter, limit_threads
 from skvae.engine._program import (
     DRAWS,
     LATENT,
@@ -34,6 +34,7 @@ __all__ = [
     "adam_step",
     "chunk_length",
     "compiled",
+    "enter",
     "gradient_of",
     "limit_threads",
     "normal",

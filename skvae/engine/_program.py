@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from skvae.engine._process import enter
 from skvae.engine._tensors import tensor
 from skvae.model import Architecture, Model
 
@@ -80,6 +81,7 @@ def _mapped(function: Callable, blocks: Any) -> Any:
 
 def run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0) -> list[np.ndarray]:
     """What the function gives for a model."""
+    enter()
     # TensorFlow takes half of a call's time for arrays
     tensors = map(tensor, (model.weights, model.constants, *arrays))
     return [out.numpy() for out in compiled(function, model.architecture, mapped)(*tensors)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae.engine import LATENT, takes
+from skvae.engine import LATENT, enter, takes
 from skvae.inference._blocks import HEIGHT, by_row
 from skvae.inference._encode import posterior_sample
 from skvae.model import Model, Network
@@ -15,6 +15,7 @@ FITTED_ROWS = 20_000  # training rows behind a prior that is fitted after traini
 
 def prior_sample(model: Model, noise: np.ndarray) -> np.ndarray:
     """Latent points of the prior made from standard normal noise, of its shape."""
+    enter()
     return np.array(model.network.prior_sample(model.learned(), noise))
 
 
