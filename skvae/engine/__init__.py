@@ -15,7 +15,7 @@ from skvae.engine._program import (
     run,
     takes,
 )
-from skvae.engine._random import normal, with_holes
+from skvae.engine._random import normal
 from skvae.engine._rows import rows_of
 from skvae.engine._training import Program, Rates, Recipe, chunk_length, trainer, xla_pays
 
@@ -44,6 +44,5 @@ __all__ = [
     "run",
     "takes",
     "trainer",
-    "with_holes",
     "xla_pays",
 ]

@@ -21,7 +21,6 @@ from skvae.engine import (
     run,
     takes,
     trainer,
-    with_holes,
 )
 from skvae.model import Model, Network
 from skvae.table import Cells
@@ -29,7 +28,6 @@ from skvae.training._pace import Pace, Watch
 
 VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell parts apart
 BLOCK, NUMBERS = 4096, 2**23  # most rows x draws at once, and most numbers that a layer gives
-JUDGE_HIDDEN = bool(int(__import__("os").environ.get("JH", "0")))
 PART = 1000  # most steps between two looks at rows that are held out
 PIECE = 4096, 5e10  # most steps between two states, and most multiplications: about a second's
 
@@ -220,21 +218,17 @@ def _validation_losses(task: Task, state: TrainState) -> np.ndarray:
     """The loss of each row that is held out, at the last beta."""
     starts, draws = _blocks(task), [_n_judging_draws(task), task.recipe.n_draws]
     model = task.model._replace(weights=state.state.weights)
-    hide, beta = np.float32(task.hide), np.float32(state.pace.last_beta)
-    draws = np.array(draws, np.int32)
+    draws, beta = np.array(draws, np.int32), np.float32(state.pace.last_beta)
     blocks = [
-        run(_losses, model, task.validation[i : i + starts.step], draws, seed, hide, beta)[0]
+        run(_losses, model, task.validation[i : i + starts.step], draws, seed, beta)[0]
         for i, seed in zip(starts, state.judges, strict=True)
     ]
     return np.concatenate(blocks).astype(np.float64)
 
 
-@takes(ROWS, Shape((2,), "int32"), SEED, NUMBER, NUMBER)
-def _losses(
-    network: Network, w: dict, x: Any, draws: Any, seed: Any, hide: Any, beta: Any
-) -> tuple:
+@takes(ROWS, Shape((2,), "int32"), SEED, NUMBER)
+def _losses(network: Network, w: dict, x: Any, draws: Any, seed: Any, beta: Any) -> tuple:
     noise = normal((draws[0], ops.shape(x)[0], network.latent_dim), seed)
-    x = with_holes(x, hide, [seed + 1, seed + 2]) if JUDGE_HIDDEN else x
     return (network.validation_losses(w, x, noise, draws[1], beta),)
 
 
