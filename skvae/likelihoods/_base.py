@@ -19,7 +19,7 @@ class Size(NamedTuple):
 
 
 class Column(NamedTuple):
-    """What a likelihood is told of a column with slots: how many, and the mean of each as a cell."""
+    """What a likelihood is told of a column with slots: how many, and their means as cells."""
 
     n_slots: int = 0
     means: np.ndarray | None = None  # (n_slots,); None for levels
@@ -47,14 +47,20 @@ class Likelihood(Component):
 
     @abstractmethod
     def supports(self, X: np.ndarray) -> np.ndarray:
-        """Whether each value can have come from this distribution, as booleans; X is of any shape."""
+        """Whether each value can have come from this distribution; X is of any shape."""
 
     def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
-        """The cells of a column are (X - location) / scale, counted in every score; from its observed values."""
+        """Of a column, from its observed values: its cells are (X - location) / scale.
+
+        Both are counted in every score.
+        """
         return 0.0, 1.0
 
     def grid(self, X: np.ndarray, min_count: int = 1) -> Grid:
-        """The slots of a column of numbers, from its observed values, of which each needs so many; asked for if any."""
+        """The slots of a column of numbers, each of which needs so many values.
+
+        From its observed values; asked for if there are any.
+        """
         raise NotImplementedError
 
     def n_features(self, size: Size) -> int:
@@ -70,15 +76,16 @@ class Likelihood(Component):
         return {}
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
-        """Arrays learned once from encoded training rows without holes; their shapes follow from the size alone.
+        """Arrays learned once from encoded training rows without holes.
 
-        Without slots the last axis of each goes over the columns, each of which counts for itself. With
-        slots only `x.T`, which gives columns one by one, may be used of `x`: it may be sparse.
+        Their shapes follow from the size alone. Without slots the last axis of each goes over the
+        columns, each of which counts for itself. With slots only `x.T`, which gives columns one by
+        one, may be used of `x`: it may be sparse.
         """
         return {}
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
-        """What the encoder sees of the cells, `(..., n_features(size))`; 0 where `seen` is 0, in a hole."""
+        """What the encoder sees of the cells, `(..., n_features(size))`; 0 where `seen` is 0."""
         return x * seen
 
     @abstractmethod
@@ -87,10 +94,10 @@ class Likelihood(Component):
 
     @abstractmethod
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        """The mean of each cell, or its most likely level, in NumPy; (X - location) / scale where there is a grid."""
+        """The mean of each cell, or its most likely level; with a grid (X - location) / scale."""
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The same of a mixture over the first axis of `raw`, with weights of shape raw.shape[:-1]."""
+        """The same of a mixture over the first axis of `raw`, with weights raw.shape[:-1]."""
         return (weights[..., None] * self.point(w, raw)).sum(axis=0)
 
     @abstractmethod

@@ -114,7 +114,7 @@ class Grid:
         return i + 0.5, self._with_tails(X, log_slope)
 
     def _with_tails(self, X: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
-        """Beyond the grid the density falls as the square of the distance in widths of the grid, from one width on.
+        """Beyond the grid the density falls as the square of the distance, from one width of it on.
 
         So one far value costs the logarithm of how far it is, and does not outweigh all others.
         """
@@ -131,7 +131,7 @@ class Grid:
 
 
 def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
-    """Values without those that fewer than `min_count` lie at or beyond; their mean, if there are not twice as many."""
+    """Values without those that fewer than `min_count` lie at or beyond; of few the mean."""
     if min_count == 1:
         return X
     if len(X) < 2 * min_count:
@@ -153,7 +153,7 @@ def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
 
 
 def _quantiles(X: np.ndarray, n_bins: int, fewest: int) -> np.ndarray:
-    """Edges between which bins hold about as many values each; fewer towards the ends, where values thin out."""
+    """Edges of bins that hold about as many values each; fewer towards the ends, which are thin."""
     if not len(X):
         return X
     tail = 0.5 ** np.arange(1, 5) / n_bins

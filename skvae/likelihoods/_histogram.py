@@ -99,7 +99,7 @@ class Histogram(Likelihood):
         return _slots.probabilities(w, self._logits(w, raw, np))
 
     def _logits(self, w: dict, raw: Any, xp: Any) -> Any:
-        """Of each slot by itself, and tilted by its normal score: columns depend on each other by their order first."""
+        """Of each slot, tilted by its normal score: columns depend on each other by order first."""
         n_slots, n_cells = w["base"].shape[-1], w["start"].shape[-1]
         columns = xp.swapaxes(_slots.membership(w, xp), 0, 1)
         tilt = xp.matmul(raw[..., n_slots : n_slots + n_cells], columns)

@@ -6,10 +6,8 @@ from skvae._math import bounded, log1p_or_log, ops, stirling_remainder
 from skvae.likelihoods import _counts
 from skvae.likelihoods._base import Column, Likelihood, Size
 
-INVERSE_DISPERSIONS = (
-    1e-2,
-    1e4,
-)  # a column starts within these: from next to nothing but zeros to a Poisson
+# A column starts within these: from next to nothing but zeros to a Poisson.
+INVERSE_DISPERSIONS = 1e-2, 1e4
 
 
 class NegativeBinomial(Likelihood):

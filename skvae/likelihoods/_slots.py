@@ -12,7 +12,8 @@ import numpy as np
 from skvae._math import ops
 from skvae.likelihoods._base import Column
 
-PADDING = 64  # the number of slots is rounded up to a multiple of this, or of an eighth of the power of two below
+# Slots are rounded up to a multiple of this, or of an eighth of the power of two below.
+PADDING = 64
 FEWEST = 0.5  # pseudo-count of a slot that no row fell into
 
 
@@ -23,7 +24,7 @@ def padded(n: int) -> int:
 
 
 def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
-    """The column of each slot and its code in it, the first slot of each column, and the slots' log-shares of rows.
+    """Column, code and log-share of rows of each slot, and the first slot of each column.
 
     The padding belongs to column -1, and its share is next to nothing.
     """
@@ -48,7 +49,7 @@ def _log_shares(x: np.ndarray, n: int) -> np.ndarray:
 
 
 def membership(w: dict, xp: Any) -> Any:
-    """1 where a slot is one of a column's, (slots, columns): products add slots up by column, or spread columns."""
+    """Whether a slot is a column's, (slots, columns): products add slots up, or spread columns."""
     n_columns = w["start"].shape[-1]
     if xp is np:
         return (w["column"][:, None] == np.arange(n_columns)).astype(np.float32)
@@ -65,7 +66,7 @@ def one_hot(w: dict, x: Any, seen: Any) -> Any:
 
 
 def slot(w: dict, x: Any) -> tuple[Any, Any]:
-    """The slot of each cell, and whether it is one of its column's: a column may have none, and a filler any code."""
+    """The slot of each cell, and whether its column has it: a filler may have any code."""
     slots, cells = ops.shape(w["column"])[0], ops.arange(ops.shape(x)[-1], dtype="float32")
     own = ops.cast(ops.clip(w["start"] + ops.floor(x), 0.0, slots - 1.0), "int32")
     return own, ops.take(w["column"], own) == cells

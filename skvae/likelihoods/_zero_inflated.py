@@ -77,14 +77,12 @@ class ZeroInflated(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         inner = self._inner()
         zeros = (x == 0).mean(axis=0).clip(MIN_SHARE, 1 - MIN_SHARE)
-        rest = _without_zeros(
-            x, next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0)
-        )
+        default = next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0)
+        rest = _without_zeros(x, default)
+        filler = rest.mean(axis=0, dtype=np.float64)  # inside of the support, and no row's own
         return {
             "base_logit": logit(zeros).astype(np.float32),
-            "filler": rest.mean(axis=0, dtype=np.float64).astype(
-                np.float32
-            ),  # inside of the support, and no row's own
+            "filler": filler.astype(np.float32),
             **_prefixed(inner.constants(rest, columns)),
         }
 
@@ -122,8 +120,9 @@ class ZeroInflated(Likelihood):
         if _is_of_counts(inner) or _is_of_positive_numbers(inner):
             return inner
         raise ValueError(
-            f"ZeroInflated needs a likelihood of counts or of positive numbers without 0, but likelihood="
-            f"{self.likelihood!r} is one of {inner.support}. Use 'poisson', 'negative_binomial' or 'lognormal'."
+            "ZeroInflated needs a likelihood of counts or of positive numbers without 0, but "
+            f"likelihood={self.likelihood!r} is one of {inner.support}. Use 'poisson', "
+            "'negative_binomial' or 'lognormal'."
         )
 
 

@@ -1,4 +1,4 @@
-"""The user's table and the encoded cells, in both directions: the only room that knows pandas, polars and SciPy."""
+"""The user's table and encoded cells, both ways: only this room knows pandas, polars and SciPy."""
 
 from skvae.table._cells import Cells, Dense, Parts, Sparse, parted
 from skvae.table._codec import Codec, Encoded

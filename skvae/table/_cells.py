@@ -1,4 +1,4 @@
-"""Encoded cells wherever they are: what training and inference ask of them, and the two places they may be in."""
+"""Encoded cells: what training and inference ask of them, and the two places they may be in."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Cells(Protocol):
 
     @abstractmethod
     def parted(self, places: np.ndarray) -> tuple[Self, Self]:
-        """The other rows, and those at some places. The others take its memory, with rows of its end in the gaps."""
+        """The other rows, in this memory with rows of its end in the gaps, and those at places."""
 
     @abstractmethod
     def span(self, start: int, stop: int) -> Self:
@@ -62,7 +62,7 @@ class Cells(Protocol):
 
     @abstractmethod
     def filled(self) -> Self:
-        """Holes filled by the column's own values in turn, which leaves its distribution; by 0 if it has none."""
+        """Holes filled by the column's own values in turn, to keep its distribution; else by 0."""
 
     @abstractmethod
     def mean(self) -> np.ndarray:
@@ -136,10 +136,8 @@ class Sparse(Cells):
     sparse = True
 
     def __init__(self, differing: csr_array, base: np.ndarray):
-        self.differing, self.base = (
-            differing,
-            base,
-        )  # the cells unlike those of a row of zeros, and these
+        self.differing = differing  # the cells unlike those of a row of zeros
+        self.base = base  # and these
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -191,10 +189,8 @@ class Sparse(Cells):
         return Sparse(cells.tocsr(), self.base)
 
     def mean(self) -> np.ndarray:
-        columns, base = (
-            self.differing.indices,
-            np.nan_to_num(self.base),
-        )  # where 0 is no level, no cell is the base
+        columns = self.differing.indices
+        base = np.nan_to_num(self.base)  # where 0 is no level, no cell is the base
         beyond = np.bincount(columns, self.differing.data - base[columns], minlength=self.shape[1])
         return (base + beyond / len(self)).astype(np.float32)
 
@@ -213,7 +209,7 @@ def differing(block: np.ndarray, base: np.ndarray) -> csr_array:
 
 
 def parted(x: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The other rows, and those at some places. The others take the memory of x, with rows of its end in the gaps."""
+    """The other rows, in the memory of x with rows of its end in the gaps, and those at places."""
     n = len(x) - len(places)
     there = x[places]
     x[places[places < n]] = x[np.setdiff1d(np.arange(n, len(x)), places)]

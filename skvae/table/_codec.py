@@ -69,7 +69,7 @@ class Scaling(NamedTuple):
 
 @dataclass(frozen=True)
 class Codec:
-    """What fit saw of the table, as plain data: everything needed to encode rows and to restore them."""
+    """What fit saw of the table, as plain data: all that encoding and restoring rows needs."""
 
     frame: Frame
     features: tuple[Feature, ...]  # in the user's order
@@ -79,7 +79,7 @@ class Codec:
 
     @classmethod
     def learn(cls, rows: Rows, frame: Frame, choose: Callable, min_count: int = 1) -> "Codec":
-        """Read the schema of the rows, and the places, scales, grids and levels of their columns."""
+        """Read the schema of the rows, and places, scales, grids and levels of their columns."""
         features, wrong = [], []
         for name, column in zip(rows.names, rows.columns(), strict=True):
             likelihood = choose(name, column.dtype.meaning)
@@ -132,7 +132,7 @@ class Codec:
         return [feature.likelihood for feature in self.features]
 
     def has_likelihoods_of(self, choose: Callable) -> bool:
-        """Whether the function from a column's name and meaning to its likelihood still gives the same."""
+        """Whether a function from a column's name and meaning to its likelihood gives the same."""
         return self.likelihoods() == [
             choose(feature.name, feature.dtype.meaning) for feature in self.features
         ]
@@ -142,8 +142,8 @@ class Codec:
     ) -> Encoded:
         """Cells of the rows; a ValueError where a value cannot have come from its column.
 
-        `supported` tells that likelihoods need not be asked. `warns` says which levels are new, and so does
-        `continues`, which refuses other values in columns that were constant.
+        `supported` tells that likelihoods need not be asked. `warns` says which levels are new, and
+        so does `continues`, which refuses other values in columns that were constant.
         """
         if rows.sparse:
             zeros = np.zeros((1, len(self.names)), rows.given.dtype)
@@ -183,7 +183,7 @@ class Codec:
         return self._placed(numbers)[0].astype(np.float32)
 
     def _numbers(self, rows: Rows, new: dict) -> np.ndarray:
-        """The numbers of all columns, (rows, columns): NaN in a hole, -1 for an unseen level, which is noted."""
+        """Numbers, (rows, columns): NaN in a hole, -1 for an unseen level, noted in `new`."""
         if rows.frame is None:
             numbers, columns = rows.values.astype(np.float64, order="C"), self.scaling.read
         else:
@@ -224,7 +224,7 @@ class Codec:
         return cells[:, order], log_slope
 
     def _check_support(self, numbers: np.ndarray, first: int) -> None:
-        """Raise a ValueError where a number cannot have come from its column's likelihood, from row `first` on."""
+        """Refuse numbers that cannot have come from their likelihoods, from row `first` on."""
         wrong = []
         for likelihood, columns in zip(self.likelihood.likelihoods, self._runs(), strict=True):
             if not likelihood.over_levels:
@@ -243,8 +243,9 @@ class Codec:
         for j in np.flatnonzero(differs.any(axis=0)):
             row = int(np.argmax(differs[:, j]))
             raise ValueError(
-                f"Column {short(self.names[j])} has more than the one value that the last fit saw (row {first + row}), "
-                "but warm_start continues that model, in which constant ones have no part; set warm_start=False."
+                f"Column {short(self.names[j])} has more than the one value that the last fit saw "
+                f"(row {first + row}), but warm_start continues that model, in which constant ones "
+                "have no part; set warm_start=False."
             )
 
     def decode(
@@ -296,7 +297,7 @@ class Codec:
         return restored
 
     def observed(self, x: np.ndarray, rows: Rows) -> np.ndarray:
-        """Which cells of the rows, encoded as x, are no holes, (rows, columns) in the user's order."""
+        """Which cells of the rows, encoded as x, are no holes, (rows, columns)."""
         observed = np.empty(x.shape, bool)
         observed[:, self.order] = ~np.isnan(x)
         for j in np.flatnonzero(self._unknown):
@@ -310,10 +311,9 @@ class Codec:
 
 
 def _kinds(likelihoods: list[Likelihood]) -> tuple[list[Likelihood], np.ndarray]:
-    """Likelihoods that differ, in the order in which they come, and the place of each column's among them."""
-    objects = {
-        id(likelihood): likelihood for likelihood in likelihoods
-    }  # comparing them takes long
+    """Likelihoods that differ, in the order in which they come, and the place of each column's."""
+    # Comparing objects takes long.
+    objects = {id(likelihood): likelihood for likelihood in likelihoods}
     places = {}
     for likelihood in objects.values():
         places.setdefault(likelihood, len(places))
@@ -325,17 +325,19 @@ def _warn_of_many(slots: list[int], names: tuple) -> None:
     if sum(slots) > MANY:
         widest = int(np.argmax(slots))
         warn(
-            f"Labels and whole numbers take {sum(slots)} different values and bins in all ({slots[widest]} in column "
-            f"{short(names[widest])}): the model will be large and slow. Drop identifiers; for whole numbers that "
-            "measure something, set likelihood='gaussian' or give floats."
+            f"Labels and whole numbers take {sum(slots)} different values and bins in all "
+            f"({slots[widest]} in column {short(names[widest])}): the model will be large and "
+            "slow. Drop identifiers; for whole numbers that measure something, set "
+            "likelihood='gaussian' or give floats."
         )
 
 
 def _check_labels(name: Any, column: Values, likelihood: Likelihood) -> None:
     if column.textual and not likelihood.over_levels:
         raise ValueError(
-            f"Column {short(name)} holds labels (dtype {column.dtype.name}), but {type(likelihood).__name__} needs "
-            f"{likelihood.support}; leave it to likelihood='auto', or give {{{short(name)}: 'categorical'}}."
+            f"Column {short(name)} holds labels (dtype {column.dtype.name}), but "
+            f"{type(likelihood).__name__} needs {likelihood.support}; leave it to "
+            f"likelihood='auto', or give {{{short(name)}: 'categorical'}}."
         )
 
 
@@ -352,12 +354,13 @@ def _check_range(name: Any, low: float, high: float) -> None:
         wide = high > low and not np.isfinite(high - low)
     if wide:
         raise ValueError(
-            f"Column {short(name)} ranges from {low:.3g} to {high:.3g}, which float64 cannot subtract; divide it."
+            f"Column {short(name)} ranges from {low:.3g} to {high:.3g}, which float64 cannot "
+            "subtract; divide it."
         )
 
 
 def _unsupported(numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
-    """Numbers (rows, columns) that a likelihood cannot give: column, row and value of the smallest of each column."""
+    """Column, row and value of the smallest number of each column that a likelihood cannot give."""
     fits = likelihood.supports(numbers)
     if fits.all():
         return []
@@ -370,13 +373,14 @@ def _unsupported(numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
 
 
 def _check_supported(wrong: list[tuple]) -> None:
-    """Raise a ValueError for the smallest bad value of a column: of the first one with a negative value, if any."""
+    """Refuse the smallest bad value of a column: of the first one with a negative value, if any."""
     if not wrong:
         return
     negative = [cell for cell in wrong if cell[1].positive_only and cell[3] < 0]
     name, likelihood, row, value = (negative or wrong)[0]
     begin = "Negative values in data: " if negative else ""
     raise ValueError(
-        f"{begin}{type(likelihood).__name__} needs {likelihood.support}, but column {short(name)} has {value:.6g} (row "
-        f"{row}). Choose another likelihood, such as likelihood='gaussian', or transform that column."
+        f"{begin}{type(likelihood).__name__} needs {likelihood.support}, but column {short(name)} "
+        f"has {value:.6g} (row {row}). Choose another likelihood, such as likelihood='gaussian', "
+        "or transform that column."
     )

@@ -1,6 +1,7 @@
 """One column of the user's table: what fit learned of it, from its cells to numbers, and back.
 
-Works on NumPy arrays, and asks pandas for the clocks of time zones alone; `_dtypes` knows the libraries.
+Works on NumPy arrays, and asks pandas for the clocks of time zones alone; `_dtypes` knows the
+libraries.
 """
 
 from dataclasses import dataclass, replace
@@ -58,7 +59,7 @@ class Feature:
         likelihood: Likelihood,
         min_count: int,
     ) -> "Feature":
-        """What to know of a column that reads as these numbers in a format that has learned from it."""
+        """What to know of a column that reads as these numbers in a format learned from it."""
         observed = numbers[~column.holes] if column.holes.any() else numbers
         n, observed = len(observed), observed[observed >= 0] if likelihood.over_levels else observed
         enough = len(observed) >= max(1, min_count)
@@ -72,7 +73,7 @@ class Feature:
         return replace(feature, center=center, scale=scale, grid=grid)
 
     def __getstate__(self) -> dict:
-        """Without categories that no row used: they may tell of rows that the model has never seen."""
+        """Without categories that no row used: they may tell of rows the model never saw."""
         seen = set(getattr(self.format, "levels", ()))
         used = [level for level in self.dtype.get("levels") or () if level in seen]
         return vars(self) | {"dtype": self.dtype.with_levels(used)}
@@ -83,7 +84,7 @@ class Feature:
 
     @property
     def log_new(self) -> float:
-        """Log-probability of a level or a constant that was never seen: as if one row more than fit saw had it."""
+        """Log-probability of a value that fit never saw: as if one more row had it."""
         return np.log(1 / (self.n_observed + 1))
 
     def column(self) -> Column:
@@ -97,17 +98,18 @@ class Feature:
         return Column(self.grid.n_slots, (self.grid.means() - self.center) / self.scale)
 
     def read(self, column: Values) -> np.ndarray:
-        """Its numbers, NaN in a hole and -1 for an unseen level; a ValueError where it holds something else."""
+        """Its numbers, NaN in a hole, -1 for an unseen level; a ValueError for other cells."""
         misfits = self.format.misfits(column)
         if misfits is not None:
             raise ValueError(
-                f"Column {short(self.name)} held {self.format.words} in fit, but now has {column.first(misfits)} (row "
-                f"{np.argmax(misfits)}, dtype {column.dtype.shown}); {self.format.advice}."
+                f"Column {short(self.name)} held {self.format.words} in fit, but now has "
+                f"{column.first(misfits)} (row {np.argmax(misfits)}, dtype {column.dtype.shown}); "
+                f"{self.format.advice}."
             )
         return self.format.read(column)
 
     def place(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cells of a column with slots, and log |dx / dX|: the share of a level that fit has seen or not."""
+        """Cells of a column with slots, and log |dx / dX|: of a level, the share of seen ones."""
         seen = ~np.isnan(numbers)
         cells, log_slope = np.full(len(numbers), np.nan), np.zeros(len(numbers))
         if self.grid is not None:
@@ -127,7 +129,7 @@ class Feature:
         return self.varies and self.format.kind == "float" and not self.has_slots
 
     def restore(self, cells: np.ndarray, *, points: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """Cells as a column of fit held them, in NumPy, and where there are none; points are scaled numbers."""
+        """Cells as the column of fit held them, and holes, if any; points are scaled numbers."""
         if not self.varies and self.constant is None:
             return np.full(len(cells), None, object), np.ones(len(cells), bool)
         if not self.varies:
@@ -147,14 +149,13 @@ def format_of(column: Values, likelihood: Likelihood) -> type:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Floats, integers and booleans: themselves, and back within the range seen where they are not floats."""
+    """Floats, integers and booleans as themselves; back within the range seen if no floats."""
 
     kind: str
     low: Any  # smallest and largest value
     high: Any
-    decimals: int | None = (
-        None  # of floats that all have so few, where draws are values that were seen or between
-    )
+    # Of floats that all have so few, where draws are values that were seen or between.
+    decimals: int | None = None
 
     words: ClassVar[str] = "numbers"
     advice: ClassVar[str] = "turn it into numbers"
@@ -204,7 +205,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Times:
-    """Datetimes, dates and durations: days, of datetimes since 1970 on the clock of their zone, and back.
+    """Datetimes, dates and durations: days, of datetimes since 1970 on the clock of their zone.
 
     They come back within the range seen, and as round as they were.
     """
@@ -242,9 +243,8 @@ class Times:
             and (step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high))
             and high - low < 2**62
         )
-        origin = (
-            max(int(low) // 1000, -(2**63 // 1000)) if finer else 0
-        )  # in nanoseconds an int64 holds it
+        # In nanoseconds an int64 holds it.
+        origin = max(int(low) // 1000, -(2**63 // 1000)) if finer else 0
         low, high = (int(low) // step * step, int(high) // step * step) if enough else (0, 0)
         first = zone is not None and _is_first(column.cells[~column.holes], zone)
         return cls(column.dtype.meaning, unit, low, high, step, origin, zone, first)
@@ -383,8 +383,9 @@ def _check_exact(name: Any, observed: np.ndarray) -> None:
     beyond = (observed >= EXACT) | (observed <= -EXACT if observed.dtype.kind == "i" else False)
     if beyond.any():
         raise ValueError(
-            f"Column {short(name)} has {short(observed[np.argmax(beyond)])}, but whole numbers from 2**53 on have too "
-            "many digits to be told apart; subtract an offset, or turn them into text if they are identifiers."
+            f"Column {short(name)} has {short(observed[np.argmax(beyond)])}, but whole numbers "
+            "from 2**53 on have too many digits to be told apart; subtract an offset, or turn "
+            "them into text if they are identifiers."
         )
 
 
@@ -432,10 +433,8 @@ def _clock(times: np.ndarray, zone: str | None) -> np.ndarray:
     """Datetimes of UTC as the clock of a zone shows them."""
     if zone is None:
         return times
-    zone, inside = (
-        zone.removeprefix("dateutil/"),
-        _within_calendars(times),
-    )  # the same clock, which pandas can read
+    zone = zone.removeprefix("dateutil/")  # the same clock, which pandas can read
+    inside = _within_calendars(times)
     there = (
         pd.Series(inside).dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None).to_numpy()
     )
@@ -443,7 +442,7 @@ def _clock(times: np.ndarray, zone: str | None) -> np.ndarray:
 
 
 def _utc(times: np.ndarray, zone: str | None, first: bool = False) -> np.ndarray:
-    """Datetimes of a clock in UTC; an hour that summer time skips, or repeats, is taken as the later one."""
+    """Datetimes of a clock in UTC; of hours that summer time skips or repeats, the later one."""
     if zone is None:
         return times
     zone, inside = zone.removeprefix("dateutil/"), _within_calendars(times)

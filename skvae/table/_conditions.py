@@ -37,7 +37,8 @@ def conditions(codec: Codec, given: Any) -> Conditions:
     unknown = [name for name in cells if name not in codec.names]
     if unknown:
         raise ValueError(
-            f"given names column {short(unknown[0])}, but fit saw no such column; it saw {listed(codec.names)}."
+            f"given names column {short(unknown[0])}, but fit saw no such column; it saw "
+            f"{listed(codec.names)}."
         )
     columns, numbers = (
         [cells.get(name) for name in codec.names],
@@ -78,8 +79,9 @@ def _laid_over(
     if not dtype.holds(values):
         wrong = [not dtype.holds(values[i : i + 1]) for i in range(len(values))]
         raise ValueError(
-            f"Column {short(feature.name)} has {own.first(np.array(wrong))}, which cannot be kept as it is in the "
-            f"dtype {feature.dtype.name} of fit, nor in {dtype.name}; round it, or leave that cell empty."
+            f"Column {short(feature.name)} has {own.first(np.array(wrong))}, which cannot be kept "
+            f"as it is in the dtype {feature.dtype.name} of fit, nor in {dtype.name}; round it, or "
+            "leave that cell empty."
         )
     cells[places] = values
     return dtype, cells, holes
@@ -89,9 +91,8 @@ def _of_own_alone(feature: Feature, holes: np.ndarray, places: np.ndarray, own: 
     """A column of nothing but kept cells."""
     values, same = own.plain(), own.dtype.library == feature.dtype.library
     if not same and not all(isinstance(value, str) for value in values):
-        values = (
-            np.array(values.tolist()) if values.dtype.kind == "O" else values
-        )  # labels that are numbers
+        # Labels that are numbers.
+        values = np.array(values.tolist()) if values.dtype.kind == "O" else values
     cells, holes = np.zeros(len(holes), values.dtype), holes.copy()
     cells[places], holes[places] = values, False
     return (
@@ -102,7 +103,7 @@ def _of_own_alone(feature: Feature, holes: np.ndarray, places: np.ndarray, own: 
 
 
 def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
-    """Labels as the equal ones of fit, 1 for True; numbers that came as objects, or among decimals, as numbers."""
+    """Labels as the equal ones of fit, 1 for True; numbers among objects or decimals as numbers."""
     if feature.dtype.numpy == "object":
         known = {level: level for level in getattr(feature.format, "levels", ())}
         labels = np.empty(len(values), object)
@@ -119,10 +120,8 @@ def _room(
     """A dtype that holds both a drawn column and kept values as they are, and the column in it."""
     both = dtype.get("levels") is not None and other.get("levels") is not None
     if both and dtype.library == other.library and other.holds(cells) and other.holds(values):
-        return (
-            other,
-            cells.copy(),
-        )  # categories that nobody has, and their order, are those of the table at hand
+        # Categories that nobody has, and their order, are those of the table at hand.
+        return other, cells.copy()
     if dtype.holds(values):
         return dtype, cells.copy()
     if dtype.get("levels") is not None:
@@ -158,8 +157,8 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
         ]
         if several:
             raise ValueError(
-                f"given has {short(given[several[0]])} in column {short(several[0])}; for several conditions give a "
-                "DataFrame."
+                f"given has {short(given[several[0]])} in column {short(several[0])}; for several "
+                "conditions give a DataFrame."
             )
         scales = {feature.name: feature.dtype.get("scale") for feature in codec.features}
         return {
@@ -167,8 +166,8 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
         }, 1
     if issparse(given):
         raise ValueError(
-            "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of {column: value}, or "
-            "a dense table with holes."
+            "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of "
+            "{column: value}, or a dense table with holes."
         )
     check_eager("given", given)
     frame = frame_of(given) if hasattr(given, "columns") or hasattr(given, "column_names") else None
@@ -180,7 +179,8 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
     if isinstance(given, (list, tuple, np.ndarray)) and as_objects(given, "given").ndim == 2:
         return _of_array(codec, given)
     raise ValueError(
-        f"given has type {type(given).__name__}, but a dict of {{column: value}} or a table with holes is expected."
+        f"given has type {type(given).__name__}, but a dict of {{column: value}} or a table with "
+        "holes is expected."
     )
 
 
@@ -292,9 +292,11 @@ def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
             out = (numbers[:, j] < low) | (numbers[:, j] > high)
             if out.any():
                 far.append(
-                    f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to {high:g}"
+                    f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to "
+                    f"{high:g}"
                 )
     if far:
         warn(
-            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw."
+            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never "
+            "saw."
         )

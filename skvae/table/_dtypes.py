@@ -15,16 +15,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-LABELS = (
-    str,
-    bool,
-    int,
-    float,
-    np.bool_,
-    np.integer,
-    np.float16,
-    np.float32,
-)  # types that a label may have
+# Types that a label may have.
+LABELS = (str, bool, int, float, np.bool_, np.integer, np.float16, np.float32)
 EXACT = 2**53  # whole numbers below are themselves in float64
 MEANINGS = {  # what columns hold, by the letter of their NumPy dtype
     "f": "float",
@@ -35,8 +27,10 @@ MEANINGS = {  # what columns hold, by the letter of their NumPy dtype
     "m": "duration",
     "O": "category",
 }
-ADVICE = {  # what to do where a column cannot be taken, by how the name of its dtype or its type begins
-    "sparse": "give X.sparse.to_coo() for a table of sparse columns, or make it dense with .sparse.to_dense()",
+# What to do where a column cannot be taken, by how the name of its dtype or its type begins.
+ADVICE = {
+    "sparse": "give X.sparse.to_coo() for a table of sparse columns, or make it dense with "
+    ".sparse.to_dense()",
     "period": "turn it into datetimes, as with .dt.to_timestamp()",
     "interval": "turn its intervals into text, as with .cat.rename_categories(str) or .astype(str)",
     "time": "turn it into numbers, such as seconds since midnight",
@@ -49,12 +43,8 @@ ADVICE = {  # what to do where a column cannot be taken, by how the name of its 
     "longdouble": "turn it into floats, as with .astype(float)",
     "float128": "turn it into floats, as with .astype(float)",
 }
-TEXTS = {
-    None,
-    "string",
-    "large_string",
-    "string_view",
-}  # what values of dictionaries of pyarrow may be
+# What values of dictionaries of pyarrow may be.
+TEXTS = {None, "string", "large_string", "string_view"}
 SHORT = reprlib.Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
@@ -137,7 +127,7 @@ class Dtype(NamedTuple):
             return bool(_same(back, cells).all())
 
     def series(self, cells: np.ndarray, holes: np.ndarray | None = None) -> Any:
-        """A native column of cells in NumPy, empty at holes; an array where the library is NumPy."""
+        """A native column of cells, empty at holes; an array where the library is NumPy."""
         holes = holes if holes is not None and holes.any() else None
         if self.library == "numpy":
             return _array(self, cells, holes)
@@ -158,9 +148,8 @@ class Values(NamedTuple):
     """A column in NumPy."""
 
     dtype: Dtype
-    cells: (
-        np.ndarray
-    )  # numbers, times (UTC where there is a zone), durations; of labels their codes, -1 in a hole
+    # Numbers, times (UTC where there is a zone), durations; of labels their codes, -1 in a hole.
+    cells: np.ndarray
     holes: np.ndarray  # (rows,) booleans
     levels: np.ndarray | None = None  # what the codes stand for
 
@@ -222,12 +211,12 @@ def is_hole(value: Any) -> bool:
 
 
 def refused(name: Any, what: str, kind: str) -> ValueError:
-    """The error for a column that cannot be taken; `kind` is the name of its dtype, or of its cells' type."""
+    """The error for a column that cannot be taken; `kind` names its dtype, or its cells' type."""
     begins = kind.lower()
     advice = next((advice for word, advice in ADVICE.items() if begins.startswith(word)), None)
     return ValueError(
-        f"Column {short(name)} {what}, but numbers, booleans, text, categories, datetimes or durations are expected; "
-        f"{advice or 'turn it into one of them, or drop it'}."
+        f"Column {short(name)} {what}, but numbers, booleans, text, categories, datetimes or "
+        f"durations are expected; {advice or 'turn it into one of them, or drop it'}."
     )
 
 
@@ -289,7 +278,7 @@ def inferred(column: pd.Series) -> pd.Series:
 
 
 def _usual(value: Any, scale: int | None) -> Any:
-    """A date as a datetime, and a decimal as the float that is the same, or shows the same in a column of decimals."""
+    """A date as a datetime, a decimal as the float that is, or in its column shows, the same."""
     if type(value) is date:
         return pd.Timestamp(value)
     if not isinstance(value, Decimal) or not value.is_finite():
@@ -337,7 +326,7 @@ def _labels(name: Any, cells: Any, holes: np.ndarray, dtype: Dtype) -> Values:
 
 
 def _factorized(cells: Any, holes: np.ndarray) -> tuple:
-    """Codes and what they stand for, as pandas finds them, which takes text in objects to end at a NUL."""
+    """Codes and what they stand for, as of pandas, which takes text in objects to end at a NUL."""
     if getattr(cells.dtype, "storage", "") == "python":
         cells = cells.to_numpy(object)
     if not isinstance(cells, np.ndarray) or not any(
@@ -373,8 +362,8 @@ def _check_text(name: Any, label: str) -> None:
         label.encode()
     except UnicodeEncodeError:
         raise ValueError(
-            f"Column {short(name)} has {short(label)}, which is no valid text (half of a pair of surrogates): decode "
-            "it again, or replace it."
+            f"Column {short(name)} has {short(label)}, which is no valid text (half of a pair of "
+            "surrogates): decode it again, or replace it."
         ) from None
 
 
@@ -403,8 +392,9 @@ def _of_zoned(name: Any, column: Any) -> Values:
     zone = _zone_name(column.dtype)
     if zone is None:
         raise ValueError(
-            f"Column {short(name)} has the time zone {short(column.dtype.tz)}, which has no name that it could be kept "
-            "under; convert it to a zone with one, as with .dt.tz_convert('Europe/Vienna')."
+            f"Column {short(name)} has the time zone {short(column.dtype.tz)}, which has no name "
+            "that it could be kept under; convert it to a zone with one, as with "
+            ".dt.tz_convert('Europe/Vienna')."
         )
     dtype = Dtype("pandas", "datetime64", str(cells.dtype), (("zone", zone),))
     _check_years(name, cells)
@@ -417,13 +407,13 @@ def _check_years(name: Any, cells: np.ndarray) -> None:
     beyond = ~np.isnat(cells) & ((years < 1) | (years > 9999))
     if beyond.any():
         raise ValueError(
-            f"Column {short(name)} has {short(cells[np.argmax(beyond)])}, but datetimes in a time zone have years "
-            "from 1 to 9999; replace it, or take the zone off."
+            f"Column {short(name)} has {short(cells[np.argmax(beyond)])}, but datetimes in a time "
+            "zone have years from 1 to 9999; replace it, or take the zone off."
         )
 
 
 def _zone_name(dtype: pd.DatetimeTZDtype) -> str | None:
-    """The name that gives the zone again: that of zoneinfo, pytz or an offset, or that of dateutil."""
+    """The name that gives the zone again: that of zoneinfo, pytz, an offset or dateutil."""
     own = getattr(dtype.tz, "key", None) or getattr(dtype.tz, "zone", None)
     names = [
         zone
@@ -495,8 +485,8 @@ def _of_decimals(name: Any, series: nw.Series, scale: int) -> np.ndarray:
     cells = np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
     if (abs(cells) * 10.0**scale >= EXACT).any():
         raise ValueError(
-            f"Column {short(name)} has decimals of more digits than float64 holds (15); cast it to fewer digits, or to "
-            "text."
+            f"Column {short(name)} has decimals of more digits than float64 holds (15); cast it to "
+            "fewer digits, or to text."
         )
     return np.round(cells, scale)
 
@@ -603,7 +593,7 @@ def _pandas_dtype(dtype: Dtype) -> Any:
 
 
 def _same(back: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Which cells are the same in another dtype; NumPy compares whole numbers with floats as floats."""
+    """Which cells are the same in another dtype; NumPy compares integers with floats as floats."""
     same = (back == cells) & (back.astype(cells.dtype) == cells)
     floats = [array for array in (back, cells) if array.dtype.kind == "f"]
     if len(floats) == 1:  # what casts make of larger ones differs from processor to processor

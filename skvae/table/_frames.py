@@ -1,4 +1,4 @@
-"""Whole tables of any library: their columns and names as plain data, and tables made of columns."""
+"""Whole tables of any library: columns and names as plain data, and tables made of columns."""
 
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -9,14 +9,8 @@ import pandas as pd
 
 from skvae.table._dtypes import short
 
-NAMES = (
-    str,
-    bool,
-    int,
-    float,
-    date,
-    type(None),
-)  # types that the names of columns may have, or tuples of them
+# Types that the names of columns may have, or tuples of them.
+NAMES = (str, bool, int, float, date, type(None))
 
 
 class Frame(NamedTuple):
@@ -38,13 +32,13 @@ class Frame(NamedTuple):
         frame = cls(library, names, axis)
         if library == "pandas" and not _same(frame, X.columns):
             raise ValueError(
-                f"The columns of X are named by a {type(X.columns).__name__} of dtype {X.columns.dtype}, whose names "
-                "cannot be kept; name them by text or numbers."
+                f"The columns of X are named by a {type(X.columns).__name__} of dtype "
+                f"{X.columns.dtype}, whose names cannot be kept; name them by text or numbers."
             )
         return frame
 
     def table(self, columns: list, n: int, like: Any) -> Any:
-        """Native columns of n rows as a table; a pandas index is that of `like`, repeated as needed."""
+        """Native columns of n rows as a table; a pandas index is that of `like`, repeated."""
         if self.library == "numpy":
             return _stacked(columns)
         if self.library == "polars":
@@ -74,7 +68,7 @@ class Frame(NamedTuple):
 
 
 def _stacked(columns: list) -> np.ndarray:
-    """Columns as an array; one of objects where their dtypes have none in common that holds them all."""
+    """Columns as an array; one of objects where no common dtype holds them all."""
     array = np.column_stack(columns)
     if len({column.dtype for column in columns}) == 1:
         return array.astype(columns[0].dtype, copy=False)  # in its byte order
@@ -95,7 +89,7 @@ def _same(frame: Frame, columns: pd.Index) -> bool:
 
 
 def frame_of(X: Any) -> Any:
-    """X if it is a DataFrame of pandas, polars or pyarrow, or one of pandas made of another's; else None."""
+    """X if it is a DataFrame of pandas, polars or pyarrow; another's as pandas; else None."""
     if not _library(X):
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         return frame.to_pandas() if isinstance(frame, nw.DataFrame) else None

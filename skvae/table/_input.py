@@ -20,7 +20,7 @@ SINGLE = {"float32", "Float32", "float[pyarrow]", "float"}  # what libraries cal
 
 
 class Rows(NamedTuple):
-    """A table that has been checked: columns of a frame, or an array of floats and the array that it was made from."""
+    """A checked table: columns of a frame, or an array of floats and the array it was made from."""
 
     names: tuple  # of the columns; their numbers in an array
     n: int
@@ -83,7 +83,7 @@ class Rows(NamedTuple):
 
 
 def checked(estimator: Any, X: Any, *, reset: bool, like: Frame | None = None) -> Rows:
-    """X as scikit-learn checks it; holes are welcome, infinities are not. `like` is what fit saw, after fit."""
+    """X as scikit-learn checks it; holes may be, infinities not. `like` is what fit saw, if any."""
     _check_kind(X)
     frame = frame_of(X)
     if frame is None and like is not None and like.library != "numpy" and _holds_objects(X):
@@ -125,8 +125,8 @@ def check_eager(what: str, X: Any) -> None:
         known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
         method = known.get(frame.implementation.name, "collect")
         raise ValueError(
-            f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call .{method}() on it "
-            "first."
+            f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call "
+            f".{method}() on it first."
         )
 
 
@@ -152,8 +152,8 @@ def as_objects(X: Any, what: str) -> np.ndarray:
 
 def _ragged(what: str) -> ValueError:
     return ValueError(
-        f"{what} has rows of different lengths, or cells that are lists, but a table with a single value in each cell "
-        "is expected; fill up the rows, or leave cells empty with None."
+        f"{what} has rows of different lengths, or cells that are lists, but a table with a single "
+        "value in each cell is expected; fill up the rows, or leave cells empty with None."
     )
 
 
@@ -162,8 +162,8 @@ def _of_frame(estimator: Any, frame: Any, names: tuple) -> Rows:
     for found, what in ((n, "sample"), (len(columns), "feature")):
         if not found:
             raise ValueError(
-                f"Found array with 0 {what}(s) (shape={n, len(columns)}) while a minimum of 1 is required by "
-                f"{type(estimator).__name__}."
+                f"Found array with 0 {what}(s) (shape={n, len(columns)}) while a minimum of 1 is "
+                f"required by {type(estimator).__name__}."
             )
     for name, column in zip(names, columns, strict=True):
         if _is_float(column):
@@ -178,13 +178,12 @@ def _is_float(column: Any) -> bool:
 
 def _check_names(names: tuple, like: Frame) -> None:
     """Refuse another order or other names than those of fit, whatever they are."""
-    numbered = like.library == "numpy" and set(names) != set(
-        like.names
-    )  # an array's columns have no names but numbers
+    # An array's columns have no names but numbers.
+    numbered = like.library == "numpy" and set(names) != set(like.names)
     if names != like.names and not numbered:
         raise ValueError(
-            "The feature names should match those that were passed during fit.\n"
-            f"X has the columns {listed(names)}, but fit saw {listed(like.names)}: rename them, or put them in that "
+            "The feature names should match those that were passed during fit.\nX has the columns "
+            f"{listed(names)}, but fit saw {listed(like.names)}: rename them, or put them in that "
             "order."
         )
 
@@ -195,8 +194,8 @@ def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
     kind = getattr(getattr(X, "dtype", None), "kind", "")
     if kind in ("m", "M"):
         raise ValueError(
-            f"X is an array of dtype {X.dtype}, but arrays need numbers; give a DataFrame, whose columns may hold "
-            "datetimes and durations."
+            f"X is an array of dtype {X.dtype}, but arrays need numbers; give a DataFrame, whose "
+            "columns may hold datetimes and durations."
         )
     values = _validated(estimator, X, reset)
     given = X if issparse(X) else np.asarray(X)
@@ -217,7 +216,8 @@ def _with_holes(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(
-            f"Complex data not supported: X has dtype {X.dtype}; give its real and its imaginary part as two columns."
+            f"Complex data not supported: X has dtype {X.dtype}; give its real and its imaginary "
+            "part as two columns."
         )
     try:
         values = validate_data(
@@ -229,13 +229,13 @@ def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
         if "could not convert string to float" not in str(error):
             raise
         raise ValueError(
-            f"X is an array that holds text ({str(error).partition(': ')[2][:60]}), but arrays need numbers; give a "
-            "DataFrame, whose columns may hold text."
+            f"X is an array that holds text ({str(error).partition(': ')[2][:60]}), but arrays "
+            "need numbers; give a DataFrame, whose columns may hold text."
         ) from None
     except (TypeError, OverflowError) as error:
         raise ValueError(
-            f"X is an array of objects that are no numbers ({str(error)[:100]}), but arrays need numbers; give a "
-            "DataFrame, whose columns may hold text, datetimes and other labels."
+            f"X is an array of objects that are no numbers ({str(error)[:100]}), but arrays need "
+            "numbers; give a DataFrame, whose columns may hold text, datetimes and other labels."
         ) from None
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
@@ -265,8 +265,8 @@ def _check_finite(values: np.ndarray, name: Any) -> None:
 
 def _infinite(name: Any, row: Any) -> ValueError:
     return ValueError(
-        f"Input X contains infinity in column {short(name)} (row {row}), but finite numbers are expected: replace it "
-        "or drop that row."
+        f"Input X contains infinity in column {short(name)} (row {row}), but finite numbers are "
+        "expected: replace it or drop that row."
     )
 
 
@@ -280,7 +280,7 @@ def _canonical(X: Any) -> csr_array:
 
 
 def _turned(block: np.ndarray) -> np.ndarray:
-    """The transpose in memory of its own, made in tiles that fit into the cache: five times faster than at once."""
+    """The transpose in its own memory, by tiles that fit into the cache: five times faster."""
     turned = np.empty(block.shape[::-1], block.dtype)
     for rows in parts(*block.shape, IN_CACHE):
         turned[:, rows] = block[rows].T
