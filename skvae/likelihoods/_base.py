@@ -8,6 +8,8 @@ import numpy as np
 from skvae._component import Component
 from skvae.likelihoods._grid import Grid
 
+# Slots are rounded up to a multiple of this, or of an eighth of the power of two below.
+PADDING = 64
 ROUNDING = 1e-6  # a scaler may miss the ends of its range by as much
 
 
@@ -118,3 +120,9 @@ def mean_and_deviation(X: np.ndarray) -> tuple[float, float]:
     unit = (X - low) / (high - low)
     smallest = np.finfo(np.float64).tiny  # of which the logarithm and the inverse are finite
     return float(low + (high - low) * unit.mean()), max(float((high - low) * unit.std()), smallest)
+
+
+def padded(n: int) -> int:
+    """The number of slots that makes room for n."""
+    step = max(PADDING, 2 ** max(n - 1, 1).bit_length() // 16)
+    return -(-max(n, 1) // step) * step

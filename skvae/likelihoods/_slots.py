@@ -10,17 +10,9 @@ from typing import Any
 import numpy as np
 
 from skvae._math import ops
-from skvae.likelihoods._base import Column
+from skvae.likelihoods._base import Column, padded
 
-# Slots are rounded up to a multiple of this, or of an eighth of the power of two below.
-PADDING = 64
 FEWEST = 0.5  # pseudo-count of a slot that no row fell into
-
-
-def padded(n: int) -> int:
-    """The number of slots that makes room for n."""
-    step = max(PADDING, 2 ** max(n - 1, 1).bit_length() // 16)
-    return -(-max(n, 1) // step) * step
 
 
 def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:

@@ -9,9 +9,7 @@ from scipy.sparse import vstack
 
 from skvae._memory import aligned
 from skvae._sklearn import warn
-from skvae.likelihoods._base import Column, Likelihood, Size
-from skvae.likelihoods._mixed import Mixed
-from skvae.likelihoods._slots import padded
+from skvae.likelihoods._base import Column, Likelihood, Size, padded
 from skvae.table._cells import Cells, Dense, Sparse, differing
 from skvae.table._columns import Feature, Numbers, format_of
 from skvae.table._dtypes import Dtype, Values, short
@@ -73,7 +71,8 @@ class Codec:
 
     frame: Frame
     features: tuple[Feature, ...]  # in the user's order
-    likelihood: Mixed
+    kinds: tuple[Likelihood, ...]  # the likelihoods that differ
+    sizes: tuple[Size, ...]  # of each of these
     order: np.ndarray  # columns sorted into runs of equal likelihoods
     scaling: Scaling
 
@@ -97,14 +96,11 @@ class Codec:
         kinds, block = _kinds(likelihoods)
         slots = [feature.column().n_slots for feature in features]
         _warn_of_many(slots, rows.names)
-        slots = np.bincount(block, slots)
-        room = [
-            padded(int(n)) if kind.has_slots else 0 for kind, n in zip(kinds, slots, strict=True)
-        ]
         return cls(
             frame=frame,
             features=tuple(features),
-            likelihood=Mixed(tuple(kinds), tuple(map(Size, np.bincount(block).tolist(), room))),
+            kinds=tuple(kinds),
+            sizes=_sizes(kinds, block, slots),
             order=np.argsort(block, kind="stable"),
             scaling=Scaling.of(features),
         )
@@ -119,9 +115,16 @@ class Codec:
         """Whether each column has more than one value, (columns,) in the user's order."""
         return self.scaling.varies
 
+    @property
+    def likelihood(self) -> Any:
+        """All likelihoods side by side, each over its run of cells."""
+        from skvae.likelihoods._mixed import Mixed
+
+        return Mixed(self.kinds, self.sizes)
+
     def _runs(self) -> list[np.ndarray]:
         """The columns of each kind of likelihood."""
-        return np.split(self.order, np.cumsum([size.cells for size in self.likelihood.sizes[:-1]]))
+        return np.split(self.order, np.cumsum([size.cells for size in self.sizes[:-1]]))
 
     def columns(self) -> list[Column]:
         """What each cell's likelihood is told of its column."""
@@ -220,13 +223,13 @@ class Codec:
             known = ~np.isnan(constant)  # and of one value
             differs = (numbers[:, known] != constant[known]) & ~np.isnan(numbers[:, known])
             log_slope += differs @ log_new[known]
-        order = slice(None) if len(self.likelihood.likelihoods) == 1 else self.order
+        order = slice(None) if len(self.kinds) == 1 else self.order
         return cells[:, order], log_slope
 
     def _check_support(self, numbers: np.ndarray, first: int) -> None:
         """Refuse numbers that cannot have come from their likelihoods, from row `first` on."""
         wrong = []
-        for likelihood, columns in zip(self.likelihood.likelihoods, self._runs(), strict=True):
+        for likelihood, columns in zip(self.kinds, self._runs(), strict=True):
             if not likelihood.over_levels:
                 own = numbers if len(columns) == len(self.names) else numbers[:, columns]
                 wrong += [
@@ -319,6 +322,13 @@ def _kinds(likelihoods: list[Likelihood]) -> tuple[list[Likelihood], np.ndarray]
         places.setdefault(likelihood, len(places))
     by_object = {key: places[likelihood] for key, likelihood in objects.items()}
     return list(places), np.array([by_object[id(likelihood)] for likelihood in likelihoods])
+
+
+def _sizes(kinds: list[Likelihood], block: np.ndarray, slots: list[int]) -> tuple[Size, ...]:
+    """How many cells and slots each of the likelihoods has, with room for some more slots."""
+    cells, slots = np.bincount(block).tolist(), np.bincount(block, slots)
+    room = [padded(int(n)) if kind.has_slots else 0 for kind, n in zip(kinds, slots, strict=True)]
+    return tuple(map(Size, cells, room))
 
 
 def _warn_of_many(slots: list[int], names: tuple) -> None:

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from skvae.likelihoods._base import Column, Likelihood
-from skvae.likelihoods._grid import Grid
+from skvae.likelihoods._base import Column, Grid, Likelihood
 from skvae.table._dtypes import EXACT, Dtype, Values, short
 
 DAY = 86_400e6  # microseconds: datetimes and durations count in days
