@@ -1,11 +1,13 @@
 """Encoded cells: what training and inference ask of them, and the two places they may be in."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
+
+from skvae._memory import aligned
 
 NUMBERS = 2**24  # most numbers of sparse rows that are dense at once: 64 MiB
 
@@ -85,6 +87,14 @@ class Dense(Cells):
     def __init__(self, x: np.ndarray):
         self.x = x
 
+    @classmethod
+    def of(cls, blocks: Iterable[tuple[slice, np.ndarray]], shape: tuple[int, int]) -> "Dense":
+        """All rows, of blocks of some of them with their places."""
+        x = aligned(shape)
+        for rows, cells in blocks:
+            x[rows] = cells
+        return cls(x)
+
     @property
     def shape(self) -> tuple[int, int]:
         return self.x.shape
@@ -138,6 +148,12 @@ class Sparse(Cells):
     def __init__(self, differing: csr_array, base: np.ndarray):
         self.differing = differing  # the cells unlike those of a row of zeros
         self.base = base  # and these
+
+    @classmethod
+    def of(cls, blocks: Iterable[tuple[slice, np.ndarray]], base: np.ndarray) -> "Sparse":
+        """All rows, of dense blocks of some of them in turn, and the cells of a row of zeros."""
+        parts = [differing(cells.astype(np.float32), base) for _, cells in blocks]
+        return cls(vstack(parts, format="csr"), base)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,23 +1,23 @@
 """The user's table and the encoded cells, in both directions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import vstack
 
-from skvae._memory import aligned
 from skvae._sklearn import warn
 from skvae.likelihoods._base import Column, Likelihood, Size, padded
-from skvae.table._cells import Cells, Dense, Sparse, differing
-from skvae.table._columns import Feature, Numbers, format_of
-from skvae.table._dtypes import Dtype, Values, short
+from skvae.table._cells import Cells, Dense, Sparse
+from skvae.table._columns import Feature
+from skvae.table._dtypes import Dtype, short
+from skvae.table._formats import format_of
 from skvae.table._frames import Frame
 from skvae.table._input import IN_CACHE, NUMBERS, Rows, parts
+from skvae.table._scaling import Scaling
+from skvae.table._support import check_labels, check_supported, first_unsupported, unsupported
 
 MANY = 20_000  # slots beyond which each training step is slow
-LARGEST = 1e15  # scaled numbers beyond it would overflow float32 when squared
 
 
 class Encoded(NamedTuple):
@@ -25,44 +25,6 @@ class Encoded(NamedTuple):
 
     x: Cells
     offset: np.ndarray  # (rows,) log |dx / dX|
-
-
-class Scaling(NamedTuple):
-    """How numbers become cells, by column."""
-
-    center: np.ndarray
-    scale: np.ndarray
-    slope: np.ndarray  # log |dx / dX|
-    varies: np.ndarray
-    constant: np.ndarray  # the number of a column of one value, NaN elsewhere
-    log_new: np.ndarray  # log-probability of another value there
-    zero_is_atom: np.ndarray  # where a 0 counts with its probability
-    slots: tuple  # columns whose features place them
-    read: tuple  # columns of arrays that are no numbers as they stand
-
-    @classmethod
-    def of(cls, features: tuple) -> "Scaling":
-        names = ("center", "scale", "varies", "log_new")
-        center, scale, varies, log_new = (
-            np.array([getattr(f, name) for f in features]) for name in names
-        )
-        constant = np.array([np.nan if f.constant is None else f.constant for f in features])
-        atoms = varies & np.array([feature.likelihood.zero_is_atom for feature in features])
-        slots = tuple(j for j, feature in enumerate(features) if feature.has_slots)
-        read = tuple(
-            j for j, feature in enumerate(features) if not isinstance(feature.format, Numbers)
-        )
-        return cls(
-            center,
-            scale,
-            np.where(varies, -np.log(scale), 0.0),
-            varies,
-            constant,
-            log_new,
-            atoms,
-            slots,
-            read,
-        )
 
 
 @dataclass(frozen=True)
@@ -79,21 +41,8 @@ class Codec:
     @classmethod
     def learn(cls, rows: Rows, frame: Frame, choose: Callable, min_count: int = 1) -> "Codec":
         """Read the schema of the rows, and places, scales, grids and levels of their columns."""
-        features, wrong = [], []
-        for name, column in zip(rows.names, rows.columns(), strict=True):
-            likelihood = choose(name, column.dtype.meaning)
-            _check_labels(name, column, likelihood)
-            learned = format_of(column, likelihood).learn(name, column, likelihood, min_count)
-            numbers = learned.read(column)
-            bad = [] if likelihood.over_levels else _checked(name, numbers, likelihood)
-            wrong += [(name, likelihood, *cell[1:]) for cell in bad[:1]]
-            if not bad:
-                features.append(
-                    Feature.learn(name, column, learned, numbers, likelihood, min_count)
-                )
-        _check_supported(wrong)
-        likelihoods = [feature.likelihood for feature in features]
-        kinds, block = _kinds(likelihoods)
+        features = _features(rows, choose, min_count)
+        kinds, block = _kinds([feature.likelihood for feature in features])
         slots = [feature.column().n_slots for feature in features]
         _warn_of_many(slots, rows.names)
         return cls(
@@ -148,42 +97,42 @@ class Codec:
         `supported` tells that likelihoods need not be asked. `warns` says which levels are new, and
         so does `continues`, which refuses other values in columns that were constant.
         """
+        offset, new = np.empty(rows.n), {}
+
+        def blocks() -> Iterator[tuple[slice, np.ndarray]]:
+            for part in self._parts(rows):
+                numbers = self._numbers(rows.part(part), new)
+                if not supported:
+                    self._check_support(numbers, part.start)
+                if continues:
+                    self._check_constants(numbers, part.start)
+                cells, offset[part] = self._placed(numbers)
+                yield part, cells
+
         if rows.sparse:
-            zeros = np.zeros((1, len(self.names)), rows.given.dtype)
-            with np.errstate(
-                all="ignore"
-            ):  # zeros may lie outside of the support, where there are none
-                base = self._placed(self._numbers(Rows(rows.names, 1, None, zeros, zeros), {}))[0][
-                    0
-                ].astype(np.float32)
-        x, offset, new = (
-            [] if rows.sparse else aligned((rows.n, len(self.names))),
-            np.empty(rows.n),
-            {},
-        )
-        cheap = rows.frame is None and not rows.sparse and not self.scaling.slots
-        for part in parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS):
-            numbers = self._numbers(rows.part(part), new)
-            if not supported:
-                self._check_support(numbers, part.start)
-            if continues:
-                self._check_constants(numbers, part.start)
-            cells, offset[part] = self._placed(numbers)
-            if rows.sparse:
-                x.append(differing(cells.astype(np.float32), base))
-            else:
-                x[part] = cells
+            x = Sparse.of(blocks(), self._cells_of_zeros(rows))
+        else:
+            x = Dense.of(blocks(), (rows.n, len(self.names)))
         if (warns or continues) and new:
-            found = ", ".join(
-                f"{level} in column {short(self.names[j])}" for j, level in sorted(new.items())
-            )
-            warn(f"Levels that were not seen in fit are treated as missing: {found}.")
-        return Encoded(Sparse(vstack(x, format="csr"), base) if rows.sparse else Dense(x), offset)
+            self._warn_of_new(new)
+        return Encoded(x, offset)
 
     def encode_numbers(self, numbers: np.ndarray) -> np.ndarray:
         """Dense cells of numbers in the user's order of columns."""
         self._check_support(numbers, 0)
         return self._placed(numbers)[0].astype(np.float32)
+
+    def _parts(self, rows: Rows) -> Iterator[slice]:
+        """Rows that are encoded at a time."""
+        cheap = rows.frame is None and not rows.sparse and not self.scaling.slots
+        return parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS)
+
+    def _cells_of_zeros(self, rows: Rows) -> np.ndarray:
+        """The cells of a row of zeros."""
+        zeros = np.zeros((1, len(self.names)), rows.given.dtype)
+        with np.errstate(all="ignore"):  # where there are none they may lie outside of the support
+            numbers = self._numbers(Rows(rows.names, 1, None, zeros, zeros), {})
+            return self._placed(numbers)[0][0].astype(np.float32)
 
     def _numbers(self, rows: Rows, new: dict) -> np.ndarray:
         """Numbers, (rows, columns): NaN in a hole, -1 for an unseen level, noted in `new`."""
@@ -192,37 +141,25 @@ class Codec:
         else:
             numbers, columns = np.empty((rows.n, len(self.names))), range(len(self.names))
         for j in columns:
-            feature, column = self.features[j], rows.column(j)
+            column, feature = rows.column(j), self.features[j]
             numbers[:, j] = feature.read(column)
-            if (
-                feature.varies
-                and feature.likelihood.over_levels
-                and j not in new
-                and (numbers[:, j] < 0).any()
-            ):
+            if j not in new and feature.has_levels and (numbers[:, j] < 0).any():
                 new[j] = column.first(numbers[:, j] < 0)
         return numbers
 
     def _placed(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cells of numbers in the user's order of columns, and log |dx / dX| of each row."""
-        center, scale, slope, varies, constant, log_new, zero_is_atom, slots, _ = self.scaling
-        with np.errstate(over="ignore"):  # clipped
-            cells = (numbers - center) / scale
-        np.clip(cells, -LARGEST, LARGEST, out=cells)
-        if not varies.all():
-            cells[:, ~varies] *= 0.0  # a hole stays a hole
-            cells[:, self._unknown] = np.nan
-        if slots or zero_is_atom.any() or np.isnan(cells.sum()):
-            log_slope = np.where(np.isnan(cells) | (zero_is_atom & (numbers == 0)), 0.0, slope)
-            for j in slots:
-                cells[:, j], log_slope[:, j] = self.features[j].place(numbers[:, j])
-            log_slope = log_slope.sum(axis=1)
+        scaling = self.scaling
+        cells = scaling.cells(numbers)
+        if scaling.is_even(cells):
+            log_slope = np.full(len(cells), scaling.slope.sum())
         else:
-            log_slope = np.full(len(cells), slope.sum())
-        if not varies.all():
-            known = ~np.isnan(constant)  # and of one value
-            differs = (numbers[:, known] != constant[known]) & ~np.isnan(numbers[:, known])
-            log_slope += differs @ log_new[known]
+            log_slopes = scaling.log_slopes(numbers, cells)
+            for j in scaling.slots:
+                cells[:, j], log_slopes[:, j] = self.features[j].place(numbers[:, j])
+            log_slope = log_slopes.sum(axis=1)
+        if not scaling.varies.all():
+            log_slope += scaling.log_others(numbers)
         order = slice(None) if len(self.kinds) == 1 else self.order
         return cells[:, order], log_slope
 
@@ -232,12 +169,10 @@ class Codec:
         for likelihood, columns in zip(self.kinds, self._runs(), strict=True):
             if not likelihood.over_levels:
                 own = numbers if len(columns) == len(self.names) else numbers[:, columns]
-                wrong += [
-                    (columns[j], likelihood, first + row, value)
-                    for j, row, value in _unsupported(own, likelihood)
-                ]
+                found = unsupported(own, likelihood)
+                wrong += [(columns[j], likelihood, first + row, value) for j, row, value in found]
         wrong.sort(key=lambda cell: cell[0])
-        _check_supported([(self.names[j], *cell) for j, *cell in wrong])
+        check_supported([(self.names[j], *cell) for j, *cell in wrong])
 
     def _check_constants(self, numbers: np.ndarray, first: int) -> None:
         """Raise a ValueError where a column of one value has another."""
@@ -251,6 +186,13 @@ class Codec:
                 "have no part; set warm_start=False."
             )
 
+    def _warn_of_new(self, new: dict) -> None:
+        """Say which levels of which columns fit has not seen."""
+        found = ", ".join(
+            f"{level} in column {short(self.names[j])}" for j, level in sorted(new.items())
+        )
+        warn(f"Levels that were not seen in fit are treated as missing: {found}.")
+
     def decode(
         self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None
     ) -> Any:
@@ -260,10 +202,9 @@ class Codec:
         """
         if self.frame.library == "numpy" and all(feature.is_scaled for feature in self.features):
             return self._scaled(blocks, n)
-        columns = self.restore(blocks, n, points=points)
-        return self.table(
-            [(f.dtype, *column) for f, column in zip(self.features, columns, strict=True)], n, like
-        )
+        restored = self.restore(blocks, n, points=points)
+        columns = [(f.dtype, *column) for f, column in zip(self.features, restored, strict=True)]
+        return self.table(columns, n, like)
 
     def restore(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False) -> list[tuple]:
         """The same as columns in NumPy, each with its holes, or None for none."""
@@ -277,40 +218,44 @@ class Codec:
         self, columns: list[tuple[Dtype, np.ndarray, np.ndarray | None]], n: int, like: Any
     ) -> Any:
         """Columns in NumPy as a table like that of fit."""
-        return self.frame.table(
-            [dtype.series(cells, holes) for dtype, cells, holes in columns], n, like
-        )
+        series = [dtype.series(cells, holes) for dtype, cells, holes in columns]
+        return self.frame.table(series, n, like)
 
     def _scaled(self, blocks: Iterable[np.ndarray], n: int) -> np.ndarray:
         """An array with no more in memory than it takes and a block."""
         restored, start = np.empty((n, len(self.names)), self.features[0].dtype.name), 0
+        center, scale = self.scaling.center, self.scaling.scale
         for block in blocks:
             cells = np.empty(block.shape)
             cells[:, self.order] = block
             with np.errstate(over="ignore"):  # brought back into the range of the dtype
-                restored[start : start + len(block)] = (
-                    self.scaling.center + self.scaling.scale * cells
-                )
+                restored[start : start + len(block)] = center + scale * cells
             start += len(block)
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = restored.sum(dtype=np.float64)
-        if not np.isfinite(total):
-            largest = np.finfo(restored.dtype).max
-            np.clip(restored, -largest, largest, out=restored)
-        return restored
+        return _brought_back(restored)
 
     def observed(self, x: np.ndarray, rows: Rows) -> np.ndarray:
         """Which cells of the rows, encoded as x, are no holes, (rows, columns)."""
         observed = np.empty(x.shape, bool)
         observed[:, self.order] = ~np.isnan(x)
-        for j in np.flatnonzero(self._unknown):
+        for j in np.flatnonzero(self.scaling.unknown):
             observed[:, j] = ~rows.column(j).holes
         return observed
 
-    @property
-    def _unknown(self) -> np.ndarray:
-        """Columns of which fit saw no cell: they are holes to the model, whatever comes later."""
-        return ~self.varies & np.isnan(self.scaling.constant)
+
+def _features(rows: Rows, choose: Callable, min_count: int) -> list[Feature]:
+    """What to know of each column; a ValueError where a likelihood cannot give a value."""
+    features, wrong = [], []
+    for name, column in zip(rows.names, rows.columns(), strict=True):
+        likelihood = choose(name, column.dtype.meaning)
+        check_labels(name, column, likelihood)
+        learned = format_of(column, likelihood).learn(name, column, likelihood, min_count)
+        numbers = learned.read(column)
+        bad = first_unsupported(name, numbers, likelihood)
+        wrong += bad
+        if not bad:
+            features.append(Feature.learn(name, column, learned, numbers, likelihood, min_count))
+    check_supported(wrong)
+    return features
 
 
 def _kinds(likelihoods: list[Likelihood]) -> tuple[list[Likelihood], np.ndarray]:
@@ -342,55 +287,11 @@ def _warn_of_many(slots: list[int], names: tuple) -> None:
         )
 
 
-def _check_labels(name: Any, column: Values, likelihood: Likelihood) -> None:
-    if column.textual and not likelihood.over_levels:
-        raise ValueError(
-            f"Column {short(name)} holds labels (dtype {column.dtype.name}), but "
-            f"{type(likelihood).__name__} needs {likelihood.support}; leave it to "
-            f"likelihood='auto', or give {{{short(name)}: 'categorical'}}."
-        )
-
-
-def _checked(name: Any, numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
-    """Those numbers of a column that a likelihood cannot give."""
-    _check_range(
-        name, np.fmin.reduce(numbers, initial=np.inf), np.fmax.reduce(numbers, initial=-np.inf)
-    )
-    return _unsupported(numbers[:, None], likelihood)
-
-
-def _check_range(name: Any, low: float, high: float) -> None:
-    with np.errstate(over="ignore"):
-        wide = high > low and not np.isfinite(high - low)
-    if wide:
-        raise ValueError(
-            f"Column {short(name)} ranges from {low:.3g} to {high:.3g}, which float64 cannot "
-            "subtract; divide it."
-        )
-
-
-def _unsupported(numbers: np.ndarray, likelihood: Likelihood) -> list[tuple]:
-    """Column, row and value of the smallest number of each column that a likelihood cannot give."""
-    fits = likelihood.supports(numbers)
-    if fits.all():
-        return []
-    bad, found = ~fits & ~np.isnan(numbers), []
-    for j in np.flatnonzero(bad.any(axis=0)):
-        rows = np.flatnonzero(bad[:, j])
-        row = rows[numbers[rows, j].argmin()]
-        found.append((j, row, numbers[row, j]))
-    return found
-
-
-def _check_supported(wrong: list[tuple]) -> None:
-    """Refuse the smallest bad value of a column: of the first one with a negative value, if any."""
-    if not wrong:
-        return
-    negative = [cell for cell in wrong if cell[1].positive_only and cell[3] < 0]
-    name, likelihood, row, value = (negative or wrong)[0]
-    begin = "Negative values in data: " if negative else ""
-    raise ValueError(
-        f"{begin}{type(likelihood).__name__} needs {likelihood.support}, but column {short(name)} "
-        f"has {value:.6g} (row {row}). Choose another likelihood, such as likelihood='gaussian', "
-        "or transform that column."
-    )
+def _brought_back(restored: np.ndarray) -> np.ndarray:
+    """Numbers within the range of their dtype, in place."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = restored.sum(dtype=np.float64)
+    if not np.isfinite(total):
+        largest = np.finfo(restored.dtype).max
+        np.clip(restored, -largest, largest, out=restored)
+    return restored

@@ -8,8 +8,9 @@ from scipy.sparse import issparse
 
 from skvae._sklearn import warn
 from skvae.table._codec import Codec
-from skvae.table._columns import WORDS, Feature, Levels, Numbers
+from skvae.table._columns import Feature
 from skvae.table._dtypes import Dtype, Values, of_array, of_scalars, read, short
+from skvae.table._formats import WORDS, Levels, Numbers
 from skvae.table._frames import columns_of, frame_of, names_of
 from skvae.table._input import as_objects, check_eager, listed
 
