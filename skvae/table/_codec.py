@@ -10,12 +10,13 @@ from skvae._sklearn import warn
 from skvae.likelihoods._base import Column, Likelihood, Size, padded
 from skvae.table._cells import Cells, Dense, Sparse
 from skvae.table._columns import Feature
-from skvae.table._dtypes import Dtype, short
 from skvae.table._formats import format_of
 from skvae.table._frames import Frame
 from skvae.table._input import IN_CACHE, NUMBERS, Rows, parts
 from skvae.table._scaling import Scaling
+from skvae.table._series import Dtype
 from skvae.table._support import check_labels, check_supported, first_unsupported, unsupported
+from skvae.table._values import short
 
 MANY = 20_000  # slots beyond which each training step is slow
 

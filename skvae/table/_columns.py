@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from skvae.likelihoods._base import Column, Grid, Likelihood
-from skvae.table._dtypes import Dtype, Values, short
+from skvae.table._series import Dtype
+from skvae.table._values import Values, short
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from scipy.sparse import issparse
 from skvae._sklearn import warn
 from skvae.table._codec import Codec
 from skvae.table._columns import Feature
-from skvae.table._dtypes import Dtype, Values, of_array, of_scalars, read, short
+from skvae.table._dtypes import of_array, of_scalars, read
 from skvae.table._formats import WORDS, Levels, Numbers
 from skvae.table._frames import columns_of, frame_of, names_of
 from skvae.table._input import as_objects, check_eager, listed
+from skvae.table._series import Dtype
+from skvae.table._values import Values, short
 
 WIDE = Dtype("numpy", "float64", "float64")
 SEVERAL = (list, tuple, set, frozenset, Mapping, np.ndarray)

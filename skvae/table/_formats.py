@@ -11,7 +11,9 @@ import numpy as np
 
 from skvae.likelihoods._base import Likelihood
 from skvae.table._clocks import clock, is_first, utc
-from skvae.table._dtypes import EXACT, Dtype, Values, short
+from skvae.table._dtypes import EXACT
+from skvae.table._series import Dtype
+from skvae.table._values import Values, short
 
 DAY = 86_400e6  # microseconds: datetimes and durations count in days
 UNITS = {
@@ -228,10 +230,8 @@ class Levels:
     def restore(self, numbers: np.ndarray, dtype: Dtype) -> np.ndarray:
         levels = np.empty(len(self.levels), object)
         levels[:] = self.levels
-        if self.numpy != "object":
-            there = np.dtype(self.numpy)
-            levels = levels.astype(np.int64).view if there.kind in "mM" else levels.astype
-            levels = levels(there)
+        there = np.dtype(self.numpy)
+        levels = levels.astype(np.int64).view(there) if there.kind in "mM" else levels.astype(there)
         return levels[numbers.astype(np.intp)]
 
 

@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from skvae.table._dtypes import short
+from skvae.table._values import short
 
 # Types that the names of columns may have, or tuples of them.
 NAMES = (str, bool, int, float, date, type(None))

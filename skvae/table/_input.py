@@ -10,8 +10,9 @@ import pandas as pd
 from scipy.sparse import csc_array, csr_array, issparse
 from sklearn.utils.validation import validate_data
 
-from skvae.table._dtypes import Values, inferred, of_array, read, short
+from skvae.table._dtypes import inferred, of_array, read
 from skvae.table._frames import Frame, columns_of, cut, frame_of, names_of
+from skvae.table._values import Values, short
 
 FLOATS = (np.float64, np.float32)
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once

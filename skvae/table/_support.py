@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from skvae.likelihoods._base import Likelihood
-from skvae.table._dtypes import Values, short
+from skvae.table._values import Values, short
 
 
 def check_labels(name: Any, column: Values, likelihood: Likelihood) -> None:
