@@ -65,20 +65,12 @@ class Histogram(Likelihood):
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
+        log_shares = _slots.by_column(arrays, arrays["base"])
         means = [column.means for column in columns if column.n_slots]
-        scores = [
-            _normal_scores(np.exp(log_shares))
-            for log_shares in _slots.by_column(arrays, arrays["base"])
-        ]
-        own = {
-            "means": np.concatenate([np.zeros(0), *means]),
-            "score": np.concatenate([np.zeros(0), *scores]),
-        }
-        padding = np.zeros(len(arrays["code"]) - len(own["means"]))
-        return {
-            **arrays,
-            **{name: np.append(array, padding).astype(np.float32) for name, array in own.items()},
-        }
+        scores = [_normal_scores(np.exp(own)) for own in log_shares]
+        none = np.zeros(0)
+        means, score = np.concatenate([none, *means]), np.concatenate([none, *scores])
+        return _slots.with_more(arrays, means=means, score=score)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         score = seen * ops.take(w["score"], _slots.slot(w, x)[0])
@@ -105,9 +97,8 @@ class Histogram(Likelihood):
         tilt = xp.matmul(raw[..., n_slots : n_slots + n_cells], columns)
         bend = xp.matmul(raw[..., n_slots + n_cells :], columns)
         score = w["score"]
-        return w["base"] + bounded(
-            raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0), xp
-        )
+        own = raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0)
+        return w["base"] + bounded(own, xp)
 
 
 def _normal_scores(shares: np.ndarray) -> np.ndarray:

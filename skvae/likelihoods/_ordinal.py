@@ -47,17 +47,11 @@ class Ordinal(Likelihood):
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
-        ends = [
-            _ends(np.exp(log_shares))
-            for log_shares in _slots.by_column(arrays, arrays["base"].astype(np.float64))
-        ]
+        log_shares = _slots.by_column(arrays, arrays["base"].astype(np.float64))
+        ends = [_ends(np.exp(own)) for own in log_shares]
         below, above = np.concatenate([np.zeros((2, 0)), *ends], axis=1)
-        ends = {"below": below, "above": above, "log_gap": np.log(above - below)}
-        padding = np.zeros(len(arrays["base"]) - len(below))
-        return {
-            **arrays,
-            **{name: np.append(end, padding).astype(np.float32) for name, end in ends.items()},
-        }
+        log_gap = np.log(above - below)
+        return _slots.with_more(arrays, below=below, above=above, log_gap=log_gap)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return _slots.one_hot(w, x, seen)

@@ -21,9 +21,7 @@ def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
     The padding belongs to column -1, and its share is next to nothing.
     """
     counts = np.array([column.n_slots for column in columns])
-    column = np.repeat(np.arange(len(counts)), counts)
-    start = np.cumsum(counts) - counts
-    code = np.arange(len(column)) - start[column]
+    column, code, start = _layout(counts)
     padding = np.full(padded(len(column)) - len(column), -1.0)
     shares = [_log_shares(codes, n) for codes, n in zip(x.T, counts, strict=True)]
     arrays = {
@@ -33,6 +31,19 @@ def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         "base": np.concatenate([*shares, 1e4 * padding]),
     }
     return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def _layout(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The column of each slot and its code in it, and the first slot of each column."""
+    column, start = np.repeat(np.arange(len(counts)), counts), np.cumsum(counts) - counts
+    return column, np.arange(len(column)) - start[column], start
+
+
+def with_more(arrays: dict[str, np.ndarray], **more: np.ndarray) -> dict[str, np.ndarray]:
+    """The constants and others of each slot, which are 0 in the padding."""
+    n = len(arrays["base"])
+    filled = {name: np.append(array, np.zeros(n - len(array))) for name, array in more.items()}
+    return arrays | {name: array.astype(np.float32) for name, array in filled.items()}
 
 
 def _log_shares(x: np.ndarray, n: int) -> np.ndarray:

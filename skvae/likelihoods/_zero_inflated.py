@@ -77,8 +77,7 @@ class ZeroInflated(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         inner = self._inner()
         zeros = (x == 0).mean(axis=0).clip(MIN_SHARE, 1 - MIN_SHARE)
-        default = next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0)
-        rest = _without_zeros(x, default)
+        rest = _without_zeros(x, _possible(inner))
         filler = rest.mean(axis=0, dtype=np.float64)  # inside of the support, and no row's own
         return {
             "base_logit": logit(zeros).astype(np.float32),
@@ -137,6 +136,11 @@ def _is_of_counts(inner: Likelihood) -> bool:
 
 def _is_of_positive_numbers(inner: Likelihood) -> bool:
     return inner.measure == "density" and not inner.supports(np.array([-1.0, 0.0])).any()
+
+
+def _possible(inner: Likelihood) -> float:
+    """A number that the likelihood of the rest may give."""
+    return next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0)
 
 
 def _without_zeros(x: np.ndarray, default: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,21 +100,11 @@ class Codec:
         so does `continues`, which refuses other values in columns that were constant.
         """
         offset, new = np.empty(rows.n), {}
-
-        def blocks() -> Iterator[tuple[slice, np.ndarray]]:
-            for part in self._parts(rows):
-                numbers = self._numbers(rows.part(part), new)
-                if not supported:
-                    self._check_support(numbers, part.start)
-                if continues:
-                    self._check_constants(numbers, part.start)
-                cells, offset[part] = self._placed(numbers)
-                yield part, cells
-
+        blocks = self._blocks(rows, offset, new, not supported, continues)
         if rows.sparse:
-            x = Sparse.of(blocks(), self._cells_of_zeros(rows))
+            x = Sparse.of(blocks, self._cells_of_zeros(rows))
         else:
-            x = Dense.of(blocks(), (rows.n, len(self.names)))
+            x = Dense.of(blocks, (rows.n, len(self.names)))
         if (warns or continues) and new:
             self._warn_of_new(new)
         return Encoded(x, offset)
@@ -123,10 +114,19 @@ class Codec:
         self._check_support(numbers, 0)
         return self._placed(numbers)[0].astype(np.float32)
 
-    def _parts(self, rows: Rows) -> Iterator[slice]:
-        """Rows that are encoded at a time."""
+    def _blocks(
+        self, rows: Rows, offset: np.ndarray, new: dict, asks: bool, continues: bool
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Places of some rows and their cells, in turn; fills in `offset` and `new`."""
         cheap = rows.frame is None and not rows.sparse and not self.scaling.slots
-        return parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS)
+        for part in parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS):
+            numbers = self._numbers(rows.part(part), new)
+            if asks:
+                self._check_support(numbers, part.start)
+            if continues:
+                self._check_constants(numbers, part.start)
+            cells, offset[part] = self._placed(numbers)
+            yield part, cells
 
     def _cells_of_zeros(self, rows: Rows) -> np.ndarray:
         """The cells of a row of zeros."""
@@ -172,7 +172,7 @@ class Codec:
                 own = numbers if len(columns) == len(self.names) else numbers[:, columns]
                 found = unsupported(own, likelihood)
                 wrong += [(columns[j], likelihood, first + row, value) for j, row, value in found]
-        wrong.sort(key=lambda cell: cell[0])
+        wrong.sort(key=itemgetter(0))
         check_supported([(self.names[j], *cell) for j, *cell in wrong])
 
     def _check_constants(self, numbers: np.ndarray, first: int) -> None:

@@ -46,9 +46,13 @@ class Feature:
         feature = cls(name, column.dtype, format_, likelihood, n, bool(varies), constant)
         if not varies or likelihood.over_levels:
             return feature
-        center, scale = likelihood.location_and_scale(observed)
-        grid = likelihood.grid(observed, min_count) if likelihood.has_slots else None
-        return replace(feature, center=center, scale=scale, grid=grid)
+        return feature._with_scale(observed, min_count)
+
+    def _with_scale(self, observed: np.ndarray, min_count: int) -> "Feature":
+        """The same with what its likelihood learns of the numbers observed."""
+        center, scale = self.likelihood.location_and_scale(observed)
+        grid = self.likelihood.grid(observed, min_count) if self.has_slots else None
+        return replace(self, center=center, scale=scale, grid=grid)
 
     def __getstate__(self) -> dict:
         """Without categories that no row used: they may tell of rows the model never saw."""
@@ -104,7 +108,7 @@ class Feature:
         return cells, log_slope
 
     @property
-    def is_scaled(self) -> bool:
+    def is_with_scale(self) -> bool:
         """Whether restoring does no more than scale the cells."""
         return self.varies and self.format.kind == "float" and not self.has_slots
 
@@ -112,9 +116,12 @@ class Feature:
         """Cells as the column of fit held them, and holes, if any; points are scaled numbers."""
         if not self.varies and self.constant is None:
             return np.full(len(cells), None, object), np.ones(len(cells), bool)
+        return self.format.restore(self._numbers(cells, points), self.dtype), None
+
+    def _numbers(self, cells: np.ndarray, points: bool) -> np.ndarray:
         if not self.varies:
-            return self.format.restore(np.full(len(cells), self.constant), self.dtype), None
+            return np.full(len(cells), self.constant)
         with np.errstate(over="ignore"):
-            scaled = self.grid is None or points
-            numbers = self.center + self.scale * cells if scaled else self.grid.decode(cells)
-        return self.format.restore(numbers, self.dtype), None
+            if self.grid is None or points:
+                return self.center + self.scale * cells
+            return self.grid.decode(cells)

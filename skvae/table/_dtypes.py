@@ -41,7 +41,7 @@ def of_array(name: Any, cells: np.ndarray, library: str) -> Values:
     if kind == "O":
         return of_objects(name, cells, dtype)
     if kind not in MEANINGS:
-        raise _refused_dtype(name, cells.dtype, str(cells.dtype))
+        raise refused(name, f"has dtype {cells.dtype}", str(cells.dtype))
     if kind == "f":
         return Values(dtype, cells, np.isnan(cells))
     return Values(dtype, cells, np.isnat(cells) if kind in "mM" else np.zeros(len(cells), bool))
@@ -150,26 +150,29 @@ def _is_zone(name: str) -> bool:
 
 def _of_others(name: Any, series: nw.Series) -> Values:
     """A column of polars or pyarrow, or one of pandas with a dtype of its own."""
-    native = series.to_native()
-    native = getattr(native, "dtype", None) or native.type
-    try:
-        kind, holes = series.dtype, series.is_null().to_numpy().astype(bool)
-    except ValueError:  # of a type that narwhals has no name for
-        raise _refused_dtype(name, native, _first_word(native)) from None
+    kind, holes = _kind_and_holes(name, series)
     dtype = _described(series)
     if kind in (nw.String, nw.Categorical, nw.Enum) and dtype.get("value") in TEXTS:
         return of_labels(name, _text(series), holes, dtype)
-    cells = _numbers(name, series, dtype)
-    cells = _times(name, series) if cells is None else cells
+    cells = _numbers_or_times(name, series, dtype)
     if cells is not None:
         return Values(dtype, cells, holes | np.isnan(cells) if kind.is_float() else holes)
     if holes.all():
         return Values(dtype, np.full(len(holes), -1), holes, np.empty(0, object))
-    raise _refused_dtype(name, native, _first_word(native))
+    raise _refused_dtype(name, series)
 
 
-def _refused_dtype(name: Any, dtype: Any, kind: str) -> ValueError:
-    return refused(name, f"has dtype {dtype}", kind)
+def _kind_and_holes(name: Any, series: nw.Series) -> tuple[Any, np.ndarray]:
+    try:
+        return series.dtype, series.is_null().to_numpy().astype(bool)
+    except ValueError:  # of a type that narwhals has no name for
+        raise _refused_dtype(name, series) from None
+
+
+def _refused_dtype(name: Any, series: nw.Series) -> ValueError:
+    native = series.to_native()
+    native = getattr(native, "dtype", None) or native.type
+    return refused(name, f"has dtype {native}", _first_word(native))
 
 
 def _text(series: nw.Series) -> Any:
@@ -180,8 +183,8 @@ def _text(series: nw.Series) -> Any:
     return np.array(text.to_list(), object)
 
 
-def _numbers(name: Any, series: nw.Series, dtype: Dtype) -> np.ndarray | None:
-    """The cells of a column of numbers or booleans, anything in holes; None of another."""
+def _numbers_or_times(name: Any, series: nw.Series, dtype: Dtype) -> np.ndarray | None:
+    """The cells of a column of numbers, booleans or times, anything in holes; None of another."""
     kind = series.dtype
     if kind.is_integer() and not str(kind).endswith("128"):
         return series.fill_null(0).to_numpy().astype(dtype.numpy, copy=False)
@@ -189,18 +192,17 @@ def _numbers(name: Any, series: nw.Series, dtype: Dtype) -> np.ndarray | None:
         return np.asarray(series.to_numpy(), dtype.numpy)
     if kind.is_decimal():
         return _of_decimals(name, series, dtype.get("scale"))
-    return series.fill_null(False).to_numpy().astype(bool) if kind == nw.Boolean else None
+    if kind == nw.Boolean:
+        return series.fill_null(False).to_numpy().astype(bool)
+    return _times(name, series) if kind in (nw.Date, nw.Datetime, nw.Duration) else None
 
 
-def _times(name: Any, series: nw.Series) -> np.ndarray | None:
-    """The cells of a column of datetimes, dates or durations; None of another."""
+def _times(name: Any, series: nw.Series) -> np.ndarray:
     kind = series.dtype
     if kind == nw.Date:
         return series.cast(nw.Datetime("us")).to_numpy().astype("datetime64[D]")
     if kind == nw.Duration:
         return series.to_numpy().astype(f"timedelta64[{kind.time_unit}]")
-    if kind != nw.Datetime:
-        return None
     if not kind.time_zone:
         return series.to_numpy().astype(f"datetime64[{kind.time_unit}]")
     series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)

@@ -49,6 +49,9 @@ class Frame(NamedTuple):
             import pyarrow as pa
 
             return pa.table(columns, names=list(self.names))
+        return self._of_pandas(columns, n, like)
+
+    def _of_pandas(self, columns: list, n: int, like: Any) -> pd.DataFrame:
         frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(n))
         frame.columns = self._index()
         if hasattr(like, "iloc"):
@@ -59,9 +62,8 @@ class Frame(NamedTuple):
         dtype, called = self.axis
         if len(called) > 1:
             return pd.MultiIndex.from_tuples(self.names, names=called)
-        if self.names == tuple(range(len(self.names))) and {type(name) for name in self.names} == {
-            int
-        }:
+        numbered = self.names == tuple(range(len(self.names)))
+        if numbered and set(map(type, self.names)) == {int}:
             return pd.RangeIndex(len(self.names), name=called[0])
         names = [pd.Timestamp(name) if isinstance(name, datetime) else name for name in self.names]
         return pd.Index(names, dtype=dtype, name=called[0], tupleize_cols=False)
@@ -73,17 +75,15 @@ def _stacked(columns: list) -> np.ndarray:
     if len({column.dtype for column in columns}) == 1:
         return array.astype(columns[0].dtype, copy=False)  # in its byte order
     with np.errstate(invalid="ignore"):
-        same = all(
-            (array[:, j].astype(c.dtype) == c)[~pd.isna(c)].all() for j, c in enumerate(columns)
-        )
+        pairs = zip(array.T, columns, strict=True)
+        same = all((own.astype(c.dtype) == c)[~pd.isna(c)].all() for own, c in pairs)
     return array if same else np.column_stack([column.astype(object) for column in columns])
 
 
 def _same(frame: Frame, columns: pd.Index) -> bool:
     try:
-        return frame._index().equals(columns) and all(
-            name == name for name in frame.names
-        )  # no NaN
+        no_nan = all(name == name for name in frame.names)
+        return frame._index().equals(columns) and no_nan
     except (TypeError, ValueError):
         return False
 
@@ -137,10 +137,6 @@ def _plain(name: Any) -> Any:
         return tuple(map(_plain, name))
     if isinstance(name, pd.Timestamp) and not name.nanosecond:
         return name.to_pydatetime()
-    return (
-        name.item()
-        if isinstance(name, np.generic)
-        else name
-        if isinstance(name, NAMES)
-        else str(name)
-    )
+    if isinstance(name, np.generic):
+        return name.item()
+    return name if isinstance(name, NAMES) else str(name)

@@ -78,9 +78,10 @@ class Rows(NamedTuple):
         n = rows.stop - rows.start
         if self.frame is not None:
             return self._replace(n=n, frame=[cut(column, rows) for column in self.frame])
+        values, given = self.values[rows], self.given[rows]
         if self.sparse:
-            return Rows(self.names, n, None, self.values[rows].toarray(), self.given[rows].tocsc())
-        return Rows(self.names, n, None, self.values[rows], self.given[rows])
+            values, given = values.toarray(), given.tocsc()
+        return Rows(self.names, n, None, values, given)
 
 
 def checked(estimator: Any, X: Any, *, reset: bool, like: Frame | None = None) -> Rows:
@@ -88,12 +89,10 @@ def checked(estimator: Any, X: Any, *, reset: bool, like: Frame | None = None) -
     _check_kind(X)
     frame = frame_of(X)
     if frame is None and like is not None and like.library != "numpy" and _holds_objects(X):
-        cells = np.array(X, dtype=object)
-        validate_data(estimator, np.zeros(cells.shape), reset=False)
-        frame = pd.DataFrame(cells, dtype=object).apply(inferred)
-        return _of_frame(estimator, frame, like.names)
+        return _of_objects(estimator, X, like)
     if frame is None:
-        rows = _of_array(estimator, X, reset)
+        of = _of_masked if np.ma.isMaskedArray(X) else _of_array
+        rows = of(estimator, X, reset)
         return rows if like is None else rows._replace(names=like.names)
     rows = _of_frame(estimator, frame, names_of(frame))
     validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -133,13 +132,7 @@ def check_eager(what: str, X: Any) -> None:
 
 def _holds_objects(X: Any) -> bool:
     """Whether an array, or a list of rows, holds text or objects."""
-    cells = (
-        X
-        if isinstance(X, np.ndarray)
-        else as_objects(X, "X")
-        if isinstance(X, (list, tuple))
-        else np.zeros(1)
-    )
+    cells = as_objects(X, "X") if isinstance(X, (list, tuple, np.ndarray)) else np.zeros(1)
     return cells.dtype.kind in "OUS" and cells.ndim == 2
 
 
@@ -156,6 +149,14 @@ def _ragged(what: str) -> ValueError:
         f"{what} has rows of different lengths, or cells that are lists, but a table with a single "
         "value in each cell is expected; fill up the rows, or leave cells empty with None."
     )
+
+
+def _of_objects(estimator: Any, X: Any, like: Frame) -> Rows:
+    """An array of objects after a fit of a frame: its columns in turn."""
+    cells = np.array(X, dtype=object)
+    validate_data(estimator, np.zeros(cells.shape), reset=False)
+    frame = pd.DataFrame(cells, dtype=object).apply(inferred)
+    return _of_frame(estimator, frame, like.names)
 
 
 def _of_frame(estimator: Any, frame: Any, names: tuple) -> Rows:
@@ -189,39 +190,48 @@ def _check_names(names: tuple, like: Frame) -> None:
         )
 
 
+def _of_masked(estimator: Any, X: np.ma.MaskedArray, reset: bool) -> Rows:
+    rows, mask = _of_array(estimator, np.ma.getdata(X), reset), np.ma.getmaskarray(X)
+    if not mask.any():
+        return rows
+    values, given = _with_holes(rows.values, mask), _with_holes(rows.given, mask)
+    return rows._replace(values=values, given=given)
+
+
+def _with_holes(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    if values.dtype.kind != "f":
+        return values
+    return np.where(mask, np.array(np.nan, values.dtype), values)
+
+
 def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
-    mask = np.ma.getmaskarray(X) if np.ma.isMaskedArray(X) else None
-    X = _canonical(X) if issparse(X) else X if mask is None else np.ma.getdata(X)
+    X = _canonical(X) if issparse(X) else X
+    _check_numeric(X)
+    values = _validated(estimator, X, reset)
+    _check_all_finite(values)
+    given = X if issparse(X) else np.asarray(X)
+    given = given if given.dtype.kind in "biuf" else values
+    return Rows(tuple(range(values.shape[1])), values.shape[0], None, values, given)
+
+
+def _check_numeric(X: Any) -> None:
+    """Refuse arrays of times and of complex numbers."""
     kind = getattr(getattr(X, "dtype", None), "kind", "")
     if kind in ("m", "M"):
         raise ValueError(
             f"X is an array of dtype {X.dtype}, but arrays need numbers; give a DataFrame, whose "
             "columns may hold datetimes and durations."
         )
-    values = _validated(estimator, X, reset)
-    given = X if issparse(X) else np.asarray(X)
-    given = given if given.dtype.kind in "biuf" else values
-    if mask is not None and mask.any():
-        values, given = _with_holes(values, mask), _with_holes(given, mask)
-    return Rows(tuple(range(values.shape[1])), values.shape[0], None, values, given)
-
-
-def _with_holes(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return (
-        np.where(mask, np.array(np.nan, values.dtype), values)
-        if values.dtype.kind == "f"
-        else values
-    )
-
-
-def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
-    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
+    if kind == "c":
         raise ValueError(
             f"Complex data not supported: X has dtype {X.dtype}; give its real and its imaginary "
             "part as two columns."
         )
+
+
+def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
     try:
-        values = validate_data(
+        return validate_data(
             estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False, accept_sparse="csr"
         )
     except ValueError as error:
@@ -238,14 +248,18 @@ def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
             f"X is an array of objects that are no numbers ({str(error)[:100]}), but arrays need "
             "numbers; give a DataFrame, whose columns may hold text, datetimes and other labels."
         ) from None
+
+
+def _check_all_finite(values: np.ndarray | csr_array) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
-    if not np.isfinite(total) and issparse(values):
+    if np.isfinite(total):
+        return
+    if issparse(values):
         _check_finite_cells(values)
-    elif not np.isfinite(total):
+    else:
         for j in range(values.shape[1]):
             _check_finite(values[:, j], j)
-    return values
 
 
 def _check_finite_cells(values: csr_array) -> None:

@@ -25,16 +25,16 @@ class Scaling(NamedTuple):
     @classmethod
     def of(cls, features: tuple) -> "Scaling":
         """That of what fit learned of each column."""
-        varies = np.array([f.varies for f in features])
-        scale = np.array([f.scale for f in features])
+        varies, scale = _each(features, "varies"), _each(features, "scale")
+        atoms = np.array([f.likelihood.zero_is_atom for f in features])
         return cls(
-            center=np.array([f.center for f in features]),
+            center=_each(features, "center"),
             scale=scale,
             slope=np.where(varies, -np.log(scale), 0.0),
             varies=varies,
-            constant=np.array([f.constant for f in features], float),
-            log_new=np.array([f.log_new for f in features]),
-            zero_is_atom=varies & np.array([f.likelihood.zero_is_atom for f in features]),
+            constant=_each(features, "constant").astype(float),
+            log_new=_each(features, "log_new"),
+            zero_is_atom=varies & atoms,
             slots=tuple(j for j, f in enumerate(features) if f.has_slots),
             read=tuple(j for j, f in enumerate(features) if not isinstance(f.format, Numbers)),
         )
@@ -68,3 +68,7 @@ class Scaling(NamedTuple):
         own = numbers[:, known]
         differs = (own != self.constant[known]) & ~np.isnan(own)
         return differs @ self.log_new[known]
+
+
+def _each(features: tuple, name: str) -> np.ndarray:
+    return np.array([getattr(feature, name) for feature in features])

@@ -222,18 +222,29 @@ def _polars_dtype(dtype: Dtype) -> Any:
 def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
     import pyarrow as pa
 
-    if dtype.name == "timestamp":
-        unit = dtype.get("unit")
-        times = pa.array(cells.astype(dtype.numpy), mask=holes).cast(pa.timestamp(unit))
-        return times.cast(pa.timestamp(unit, dtype.get("zone")))
+    makers = {"timestamp": _arrow_times, "decimal": _arrow_decimals}
+    if dtype.name in makers:
+        return makers[dtype.name](dtype, cells, holes)
     if dtype.name == "dictionary":
         return _arrow_dictionary(dtype, cells)
-    if dtype.name == "decimal":
-        kind = getattr(pa, f"decimal{dtype.get('bits')}")
-        kind = kind(dtype.get("precision"), dtype.get("scale"))
-        return pa.array(np.array(_decimals(dtype, cells), object), kind, mask=holes)
     cells = cells if cells.dtype == object else cells.astype(dtype.numpy)
     return pa.array(cells, pa.type_for_alias(dtype.name), mask=holes)
+
+
+def _arrow_times(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
+    import pyarrow as pa
+
+    unit = dtype.get("unit")
+    times = pa.array(cells.astype(dtype.numpy), mask=holes).cast(pa.timestamp(unit))
+    return times.cast(pa.timestamp(unit, dtype.get("zone")))
+
+
+def _arrow_decimals(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
+    import pyarrow as pa
+
+    make = getattr(pa, f"decimal{dtype.get('bits')}")
+    kind = make(dtype.get("precision"), dtype.get("scale"))
+    return pa.array(np.array(_decimals(dtype, cells), object), kind, mask=holes)
 
 
 def _arrow_dictionary(dtype: Dtype, cells: np.ndarray) -> Any:
