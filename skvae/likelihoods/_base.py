@@ -43,9 +43,8 @@ class Likelihood(Component):
     positive_only: ClassVar[bool] = False
     zero_is_atom: ClassVar[bool] = False  # 0 has a probability of its own: no Jacobian
     has_slots: ClassVar[bool] = False  # cells fall into slots of their column
-    over_levels: ClassVar[bool] = (
-        False  # these are the codes 0, 1, ... of its levels; else those of its `grid`
-    )
+    # These are the codes 0, 1, ... of its levels; else those of its `grid`.
+    over_levels: ClassVar[bool] = False
 
     @abstractmethod
     def supports(self, X: np.ndarray) -> np.ndarray:

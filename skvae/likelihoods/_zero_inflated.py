@@ -127,11 +127,8 @@ class ZeroInflated(Likelihood):
 
 def _is_of_counts(inner: Likelihood) -> bool:
     supported = inner.supports(np.array([-1.0, 0.0, 0.5, 1.0])).tolist()
-    return (
-        inner.measure == "mass"
-        and not inner.over_levels
-        and supported == [False, True, False, True]
-    )
+    of_numbers = inner.measure == "mass" and not inner.over_levels
+    return of_numbers and supported == [False, True, False, True]
 
 
 def _is_of_positive_numbers(inner: Likelihood) -> bool:

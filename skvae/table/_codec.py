@@ -87,9 +87,7 @@ class Codec:
 
     def has_likelihoods_of(self, choose: Callable) -> bool:
         """Whether a function from a column's name and meaning to its likelihood gives the same."""
-        return self.likelihoods() == [
-            choose(feature.name, feature.dtype.meaning) for feature in self.features
-        ]
+        return self.likelihoods() == [choose(f.name, f.dtype.meaning) for f in self.features]
 
     def encode(
         self, rows: Rows, *, supported: bool = False, warns: bool = False, continues: bool = False
@@ -211,9 +209,7 @@ class Codec:
         """The same as columns in NumPy, each with its holes, or None for none."""
         cells = np.empty((n, len(self.names)))
         cells[:, self.order] = np.concatenate(list(blocks))
-        return [
-            feature.restore(cells[:, j], points=points) for j, feature in enumerate(self.features)
-        ]
+        return [f.restore(cells[:, j], points=points) for j, f in enumerate(self.features)]
 
     def table(
         self, columns: list[tuple[Dtype, np.ndarray, np.ndarray | None]], n: int, like: Any

@@ -108,7 +108,7 @@ class Feature:
         return cells, log_slope
 
     @property
-    def is_with_scale(self) -> bool:
+    def is_scaled(self) -> bool:
         """Whether restoring does no more than scale the cells."""
         return self.varies and self.format.kind == "float" and not self.has_slots
 

@@ -259,9 +259,9 @@ def _unmet(feature: Feature, column: Values, rows: np.ndarray, why: str) -> Valu
 
 def _words(feature: Feature) -> str:
     """What a condition on a column has to be."""
-    return (
-        WORDS[feature.format.kind] if isinstance(feature.format, Numbers) else feature.format.words
-    )
+    if isinstance(feature.format, Numbers):
+        return WORDS[feature.format.kind]
+    return feature.format.words
 
 
 def _seen_alone(feature: Feature) -> str:

@@ -31,7 +31,7 @@ def read(name: Any, column: Any) -> Values:
         return _of_category(name, column)
     if isinstance(dtype, pd.DatetimeTZDtype):
         return _of_zoned(name, column)
-    return _of_others(name, nw.from_native(column, series_only=True))
+    return _of_narwhals(name, nw.from_native(column, series_only=True))
 
 
 def of_array(name: Any, cells: np.ndarray, library: str) -> Values:
@@ -91,8 +91,8 @@ def _of_category(name: Any, column: Any) -> Values:
     used, codes = np.unique(column.cat.codes.to_numpy(), return_inverse=True)
     holes, codes = (used < 0)[codes], codes - (used < 0).sum()  # -1 in a hole
     levels, of = _used_categories(name, column.cat.categories, used[used >= 0])
-    every, ordered = tuple(column.cat.categories.tolist()), bool(column.cat.ordered)
-    details = ("levels", every), ("ordered", ordered), ("of", of)
+    known, ordered = tuple(column.cat.categories.tolist()), bool(column.cat.ordered)
+    details = ("levels", known), ("ordered", ordered), ("of", of)
     return Values(Dtype("pandas", "category", "object", details), codes, holes, levels)
 
 
@@ -148,7 +148,7 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _of_others(name: Any, series: nw.Series) -> Values:
+def _of_narwhals(name: Any, series: nw.Series) -> Values:
     """A column of polars or pyarrow, or one of pandas with a dtype of its own."""
     kind, holes = _kind_and_holes(name, series)
     dtype = _described(series)
