@@ -34,9 +34,8 @@ class Grid:
         X = _without_ends(X, min_count)
         values, counts = np.unique(X, return_counts=True)
         whole = bool((np.floor(values) == values).all())
-        is_atom = counts >= max(min_share * len(X), REPEATS, min_count)
-        if (whole and len(values) <= 2 * n_bins) or (~is_atom).sum() < 2:
-            is_atom = counts >= min_count
+        few = whole and len(values) <= 2 * n_bins
+        is_atom = _are_atoms(counts, min_share * len(X), min_count, few)
         if (~is_atom).sum() < 2:  # a single value that is rarer goes to the nearest
             kept = is_atom if is_atom.any() else ~is_atom
             values, counts, is_atom = values[kept], counts[kept], kept[kept]
@@ -118,6 +117,12 @@ def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
         middle = X.mean()
         return np.full(len(X), np.rint(middle) if (np.floor(X) == X).all() else middle)
     return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
+
+
+def _are_atoms(counts: np.ndarray, least: float, min_count: int, few: bool) -> np.ndarray:
+    """Which values are atoms, by how often they are found; where there are few, any may be."""
+    often = counts >= max(least, REPEATS, min_count)
+    return counts >= min_count if few or (~often).sum() < 2 else often
 
 
 def _between_atoms(
