@@ -118,7 +118,8 @@ def mean_and_deviation(X: np.ndarray) -> tuple[float, float]:
         return float(low), 1.0
     unit = (X - low) / (high - low)
     smallest = np.finfo(np.float64).tiny  # of which the logarithm and the inverse are finite
-    return float(low + (high - low) * unit.mean()), max(float((high - low) * unit.std()), smallest)
+    mean, deviation = low + (high - low) * unit.mean(), (high - low) * unit.std()
+    return float(mean), max(float(deviation), smallest)
 
 
 def padded(n: int) -> int:

@@ -92,7 +92,8 @@ class Grid:
         half = np.diff(self.atoms) / 2
         i = np.searchsorted(self.atoms[:-1] + half, X)
         left, right = np.append(1.0, half), np.append(half, 1.0)
-        log_slope = np.log(self.beside) - np.log(np.where(self.atoms[i] > X, left[i], right[i]))
+        width = np.where(self.atoms[i] > X, left[i], right[i])
+        log_slope = np.log(self.beside) - np.log(width)
         return i + 0.5, self._with_tails(X, log_slope)
 
     def _with_tails(self, X: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
@@ -114,8 +115,8 @@ def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
     if min_count == 1:
         return X
     if len(X) < 2 * min_count:
-        middle = X.mean()
-        return np.full(len(X), np.rint(middle) if (np.floor(X) == X).all() else middle)
+        whole = (np.floor(X) == X).all()
+        return np.full(len(X), np.rint(X.mean()) if whole else X.mean())
     return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
 
 

@@ -84,7 +84,7 @@ class Histogram(Likelihood):
         return np.stack([p @ means for p, means in parts], axis=-1)
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        codes = np.stack([_slots.draw(p, rng) for p in self._probabilities(w, raw)], axis=-1)
+        codes = _slots.draws(self._probabilities(w, raw), rng)
         return codes + rng.uniform(0.0, INSIDE, codes.shape)
 
     def _probabilities(self, w: dict, raw: np.ndarray) -> list[np.ndarray]:

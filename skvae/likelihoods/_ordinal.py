@@ -63,19 +63,18 @@ class Ordinal(Likelihood):
         slope = ops.exp(log_slope)
         b = (ops.take(w["above"], slot) - location) * slope
         a = (ops.take(w["below"], slot) - location) * slope
-        log_inside = ops.log(-ops.expm1(-ops.exp(ops.take(w["log_gap"], slot) + log_slope)))
+        log_gap = ops.take(w["log_gap"], slot) + log_slope
+        log_inside = ops.log(-ops.expm1(-ops.exp(log_gap)))
         return ops.where(exists, ops.log_sigmoid(b) + ops.log_sigmoid(-a) + log_inside, 0.0)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         return _slots.most_likely(self._probabilities(w, raw))
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return _slots.most_likely(
-            [(weights[..., None] * p).sum(axis=0) for p in self._probabilities(w, raw)]
-        )
+        return _slots.most_likely(_slots.mixture(self._probabilities(w, raw), weights))
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return np.stack([_slots.draw(p, rng) for p in self._probabilities(w, raw)], axis=-1)
+        return _slots.draws(self._probabilities(w, raw), rng)
 
     def _probabilities(self, w: dict, raw: np.ndarray) -> list[np.ndarray]:
         location, log_slope = _location_and_log_slope(raw.astype(np.float64), np)
@@ -90,7 +89,8 @@ class Ordinal(Likelihood):
 def _ends(shares: np.ndarray) -> np.ndarray:
     """The thresholds below and above each level of a column, (2, levels)."""
     up, down = shares.cumsum(), shares[::-1].cumsum()[::-1]
-    thresholds = np.concatenate([[-BEYOND], np.log(up[:-1]) - np.log(down[1:]), [BEYOND]])
+    between = np.log(up[:-1]) - np.log(down[1:])
+    thresholds = np.concatenate([[-BEYOND], between, [BEYOND]])
     return np.stack([thresholds[: len(shares)], thresholds[1 : len(shares) + 1]])
 
 

@@ -87,7 +87,8 @@ class ZeroInflated(Likelihood):
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         rest = seen * ops.cast(x != 0, "float32")
-        inner = self._inner().features(_own(w), ops.where(rest > 0, x, w["filler"]), rest)
+        x = ops.where(rest > 0, x, w["filler"])
+        inner = self._inner().features(_own(w), x, rest)
         return ops.concatenate([inner, seen - rest], axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:

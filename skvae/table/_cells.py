@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -168,7 +169,7 @@ class Sparse(Cells):
     @property
     def T(self) -> Iterator[np.ndarray]:  # noqa: N802
         cells = self.differing.tocsc()
-        for value, start, stop in zip(self.base, cells.indptr[:-1], cells.indptr[1:], strict=True):
+        for value, (start, stop) in zip(self.base, pairwise(cells.indptr), strict=True):
             column = np.full(len(self), value)
             column[cells.indices[start:stop]] = cells.data[start:stop]
             yield column
@@ -200,7 +201,7 @@ class Sparse(Cells):
         if not self.any_holes():
             return self
         cells = self.differing.tocsc()
-        for column, start, stop in zip(self.T, cells.indptr[:-1], cells.indptr[1:], strict=True):
+        for column, (start, stop) in zip(self.T, pairwise(cells.indptr), strict=True):
             _fill(cells.data[start:stop], column)
         return Sparse(cells.tocsr(), self.base)
 
@@ -220,7 +221,8 @@ class Sparse(Cells):
 def differing(block: np.ndarray, base: np.ndarray) -> csr_array:
     """The cells of dense rows that are not those of a row of zeros."""
     rows, columns = np.nonzero(block != base)  # a hole differs from all
-    starts = np.concatenate([[0], np.bincount(rows, minlength=len(block)).cumsum()])
+    counts = np.bincount(rows, minlength=len(block))
+    starts = np.concatenate([[0], counts.cumsum()])
     return csr_array((block[rows, columns], columns, starts), shape=block.shape)
 
 
@@ -228,7 +230,8 @@ def parted(x: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The other rows, in the memory of x with rows of its end in the gaps, and those at places."""
     n = len(x) - len(places)
     there = x[places]
-    x[places[places < n]] = x[np.setdiff1d(np.arange(n, len(x)), places)]
+    gaps = places[places < n]
+    x[gaps] = x[np.setdiff1d(np.arange(n, len(x)), places)]
     return x[:n], there
 
 
@@ -240,4 +243,5 @@ def _fill(cells: np.ndarray, column: np.ndarray) -> None:
 
 
 def _places(cells: csr_array) -> tuple[np.ndarray, np.ndarray]:
-    return np.repeat(np.arange(cells.shape[0]), np.diff(cells.indptr)), cells.indices
+    rows = np.repeat(np.arange(cells.shape[0]), np.diff(cells.indptr))
+    return rows, cells.indices

@@ -38,7 +38,8 @@ def _shifted(times: np.ndarray, by: np.ndarray) -> np.ndarray:
     by[np.isnat(times)] = 0
     most = np.iinfo(np.int64).max
     ends = -most - np.minimum(by, 0), most - np.maximum(by, 0)
-    return np.where(np.isnat(times), times, (ticks.clip(*ends) + by).view(times.dtype))
+    moved = (ticks.clip(*ends) + by).view(times.dtype)
+    return np.where(np.isnat(times), times, moved)
 
 
 def _within_calendars(times: np.ndarray) -> np.ndarray:

@@ -75,7 +75,8 @@ class Codec:
 
     def _runs(self) -> list[np.ndarray]:
         """The columns of each kind of likelihood."""
-        return np.split(self.order, np.cumsum([size.cells for size in self.sizes[:-1]]))
+        edges = np.cumsum([size.cells for size in self.sizes[:-1]])
+        return np.split(self.order, edges)
 
     def columns(self) -> list[Column]:
         """What each cell's likelihood is told of its column."""
@@ -136,9 +137,11 @@ class Codec:
     def _numbers(self, rows: Rows, new: dict) -> np.ndarray:
         """Numbers, (rows, columns): NaN in a hole, -1 for an unseen level, noted in `new`."""
         if rows.frame is None:
-            numbers, columns = rows.values.astype(np.float64, order="C"), self.scaling.read
+            numbers = rows.values.astype(np.float64, order="C")
+            columns = self.scaling.read
         else:
-            numbers, columns = np.empty((rows.n, len(self.names))), range(len(self.names))
+            numbers = np.empty((rows.n, len(self.names)))
+            columns = range(len(self.names))
         for j in columns:
             column, feature = rows.column(j), self.features[j]
             numbers[:, j] = feature.read(column)
@@ -155,7 +158,8 @@ class Codec:
         else:
             log_slopes = scaling.log_slopes(numbers, cells)
             for j in scaling.slots:
-                cells[:, j], log_slopes[:, j] = self.features[j].place(numbers[:, j])
+                placed = self.features[j].place(numbers[:, j])
+                cells[:, j], log_slopes[:, j] = placed
             log_slope = log_slopes.sum(axis=1)
         if not scaling.varies.all():
             log_slope += scaling.log_others(numbers)
@@ -220,8 +224,9 @@ class Codec:
 
     def _scaled(self, blocks: Iterable[np.ndarray], n: int) -> np.ndarray:
         """An array with no more in memory than it takes and a block."""
-        restored, start = np.empty((n, len(self.names)), self.features[0].dtype.name), 0
         center, scale = self.scaling.center, self.scaling.scale
+        restored = np.empty((n, len(self.names)), self.features[0].dtype.name)
+        start = 0
         for block in blocks:
             cells = np.empty(block.shape)
             cells[:, self.order] = block

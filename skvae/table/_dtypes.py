@@ -44,7 +44,9 @@ def of_array(name: Any, cells: np.ndarray, library: str) -> Values:
         raise refused(name, f"has dtype {cells.dtype}", str(cells.dtype))
     if kind == "f":
         return Values(dtype, cells, np.isnan(cells))
-    return Values(dtype, cells, np.isnat(cells) if kind in "mM" else np.zeros(len(cells), bool))
+    if kind in "mM":
+        return Values(dtype, cells, np.isnat(cells))
+    return Values(dtype, cells, np.zeros(len(cells), bool))
 
 
 @lru_cache
@@ -69,10 +71,12 @@ def inferred(column: pd.Series) -> pd.Series:
         there = column.infer_objects()
     except OverflowError:  # a whole number that no dtype holds
         return column
+    if there.dtype.kind != "f":
+        return there
     # NumPy compares as floats.
     cells = [cell.item() if isinstance(cell, np.integer) else cell for cell in cells]
-    exact = there.dtype.kind != "f" or all(map(eq, cells, there[~there.isna()].tolist()))
-    return there if exact else column
+    floats = there[~there.isna()].tolist()
+    return there if all(map(eq, cells, floats)) else column
 
 
 def _usual(value: Any, scale: int | None) -> Any:

@@ -208,8 +208,8 @@ class Levels:
         return _of_levels(column, lambda level: isinstance(level, str) not in textual)
 
     def _misfits_among_times(self, column: Values) -> np.ndarray | None:
-        zones = self.zone is not None, column.dtype.get("zone") is not None
-        same = np.dtype(self.numpy).kind == column.cells.dtype.kind and zones[0] == zones[1]
+        same_zone = (self.zone is None) == (column.dtype.get("zone") is None)
+        same = np.dtype(self.numpy).kind == column.cells.dtype.kind and same_zone
         return None if same and column.levels is None else ~column.holes
 
     def read(self, column: Values) -> np.ndarray:

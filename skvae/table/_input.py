@@ -47,8 +47,9 @@ class Rows(NamedTuple):
         """A column in NumPy."""
         if self.frame is not None:
             return read(self.names[j], self.frame[j])
-        cells = self.given[:, [j]].toarray()[:, 0] if issparse(self.given) else self.given[:, j]
-        return self._values(j, cells)
+        if issparse(self.given):
+            return self._values(j, self.given[:, [j]].toarray()[:, 0])
+        return self._values(j, self.given[:, j])
 
     def by_column(self) -> "Rows":
         """The same, quick to read column by column."""
@@ -211,7 +212,8 @@ def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
     _check_all_finite(values)
     given = X if issparse(X) else np.asarray(X)
     given = given if given.dtype.kind in "biuf" else values
-    return Rows(tuple(range(values.shape[1])), values.shape[0], None, values, given)
+    n, width = values.shape
+    return Rows(tuple(range(width)), n, None, values, given)
 
 
 def _check_numeric(X: Any) -> None:

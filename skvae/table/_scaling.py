@@ -60,7 +60,8 @@ class Scaling(NamedTuple):
 
     def log_slopes(self, numbers: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """log |dx / dX| of each number: 0 of holes and of atoms."""
-        return np.where(np.isnan(cells) | (self.zero_is_atom & (numbers == 0)), 0.0, self.slope)
+        is_atom = self.zero_is_atom & (numbers == 0)
+        return np.where(np.isnan(cells) | is_atom, 0.0, self.slope)
 
     def log_others(self, numbers: np.ndarray) -> np.ndarray:
         """Log-probability, by row, of values other than the one that their columns had in fit."""

@@ -44,7 +44,8 @@ class Dtype(NamedTuple):
         """The same with other categories, where it has any."""
         if self.get("levels") is None:
             return self
-        return self._replace(details=tuple({**dict(self.details), "levels": tuple(levels)}.items()))
+        details = dict(self.details) | {"levels": tuple(levels)}
+        return self._replace(details=tuple(details.items()))
 
     def of_numpy(self, kind: np.dtype, zone: str | None = None) -> "Dtype":
         """The usual dtype of its library for numbers, times and text of a dtype of NumPy."""
@@ -70,9 +71,10 @@ class Dtype(NamedTuple):
         """The same of numbers and times."""
         with np.errstate(all="ignore"):
             back, scale = cells.astype(self.numpy), self.get("scale")
-            if scale is not None and (abs(back) >= 10.0 ** (self.get("precision") - scale)).any():
-                return False
-            back = back if scale is None else np.round(back, scale)
+            if scale is not None:
+                if (abs(back) >= 10.0 ** (self.get("precision") - scale)).any():
+                    return False
+                back = np.round(back, scale)
             return bool(_same(back, cells).all())
 
     def series(self, cells: np.ndarray, holes: np.ndarray | None = None) -> Any:
@@ -167,7 +169,8 @@ def _pandas_dtype(dtype: Dtype) -> Any:
 
 def _categories(dtype: Dtype) -> pd.Index:
     """Categories in their own dtype, unless some came with cells that fit never saw."""
-    of, levels = Dtype(*dtype.get("of")), np.empty(len(dtype.get("levels")), object)
+    of = Dtype(*dtype.get("of"))
+    levels = np.empty(len(dtype.get("levels")), object)
     levels[:] = dtype.get("levels")
     numbers = np.array(dtype.get("levels")) if of.numpy != "object" else levels
     fits = of.holds(numbers) and len(set(map(type, levels))) < 2
@@ -204,7 +207,9 @@ def _full_polars_series(dtype: Dtype, cells: np.ndarray) -> Any:
     if dtype.get("zone"):
         times = pl.Series(cells).cast(pl.Datetime(dtype.get("unit")))
         return times.dt.replace_time_zone("UTC").cast(kind)
-    return pl.Series(cells.astype(dtype.numpy) if cells.dtype.kind in "mM" else cells).cast(kind)
+    if cells.dtype.kind in "mM":
+        cells = cells.astype(dtype.numpy)
+    return pl.Series(cells).cast(kind)
 
 
 def _polars_dtype(dtype: Dtype) -> Any:
@@ -235,7 +240,8 @@ def _arrow_times(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> A
     import pyarrow as pa
 
     unit = dtype.get("unit")
-    times = pa.array(cells.astype(dtype.numpy), mask=holes).cast(pa.timestamp(unit))
+    times = pa.array(cells.astype(dtype.numpy), mask=holes)
+    times = times.cast(pa.timestamp(unit))
     return times.cast(pa.timestamp(unit, dtype.get("zone")))
 
 

@@ -22,8 +22,9 @@ def first_unsupported(name: Any, numbers: np.ndarray, likelihood: Likelihood) ->
     """Of a column the number that a likelihood cannot give, as `check_supported` takes it."""
     if likelihood.over_levels:
         return []
-    ends = np.fmin.reduce(numbers, initial=np.inf), np.fmax.reduce(numbers, initial=-np.inf)
-    _check_range(name, *ends)
+    low = np.fmin.reduce(numbers, initial=np.inf)
+    high = np.fmax.reduce(numbers, initial=-np.inf)
+    _check_range(name, low, high)
     found = unsupported(numbers[:, None], likelihood)
     return [(name, likelihood, row, value) for _, row, value in found]
 
