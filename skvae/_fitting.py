@@ -220,7 +220,7 @@ def _optimizer(vae: Any) -> Callable:
 
 def _divided(vae: Any, encoded: Encoded, rng: np.random.Generator) -> Data:
     """Training rows, which take the memory of all, and rows that are held out, if any."""
-    x, offset = encoded
+    x, offset = encoded.x, encoded.offset
     held_out = _held_out(vae, len(x), rng)
     if held_out is None:
         return Data(x, None, offset, None)

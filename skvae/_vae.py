@@ -513,8 +513,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         check_is_fitted(self)
         n_draws = self._n_draws(n_draws)
         rows = self._rows(X)
-        x, offset = self._codec.encode(rows)
-        return self._like(X, inference.log_likelihood(self._model, x, n_draws) + offset)
+        encoded = self._codec.encode(rows)
+        scores = inference.log_likelihood(self._model, encoded.x, n_draws)
+        return self._like(X, scores + encoded.offset)
 
     def score(self, X, y=None):
         """Mean of `score_samples` over the rows: higher is better.

@@ -86,7 +86,7 @@ def test_no_bound_exceeds_the_exact_log_density_of_probabilistic_pca():
     X = TABLES["iris"]
     vae = linear(0, Gaussian(scale="shared"), X)
     w = vae._model.learned()
-    x, offset = vae._codec.encode(checked(vae, X, reset=False))
+    x, offset, *_ = vae._codec.encode(checked(vae, X, reset=False))
     (kernel, bias), own = w["decoder"][0], w["likelihood"]["0"]
     scale = np.exp(10 * np.tanh(own["log_scale"].astype(float) / 10)) + 1e-3
     covariance = kernel.T @ kernel + scale**2 * np.eye(X.shape[1])

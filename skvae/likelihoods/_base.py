@@ -8,6 +8,8 @@ import numpy as np
 from skvae._component import Component
 from skvae.likelihoods._grid import Grid
 
+# Slots are rounded up to a multiple of this, or of an eighth of the power of two below.
+PADDING = 64
 ROUNDING = 1e-6  # a scaler may miss the ends of its range by as much
 
 
@@ -19,7 +21,7 @@ class Size(NamedTuple):
 
 
 class Column(NamedTuple):
-    """What a likelihood is told of a column with slots: how many, and the mean of each as a cell."""
+    """What a likelihood is told of a column with slots: how many, and their means as cells."""
 
     n_slots: int = 0
     means: np.ndarray | None = None  # (n_slots,); None for levels
@@ -41,20 +43,25 @@ class Likelihood(Component):
     positive_only: ClassVar[bool] = False
     zero_is_atom: ClassVar[bool] = False  # 0 has a probability of its own: no Jacobian
     has_slots: ClassVar[bool] = False  # cells fall into slots of their column
-    over_levels: ClassVar[bool] = (
-        False  # these are the codes 0, 1, ... of its levels; else those of its `grid`
-    )
+    # These are the codes 0, 1, ... of its levels; else those of its `grid`.
+    over_levels: ClassVar[bool] = False
 
     @abstractmethod
     def supports(self, X: np.ndarray) -> np.ndarray:
-        """Whether each value can have come from this distribution, as booleans; X is of any shape."""
+        """Whether each value can have come from this distribution; X is of any shape."""
 
     def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
-        """The cells of a column are (X - location) / scale, counted in every score; from its observed values."""
+        """Of a column, from its observed values: its cells are (X - location) / scale.
+
+        Both are counted in every score.
+        """
         return 0.0, 1.0
 
     def grid(self, X: np.ndarray, min_count: int = 1) -> Grid:
-        """The slots of a column of numbers, from its observed values, of which each needs so many; asked for if any."""
+        """The slots of a column of numbers, each of which needs so many values.
+
+        From its observed values; asked for if there are any.
+        """
         raise NotImplementedError
 
     def n_features(self, size: Size) -> int:
@@ -70,15 +77,16 @@ class Likelihood(Component):
         return {}
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
-        """Arrays learned once from encoded training rows without holes; their shapes follow from the size alone.
+        """Arrays learned once from encoded training rows without holes.
 
-        Without slots the last axis of each goes over the columns, each of which counts for itself. With
-        slots only `x.T`, which gives columns one by one, may be used of `x`: it may be sparse.
+        Their shapes follow from the size alone. Without slots the last axis of each goes over the
+        columns, each of which counts for itself. With slots only `x.T`, which gives columns one by
+        one, may be used of `x`: it may be sparse.
         """
         return {}
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
-        """What the encoder sees of the cells, `(..., n_features(size))`; 0 where `seen` is 0, in a hole."""
+        """What the encoder sees of the cells, `(..., n_features(size))`; 0 where `seen` is 0."""
         return x * seen
 
     @abstractmethod
@@ -87,10 +95,10 @@ class Likelihood(Component):
 
     @abstractmethod
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        """The mean of each cell, or its most likely level, in NumPy; (X - location) / scale where there is a grid."""
+        """The mean of each cell, or its most likely level; with a grid (X - location) / scale."""
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The same of a mixture over the first axis of `raw`, with weights of shape raw.shape[:-1]."""
+        """The same of a mixture over the first axis of `raw`, with weights raw.shape[:-1]."""
         return (weights[..., None] * self.point(w, raw)).sum(axis=0)
 
     @abstractmethod
@@ -110,4 +118,11 @@ def mean_and_deviation(X: np.ndarray) -> tuple[float, float]:
         return float(low), 1.0
     unit = (X - low) / (high - low)
     smallest = np.finfo(np.float64).tiny  # of which the logarithm and the inverse are finite
-    return float(low + (high - low) * unit.mean()), max(float((high - low) * unit.std()), smallest)
+    mean, deviation = low + (high - low) * unit.mean(), (high - low) * unit.std()
+    return float(mean), max(float(deviation), smallest)
+
+
+def padded(n: int) -> int:
+    """The number of slots that makes room for n."""
+    step = max(PADDING, 2 ** max(n - 1, 1).bit_length() // 16)
+    return -(-max(n, 1) // step) * step

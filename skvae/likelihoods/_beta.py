@@ -62,15 +62,10 @@ class Beta(Likelihood):
         x = ops.clip(x, LOWEST, HIGHEST)
         log_x = log1p_or_log((x - mean) / mean, x / mean)
         log_rest = log1p_or_log((mean - x) / rest, (1.0 - x) / rest)
-        remainders = [stirling_remainder(precision * share) for share in (1.0, mean, rest)]
+        whole, *shares = (stirling_remainder(precision * share) for share in (1.0, mean, rest))
         log_slope = ops.log(mean / x) + ops.log(rest / (1.0 - x)) + log_precision
-        return (
-            precision * (mean * log_x + rest * log_rest)
-            + remainders[0]
-            - remainders[1]
-            - remainders[2]
-            + log_slope
-        )
+        large = precision * (mean * log_x + rest * log_rest)
+        return large + whole - shares[0] - shares[1] + log_slope
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         return _inside(expit(self._logits_and_log_precision(w, raw.astype(np.float64), np)[0]))
@@ -78,9 +73,8 @@ class Beta(Likelihood):
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         logits, log_precision = self._logits_and_log_precision(w, raw.astype(np.float64), np)
         precision = np.exp(log_precision)
-        return rng.beta(
-            _inside(expit(logits)) * precision, _inside(expit(-logits)) * precision
-        ).clip(LOWEST, HIGHEST)
+        a, b = _inside(expit(logits)) * precision, _inside(expit(-logits)) * precision
+        return rng.beta(a, b).clip(LOWEST, HIGHEST)
 
     def _logits_and_log_precision(self, w: dict, raw: Any, xp: Any) -> tuple[Any, Any]:
         logits, log_precision = xp.split(bounded(raw, xp), 2, axis=-1)

@@ -54,12 +54,10 @@ class Categorical(Likelihood):
         return _slots.most_likely(self._probabilities(w, raw))
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return _slots.most_likely(
-            [(weights[..., None] * p).sum(axis=0) for p in self._probabilities(w, raw)]
-        )
+        return _slots.most_likely(_slots.mixture(self._probabilities(w, raw), weights))
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return np.stack([_slots.draw(p, rng) for p in self._probabilities(w, raw)], axis=-1)
+        return _slots.draws(self._probabilities(w, raw), rng)
 
     def _probabilities(self, w: dict, raw: np.ndarray) -> list[np.ndarray]:
         return _slots.probabilities(w, w["base"] + bounded(raw, np))

@@ -62,4 +62,5 @@ def _log_sinh_ratio(h: Any) -> Any:
     squared = small * small
     series = squared * (1 / 6 - squared * (1 / 180 - squared * (1 / 2835 - squared / 37800)))
     large = ops.where(near, 1.0, ops.abs(h))
-    return ops.where(near, series, large + ops.log1p(-ops.exp(-2.0 * large)) - ops.log(2.0 * large))
+    log_two_sinh = large + ops.log1p(-ops.exp(-2.0 * large))
+    return ops.where(near, series, log_two_sinh - ops.log(2.0 * large))

@@ -9,9 +9,8 @@ from skvae._math import ops
 SUPPORT = "counts (whole numbers from 0 to 16,777,216)"
 LARGEST = 2.0**24  # float32 holds no larger range of whole numbers
 MIN_MEAN = 1e-3  # a column of zeros still has a finite log-rate to start from
-MIN_SPREAD = np.float32(
-    0.1
-)  # of log(1 + count): a column that hardly varies is not blown up further
+# Of log(1 + count): a column that hardly varies is not blown up further.
+MIN_SPREAD = np.float32(0.1)
 
 
 def supports(X: np.ndarray) -> np.ndarray:

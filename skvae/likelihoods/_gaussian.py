@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae._math import LOG_2PI, ops
+from skvae._math import ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Likelihood, Size, mean_and_deviation
 
@@ -55,7 +55,7 @@ class Gaussian(Likelihood):
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, ops)
         residual = (x - mean) * ops.exp(-log_scale)
-        return -0.5 * (residual * residual + LOG_2PI) - log_scale
+        return normal_log_prob(residual, log_scale)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         return _scale.location_and_log_scale(self.scale, w, raw, np)[0]

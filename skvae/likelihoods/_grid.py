@@ -34,29 +34,15 @@ class Grid:
         X = _without_ends(X, min_count)
         values, counts = np.unique(X, return_counts=True)
         whole = bool((np.floor(values) == values).all())
-        is_atom = counts >= max(min_share * len(X), REPEATS, min_count)
-        if (whole and len(values) <= 2 * n_bins) or (~is_atom).sum() < 2:
-            is_atom = counts >= min_count
+        few = whole and len(values) <= 2 * n_bins
+        is_atom = _are_atoms(counts, min_share * len(X), min_count, few)
         if (~is_atom).sum() < 2:  # a single value that is rarer goes to the nearest
             kept = is_atom if is_atom.any() else ~is_atom
             values, counts, is_atom = values[kept], counts[kept], kept[kept]
-        rest = np.repeat(values[~is_atom], counts[~is_atom])
-        if (
-            min_count > 1 and is_atom.any()
-        ):  # the ends of the bins are no single rows' values either
-            rest = _without_ends(rest, min_count) if len(rest) >= 2 * min_count else rest[:0]
-            rest = rest if len(rest) and rest[0] < rest[-1] else rest[:0]
-        fewer = max(1, min(n_bins, len(rest) // min_count)) if min_count > 1 else n_bins
-        edges = _quantiles(rest, fewer, max(TAIL, min_count))
-        atoms = values[is_atom]
-        if whole and len(edges):  # bins of whole numbers, those of one number among them
-            ends = [
-                np.ceil(edges[:-1]) - 0.5,
-                [values[0] - 0.5, values[-1] + 0.5],
-                atoms - 0.5,
-                atoms + 0.5,
-            ]
-            edges, atoms, rest = np.unique(np.concatenate(ends)), atoms[:0], X
+        rest = _between_atoms(values, counts, is_atom, min_count)
+        edges, atoms = _edges(rest, n_bins, min_count), values[is_atom]
+        if whole and len(edges):
+            edges, atoms, rest = _whole_edges(edges, atoms, values), atoms[:0], X
         edges = _merged(edges, rest, min_count)
         return cls(edges, atoms, 0.5 / (len(X) + 1), whole)
 
@@ -74,9 +60,8 @@ class Grid:
         at = np.searchsorted(self.atoms, X)
         is_atom = np.append(self.atoms, np.nan)[at] == X
         log_share = 0.0 if self.n_bins else np.log1p(-2 * self.beside)
-        return np.where(is_atom, self.n_bins + at + 0.5, places), np.where(
-            is_atom, log_share, log_slope
-        )
+        places = np.where(is_atom, self.n_bins + at + 0.5, places)
+        return places, np.where(is_atom, log_share, log_slope)
 
     def decode(self, places: np.ndarray) -> np.ndarray:
         """Values at places on the grid."""
@@ -89,10 +74,8 @@ class Grid:
 
     def _values(self, places: np.ndarray) -> np.ndarray:
         code = places.astype(np.intp)
-        low, width = (
-            np.append(self.edges[:-1], self.atoms),
-            np.append(np.diff(self.edges), 0 * self.atoms),
-        )
+        low = np.append(self.edges[:-1], self.atoms)
+        width = np.append(np.diff(self.edges), 0 * self.atoms)
         return low[code] + width[code] * (places - code)
 
     def _in_bins(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,9 +83,8 @@ class Grid:
         width = np.diff(self.edges)
         with np.errstate(over="ignore"):  # clipped
             share = (X - self.edges[i]) / width[i]
-        sides = (np.arange(self.n_bins) == 0).astype(int) + (
-            np.arange(self.n_bins) == self.n_bins - 1
-        )
+        bins = np.arange(self.n_bins)
+        sides = (bins == 0).astype(int) + (bins == self.n_bins - 1)
         log_slope = (np.log1p(-self.beside * sides) - np.log(width))[i]
         return i + share.clip(0.0, INSIDE), self._with_tails(X, log_slope)
 
@@ -110,11 +92,12 @@ class Grid:
         half = np.diff(self.atoms) / 2
         i = np.searchsorted(self.atoms[:-1] + half, X)
         left, right = np.append(1.0, half), np.append(half, 1.0)
-        log_slope = np.log(self.beside) - np.log(np.where(self.atoms[i] > X, left[i], right[i]))
+        width = np.where(self.atoms[i] > X, left[i], right[i])
+        log_slope = np.log(self.beside) - np.log(width)
         return i + 0.5, self._with_tails(X, log_slope)
 
     def _with_tails(self, X: np.ndarray, log_slope: np.ndarray) -> np.ndarray:
-        """Beyond the grid the density falls as the square of the distance in widths of the grid, from one width on.
+        """Beyond the grid the density falls as the square of the distance, from one width of it on.
 
         So one far value costs the logarithm of how far it is, and does not outweigh all others.
         """
@@ -122,22 +105,50 @@ class Grid:
         scale = (ends[-1] - ends[0]) or 1.0
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # holes too
             beyond = np.maximum(ends[0] - X, X - ends[-1]).clip(0, LARGEST)
-            log_tail = (
-                np.log(self.beside)
-                + np.log(scale)
-                - 2 * np.logaddexp(np.log(scale), np.log(beyond))
-            )
+            log_scale, log_beyond = np.log(scale), np.log(beyond)
+            log_tail = np.log(self.beside) + log_scale - 2 * np.logaddexp(log_scale, log_beyond)
         return np.where(beyond > 0, log_tail, log_slope)
 
 
 def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
-    """Values without those that fewer than `min_count` lie at or beyond; their mean, if there are not twice as many."""
+    """Values without those that fewer than `min_count` lie at or beyond; of few the mean."""
     if min_count == 1:
         return X
     if len(X) < 2 * min_count:
-        middle = X.mean()
-        return np.full(len(X), np.rint(middle) if (np.floor(X) == X).all() else middle)
+        whole = (np.floor(X) == X).all()
+        return np.full(len(X), np.rint(X.mean()) if whole else X.mean())
     return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
+
+
+def _are_atoms(counts: np.ndarray, least: float, min_count: int, few: bool) -> np.ndarray:
+    """Which values are atoms, by how often they are found; where there are few, any may be."""
+    often = counts >= max(least, REPEATS, min_count)
+    return counts >= min_count if few or (~often).sum() < 2 else often
+
+
+def _between_atoms(
+    values: np.ndarray, counts: np.ndarray, is_atom: np.ndarray, min_count: int
+) -> np.ndarray:
+    """What bins are made of; if there are atoms too, its ends are no single rows' values either."""
+    rest = np.repeat(values[~is_atom], counts[~is_atom])
+    if min_count == 1 or not is_atom.any():
+        return rest
+    rest = _without_ends(rest, min_count) if len(rest) >= 2 * min_count else rest[:0]
+    return rest if len(rest) and rest[0] < rest[-1] else rest[:0]
+
+
+def _edges(rest: np.ndarray, n_bins: int, min_count: int) -> np.ndarray:
+    """Edges of so many bins, or of as many as hold enough values."""
+    if min_count > 1:
+        n_bins = max(1, min(n_bins, len(rest) // min_count))
+    return _quantiles(rest, n_bins, max(TAIL, min_count))
+
+
+def _whole_edges(edges: np.ndarray, atoms: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Edges of bins of whole numbers, those of one number among them."""
+    outermost = [values[0] - 0.5, values[-1] + 0.5]
+    ends = [np.ceil(edges[:-1]) - 0.5, outermost, atoms - 0.5, atoms + 0.5]
+    return np.unique(np.concatenate(ends))
 
 
 def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
@@ -153,11 +164,10 @@ def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
 
 
 def _quantiles(X: np.ndarray, n_bins: int, fewest: int) -> np.ndarray:
-    """Edges between which bins hold about as many values each; fewer towards the ends, where values thin out."""
+    """Edges of bins that hold about as many values each; fewer towards the ends, which are thin."""
     if not len(X):
         return X
     tail = 0.5 ** np.arange(1, 5) / n_bins
     tail = tail[tail * len(X) >= fewest]
-    return np.unique(
-        np.quantile(X, np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail]))
-    )
+    shares = np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail])
+    return np.unique(np.quantile(X, shares))

@@ -65,20 +65,12 @@ class Histogram(Likelihood):
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
+        log_shares = _slots.by_column(arrays, arrays["base"])
         means = [column.means for column in columns if column.n_slots]
-        scores = [
-            _normal_scores(np.exp(log_shares))
-            for log_shares in _slots.by_column(arrays, arrays["base"])
-        ]
-        own = {
-            "means": np.concatenate([np.zeros(0), *means]),
-            "score": np.concatenate([np.zeros(0), *scores]),
-        }
-        padding = np.zeros(len(arrays["code"]) - len(own["means"]))
-        return {
-            **arrays,
-            **{name: np.append(array, padding).astype(np.float32) for name, array in own.items()},
-        }
+        scores = [_normal_scores(np.exp(own)) for own in log_shares]
+        none = np.zeros(0)
+        means, score = np.concatenate([none, *means]), np.concatenate([none, *scores])
+        return _slots.with_more(arrays, means=means, score=score)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         score = seen * ops.take(w["score"], _slots.slot(w, x)[0])
@@ -92,22 +84,21 @@ class Histogram(Likelihood):
         return np.stack([p @ means for p, means in parts], axis=-1)
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        codes = np.stack([_slots.draw(p, rng) for p in self._probabilities(w, raw)], axis=-1)
+        codes = _slots.draws(self._probabilities(w, raw), rng)
         return codes + rng.uniform(0.0, INSIDE, codes.shape)
 
     def _probabilities(self, w: dict, raw: np.ndarray) -> list[np.ndarray]:
         return _slots.probabilities(w, self._logits(w, raw, np))
 
     def _logits(self, w: dict, raw: Any, xp: Any) -> Any:
-        """Of each slot by itself, and tilted by its normal score: columns depend on each other by their order first."""
+        """Of each slot, tilted by its normal score: columns depend on each other by order first."""
         n_slots, n_cells = w["base"].shape[-1], w["start"].shape[-1]
         columns = xp.swapaxes(_slots.membership(w, xp), 0, 1)
         tilt = xp.matmul(raw[..., n_slots : n_slots + n_cells], columns)
         bend = xp.matmul(raw[..., n_slots + n_cells :], columns)
         score = w["score"]
-        return w["base"] + bounded(
-            raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0), xp
-        )
+        own = raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0)
+        return w["base"] + bounded(own, xp)
 
 
 def _normal_scores(shares: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae._math import LOG_2PI, bounded, ops
+from skvae._math import bounded, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size
 
@@ -55,7 +55,7 @@ class Lognormal(Likelihood):
         mean, log_scale = _scale.location_and_log_scale("feature", w, bounded(raw), ops)
         residual = (self._standardised_log(w, x) - mean) * ops.exp(-log_scale)
         log_slope = -ops.log(w["spread"]) - ops.log(ops.maximum(x, SMALLEST))
-        return -0.5 * (residual * residual + LOG_2PI) - log_scale + log_slope
+        return normal_log_prob(residual, log_scale) + log_slope
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         mean, deviation = self._mean_and_deviation_of_log(w, raw)
@@ -63,9 +63,8 @@ class Lognormal(Likelihood):
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         mean, deviation = self._mean_and_deviation_of_log(w, raw)
-        return np.exp(
-            (mean + deviation * rng.standard_normal(mean.shape)).clip(-MAX_EXPONENT, MAX_EXPONENT)
-        )
+        log_x = mean + deviation * rng.standard_normal(mean.shape)
+        return np.exp(log_x.clip(-MAX_EXPONENT, MAX_EXPONENT))
 
     def _standardised_log(self, w: dict, x: Any) -> Any:
         return (ops.log(ops.maximum(x, SMALLEST)) - w["center"]) / w["spread"]
@@ -73,4 +72,5 @@ class Lognormal(Likelihood):
     def _mean_and_deviation_of_log(self, w: dict, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raw = bounded(raw.astype(np.float64), np)
         mean, log_scale = _scale.location_and_log_scale("feature", w, raw, np)
-        return w["center"] + w["spread"] * mean, w["spread"] * np.exp(log_scale.astype(np.float64))
+        scale = np.exp(log_scale.astype(np.float64))
+        return w["center"] + w["spread"] * mean, w["spread"] * scale

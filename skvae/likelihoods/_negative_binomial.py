@@ -6,10 +6,8 @@ from skvae._math import bounded, log1p_or_log, ops, stirling_remainder
 from skvae.likelihoods import _counts
 from skvae.likelihoods._base import Column, Likelihood, Size
 
-INVERSE_DISPERSIONS = (
-    1e-2,
-    1e4,
-)  # a column starts within these: from next to nothing but zeros to a Poisson
+# A column starts within these: from next to nothing but zeros to a Poisson.
+INVERSE_DISPERSIONS = 1e-2, 1e4
 
 
 class NegativeBinomial(Likelihood):
@@ -42,7 +40,8 @@ class NegativeBinomial(Likelihood):
         return {"log_r": np.zeros(size.cells, np.float32)}
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
-        mean, variance = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
+        mean = x.mean(axis=0, dtype=np.float64)
+        variance = x.var(axis=0, dtype=np.float64)
         r = mean**2 / (variance - mean).clip(1e-6)
         return {
             **_counts.constants(x),
@@ -72,7 +71,8 @@ class NegativeBinomial(Likelihood):
         return np.exp(self._log_mean(w, raw.astype(np.float64), np))
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        mean, r = self.point(w, raw), np.exp(self._log_r(w, np).astype(np.float64))
+        mean = self.point(w, raw)
+        r = np.exp(self._log_r(w, np).astype(np.float64))
         rate = np.minimum(rng.gamma(r, mean / r), _counts.LARGEST)
         return rng.poisson(rate).astype(np.float64).clip(max=_counts.LARGEST)
 

@@ -47,17 +47,11 @@ class Ordinal(Likelihood):
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
-        ends = [
-            _ends(np.exp(log_shares))
-            for log_shares in _slots.by_column(arrays, arrays["base"].astype(np.float64))
-        ]
+        log_shares = _slots.by_column(arrays, arrays["base"].astype(np.float64))
+        ends = [_ends(np.exp(own)) for own in log_shares]
         below, above = np.concatenate([np.zeros((2, 0)), *ends], axis=1)
-        ends = {"below": below, "above": above, "log_gap": np.log(above - below)}
-        padding = np.zeros(len(arrays["base"]) - len(below))
-        return {
-            **arrays,
-            **{name: np.append(end, padding).astype(np.float32) for name, end in ends.items()},
-        }
+        log_gap = np.log(above - below)
+        return _slots.with_more(arrays, below=below, above=above, log_gap=log_gap)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return _slots.one_hot(w, x, seen)
@@ -69,19 +63,18 @@ class Ordinal(Likelihood):
         slope = ops.exp(log_slope)
         b = (ops.take(w["above"], slot) - location) * slope
         a = (ops.take(w["below"], slot) - location) * slope
-        log_inside = ops.log(-ops.expm1(-ops.exp(ops.take(w["log_gap"], slot) + log_slope)))
+        log_gap = ops.take(w["log_gap"], slot) + log_slope
+        log_inside = ops.log(-ops.expm1(-ops.exp(log_gap)))
         return ops.where(exists, ops.log_sigmoid(b) + ops.log_sigmoid(-a) + log_inside, 0.0)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         return _slots.most_likely(self._probabilities(w, raw))
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return _slots.most_likely(
-            [(weights[..., None] * p).sum(axis=0) for p in self._probabilities(w, raw)]
-        )
+        return _slots.most_likely(_slots.mixture(self._probabilities(w, raw), weights))
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return np.stack([_slots.draw(p, rng) for p in self._probabilities(w, raw)], axis=-1)
+        return _slots.draws(self._probabilities(w, raw), rng)
 
     def _probabilities(self, w: dict, raw: np.ndarray) -> list[np.ndarray]:
         location, log_slope = _location_and_log_slope(raw.astype(np.float64), np)
@@ -96,7 +89,8 @@ class Ordinal(Likelihood):
 def _ends(shares: np.ndarray) -> np.ndarray:
     """The thresholds below and above each level of a column, (2, levels)."""
     up, down = shares.cumsum(), shares[::-1].cumsum()[::-1]
-    thresholds = np.concatenate([[-BEYOND], np.log(up[:-1]) - np.log(down[1:]), [BEYOND]])
+    between = np.log(up[:-1]) - np.log(down[1:])
+    thresholds = np.concatenate([[-BEYOND], between, [BEYOND]])
     return np.stack([thresholds[: len(shares)], thresholds[1 : len(shares) + 1]])
 
 

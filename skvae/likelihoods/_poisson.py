@@ -50,4 +50,5 @@ class Poisson(Likelihood):
         return np.exp(w["log_mean"] + bounded(raw.astype(np.float64), np))
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return rng.poisson(self.point(w, raw)).astype(np.float64)
+        rate = np.minimum(self.point(w, raw), _counts.LARGEST)
+        return np.minimum(rng.poisson(rate).astype(np.float64), _counts.LARGEST)

@@ -1,4 +1,4 @@
-"""The scale of the noise around the decoder's location: a number, learned, or given for each cell."""
+"""The scale of the noise around the decoder's location: a number, learned, or of each cell."""
 
 from numbers import Real
 from typing import Any
@@ -12,9 +12,8 @@ from skvae.likelihoods._base import Size, mean_and_deviation
 CONSTRAINT = [StrOptions({"feature", "shared", "cell"}), Interval(Real, 0, None, closed="neither")]
 LOG_MIN_SCALE = np.float32(np.log(1e-3))  # a column's noise is never below 1e-3 of its own scale
 NORMAL_RANGE = 1.3489795003921634  # between the quartiles of the standard normal
-NARROW = (
-    1e-10  # quartiles so much closer than the deviation would give cells that float32 cannot square
-)
+# Quartiles so much closer than the deviation would give cells that float32 cannot square.
+NARROW = 1e-10
 
 
 def n_raw(scale: str | float, size: Size) -> int:
@@ -40,7 +39,7 @@ def location_and_log_scale(scale: str | float, w: dict, raw: Any, xp: Any) -> tu
 
 
 def median_and_spread(X: np.ndarray) -> tuple[float, float]:
-    """Median and the deviation of a normal with these quartiles; mean and deviation where the quartiles meet."""
+    """Median and deviation of a normal with these quartiles; mean and deviation if they meet."""
     mean, deviation = mean_and_deviation(X)
     low, median, high = np.quantile(X, [0.25, 0.5, 0.75])
     spread = (high - low) / NORMAL_RANGE

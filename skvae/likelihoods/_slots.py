@@ -10,27 +10,18 @@ from typing import Any
 import numpy as np
 
 from skvae._math import ops
-from skvae.likelihoods._base import Column
+from skvae.likelihoods._base import Column, padded
 
-PADDING = 64  # the number of slots is rounded up to a multiple of this, or of an eighth of the power of two below
 FEWEST = 0.5  # pseudo-count of a slot that no row fell into
 
 
-def padded(n: int) -> int:
-    """The number of slots that makes room for n."""
-    step = max(PADDING, 2 ** max(n - 1, 1).bit_length() // 16)
-    return -(-max(n, 1) // step) * step
-
-
 def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
-    """The column of each slot and its code in it, the first slot of each column, and the slots' log-shares of rows.
+    """Column, code and log-share of rows of each slot, and the first slot of each column.
 
     The padding belongs to column -1, and its share is next to nothing.
     """
     counts = np.array([column.n_slots for column in columns])
-    column = np.repeat(np.arange(len(counts)), counts)
-    start = np.cumsum(counts) - counts
-    code = np.arange(len(column)) - start[column]
+    column, code, start = _layout(counts)
     padding = np.full(padded(len(column)) - len(column), -1.0)
     shares = [_log_shares(codes, n) for codes, n in zip(x.T, counts, strict=True)]
     arrays = {
@@ -42,13 +33,30 @@ def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
+def _layout(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The column of each slot and its code in it, and the first slot of each column."""
+    column = np.repeat(np.arange(len(counts)), counts)
+    start = np.cumsum(counts) - counts
+    return column, np.arange(len(column)) - start[column], start
+
+
+def with_more(arrays: dict[str, np.ndarray], **more: np.ndarray) -> dict[str, np.ndarray]:
+    """The constants and others of each slot, which are 0 in the padding."""
+    n = len(arrays["base"])
+
+    def filled(array: np.ndarray) -> np.ndarray:
+        return np.append(array, np.zeros(n - len(array))).astype(np.float32)
+
+    return arrays | {name: filled(array) for name, array in more.items()}
+
+
 def _log_shares(x: np.ndarray, n: int) -> np.ndarray:
     counts = np.bincount(x.astype(np.intp), minlength=n)[:n] + FEWEST
     return np.log(counts / counts.sum())
 
 
 def membership(w: dict, xp: Any) -> Any:
-    """1 where a slot is one of a column's, (slots, columns): products add slots up by column, or spread columns."""
+    """Whether a slot is a column's, (slots, columns): products add slots up, or spread columns."""
     n_columns = w["start"].shape[-1]
     if xp is np:
         return (w["column"][:, None] == np.arange(n_columns)).astype(np.float32)
@@ -65,8 +73,9 @@ def one_hot(w: dict, x: Any, seen: Any) -> Any:
 
 
 def slot(w: dict, x: Any) -> tuple[Any, Any]:
-    """The slot of each cell, and whether it is one of its column's: a column may have none, and a filler any code."""
-    slots, cells = ops.shape(w["column"])[0], ops.arange(ops.shape(x)[-1], dtype="float32")
+    """The slot of each cell, and whether its column has it: a filler may have any code."""
+    slots = ops.shape(w["column"])[0]
+    cells = ops.arange(ops.shape(x)[-1], dtype="float32")
     own = ops.cast(ops.clip(w["start"] + ops.floor(x), 0.0, slots - 1.0), "int32")
     return own, ops.take(w["column"], own) == cells
 
@@ -93,17 +102,28 @@ def probabilities(w: dict, logits: np.ndarray) -> list[np.ndarray]:
 
 def most_likely(probabilities: list[np.ndarray]) -> np.ndarray:
     """The code of the most likely slot of each column, (..., columns); 0 where it has none."""
-    return np.stack(
-        [p.argmax(axis=-1) if p.size else np.zeros(p.shape[:-1], int) for p in probabilities],
-        axis=-1,
-    )
+    return np.stack([_largest(p) for p in probabilities], axis=-1)
 
 
-def draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A slot for each row of probabilities."""
+def mixture(probabilities: list[np.ndarray], weights: np.ndarray) -> list[np.ndarray]:
+    """Those of a mixture over the first axis, with weights of its shape but for the slots."""
+    return [(weights[..., None] * p).sum(axis=0) for p in probabilities]
+
+
+def draws(probabilities: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """The code of a slot of each column drawn by its probability, (..., columns)."""
+    return np.stack([_draw(p, rng) for p in probabilities], axis=-1)
+
+
+def _largest(p: np.ndarray) -> np.ndarray:
+    return p.argmax(axis=-1) if p.size else np.zeros(p.shape[:-1], int)
+
+
+def _draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     cumulative = p.cumsum(axis=-1)
     u = rng.random((*p.shape[:-1], 1)) * cumulative[..., -1:]
-    return (cumulative <= u).sum(axis=-1).clip(max=max(p.shape[-1] - 1, 0))
+    slot = (cumulative <= u).sum(axis=-1)
+    return slot.clip(max=max(p.shape[-1] - 1, 0))
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -77,20 +77,18 @@ class ZeroInflated(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         inner = self._inner()
         zeros = (x == 0).mean(axis=0).clip(MIN_SHARE, 1 - MIN_SHARE)
-        rest = _without_zeros(
-            x, next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0)
-        )
+        rest = _without_zeros(x, _possible(inner))
+        filler = rest.mean(axis=0, dtype=np.float64)  # inside of the support, and no row's own
         return {
             "base_logit": logit(zeros).astype(np.float32),
-            "filler": rest.mean(axis=0, dtype=np.float64).astype(
-                np.float32
-            ),  # inside of the support, and no row's own
+            "filler": filler.astype(np.float32),
             **_prefixed(inner.constants(rest, columns)),
         }
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         rest = seen * ops.cast(x != 0, "float32")
-        inner = self._inner().features(_own(w), ops.where(rest > 0, x, w["filler"]), rest)
+        x = ops.where(rest > 0, x, w["filler"])
+        inner = self._inner().features(_own(w), x, rest)
         return ops.concatenate([inner, seen - rest], axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
@@ -119,25 +117,33 @@ class ZeroInflated(Likelihood):
         from skvae import likelihoods
 
         inner = resolve(self.likelihood, Likelihood, likelihoods)
+        if not hasattr(inner, "measure"):
+            raise ValueError(
+                f"ZeroInflated({inner}): {type(inner).__name__} does not say its measure; set "
+                "measure = 'density' in the class for numbers, or 'mass' for counts."
+            )
         if _is_of_counts(inner) or _is_of_positive_numbers(inner):
             return inner
         raise ValueError(
-            f"ZeroInflated needs a likelihood of counts or of positive numbers without 0, but likelihood="
-            f"{self.likelihood!r} is one of {inner.support}. Use 'poisson', 'negative_binomial' or 'lognormal'."
+            "ZeroInflated needs a likelihood of counts or of positive numbers without 0, but "
+            f"likelihood={self.likelihood!r} is one of {inner.support}. Use 'poisson', "
+            "'negative_binomial' or 'lognormal'."
         )
 
 
 def _is_of_counts(inner: Likelihood) -> bool:
     supported = inner.supports(np.array([-1.0, 0.0, 0.5, 1.0])).tolist()
-    return (
-        inner.measure == "mass"
-        and not inner.over_levels
-        and supported == [False, True, False, True]
-    )
+    of_numbers = inner.measure == "mass" and not inner.over_levels
+    return of_numbers and supported == [False, True, False, True]
 
 
 def _is_of_positive_numbers(inner: Likelihood) -> bool:
     return inner.measure == "density" and not inner.supports(np.array([-1.0, 0.0])).any()
+
+
+def _possible(inner: Likelihood) -> float:
+    """A number that the likelihood of the rest may give."""
+    return next((value for value in (1.0, 0.5) if inner.supports(np.array(value))), 1.0)
 
 
 def _without_zeros(x: np.ndarray, default: float) -> np.ndarray:

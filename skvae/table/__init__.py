@@ -1,6 +1,6 @@
-"""The user's table and the encoded cells, in both directions: the only room that knows pandas, polars and SciPy."""
+"""The user's table and encoded cells, both ways: only this room knows pandas, polars and SciPy."""
 
-from skvae.table._cells import Cells, Dense, Parts, Sparse, parted
+from skvae.table._cells import Cells, Dense, Sparse, parted
 from skvae.table._codec import Codec, Encoded
 from skvae.table._conditions import conditions, overlaid
 from skvae.table._frames import Frame
@@ -13,7 +13,6 @@ __all__ = [
     "Dense",
     "Encoded",
     "Frame",
-    "Parts",
     "Rows",
     "Sparse",
     "checked",

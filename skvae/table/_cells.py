@@ -1,29 +1,23 @@
-"""Encoded cells wherever they are: what training and inference ask of them, and the two places they may be in."""
+"""Encoded cells: what training and inference ask of them, and the two places they may be in."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol, Self
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any, Protocol, Self
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
+
+from skvae._memory import aligned
 
 NUMBERS = 2**24  # most numbers of sparse rows that are dense at once: 64 MiB
-
-
-class Parts(NamedTuple):
-    """What a program needs to make sparse rows dense."""
-
-    starts: Any  # of each row in the two below, and the end of the last
-    columns: Any
-    cells: Any
-    base: Any
 
 
 class Cells(Protocol):
     """Rows (n, cells) in float32, NaN in a hole; indexing gives dense ones."""
 
     shape: tuple[int, int]
-    sparse: bool  # whether a program is given Parts
+    sparse: bool  # whether a program is given parts of which it makes dense rows
 
     @abstractmethod
     def __getitem__(self, rows: Any) -> np.ndarray: ...
@@ -42,7 +36,7 @@ class Cells(Protocol):
 
     @abstractmethod
     def parted(self, places: np.ndarray) -> tuple[Self, Self]:
-        """The other rows, and those at some places. The others take its memory, with rows of its end in the gaps."""
+        """The other rows, in this memory with rows of its end in the gaps, and those at places."""
 
     @abstractmethod
     def span(self, start: int, stop: int) -> Self:
@@ -62,7 +56,7 @@ class Cells(Protocol):
 
     @abstractmethod
     def filled(self) -> Self:
-        """Holes filled by the column's own values in turn, which leaves its distribution; by 0 if it has none."""
+        """Holes filled by the column's own values in turn, to keep its distribution; else by 0."""
 
     @abstractmethod
     def mean(self) -> np.ndarray:
@@ -70,7 +64,7 @@ class Cells(Protocol):
 
     @abstractmethod
     def arrays(self) -> Any:
-        """The array that it is, or the Parts that it is made of."""
+        """The array, or the four that sparse rows are: row starts, columns, cells, base."""
 
     def where(self, mask: np.ndarray) -> Self:
         """The rows that a mask says."""
@@ -84,6 +78,14 @@ class Dense(Cells):
 
     def __init__(self, x: np.ndarray):
         self.x = x
+
+    @classmethod
+    def of(cls, blocks: Iterable[tuple[slice, np.ndarray]], shape: tuple[int, int]) -> "Dense":
+        """All rows, of blocks of some of them with their places."""
+        x = aligned(shape)
+        for rows, cells in blocks:
+            x[rows] = cells
+        return cls(x)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -136,10 +138,14 @@ class Sparse(Cells):
     sparse = True
 
     def __init__(self, differing: csr_array, base: np.ndarray):
-        self.differing, self.base = (
-            differing,
-            base,
-        )  # the cells unlike those of a row of zeros, and these
+        self.differing = differing  # the cells unlike those of a row of zeros
+        self.base = base  # and these
+
+    @classmethod
+    def of(cls, blocks: Iterable[tuple[slice, np.ndarray]], base: np.ndarray) -> "Sparse":
+        """All rows, of dense blocks of some of them in turn, and the cells of a row of zeros."""
+        parts = [differing(cells.astype(np.float32), base) for _, cells in blocks]
+        return cls(vstack(parts, format="csr"), base)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -154,7 +160,7 @@ class Sparse(Cells):
     @property
     def T(self) -> Iterator[np.ndarray]:  # noqa: N802
         cells = self.differing.tocsc()
-        for value, start, stop in zip(self.base, cells.indptr[:-1], cells.indptr[1:], strict=True):
+        for value, (start, stop) in zip(self.base, pairwise(cells.indptr), strict=True):
             column = np.full(len(self), value)
             column[cells.indices[start:stop]] = cells.data[start:stop]
             yield column
@@ -186,37 +192,36 @@ class Sparse(Cells):
         if not self.any_holes():
             return self
         cells = self.differing.tocsc()
-        for column, start, stop in zip(self.T, cells.indptr[:-1], cells.indptr[1:], strict=True):
+        for column, (start, stop) in zip(self.T, pairwise(cells.indptr), strict=True):
             _fill(cells.data[start:stop], column)
         return Sparse(cells.tocsr(), self.base)
 
     def mean(self) -> np.ndarray:
-        columns, base = (
-            self.differing.indices,
-            np.nan_to_num(self.base),
-        )  # where 0 is no level, no cell is the base
+        columns = self.differing.indices
+        base = np.nan_to_num(self.base)  # where 0 is no level, no cell is the base
         beyond = np.bincount(columns, self.differing.data - base[columns], minlength=self.shape[1])
         return (base + beyond / len(self)).astype(np.float32)
 
-    def arrays(self) -> Parts:
+    def arrays(self) -> tuple:
         rows = self.differing
-        return Parts(
-            rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data, self.base
-        )
+        starts, columns = rows.indptr.astype(np.int64), rows.indices.astype(np.int32)
+        return starts, columns, rows.data, self.base
 
 
 def differing(block: np.ndarray, base: np.ndarray) -> csr_array:
     """The cells of dense rows that are not those of a row of zeros."""
     rows, columns = np.nonzero(block != base)  # a hole differs from all
-    starts = np.concatenate([[0], np.bincount(rows, minlength=len(block)).cumsum()])
+    counts = np.bincount(rows, minlength=len(block))
+    starts = np.concatenate([[0], counts.cumsum()])
     return csr_array((block[rows, columns], columns, starts), shape=block.shape)
 
 
 def parted(x: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The other rows, and those at some places. The others take the memory of x, with rows of its end in the gaps."""
+    """The other rows, in the memory of x with rows of its end in the gaps, and those at places."""
     n = len(x) - len(places)
     there = x[places]
-    x[places[places < n]] = x[np.setdiff1d(np.arange(n, len(x)), places)]
+    gaps = places[places < n]
+    x[gaps] = x[np.setdiff1d(np.arange(n, len(x)), places)]
     return x[:n], there
 
 
@@ -228,4 +233,5 @@ def _fill(cells: np.ndarray, column: np.ndarray) -> None:
 
 
 def _places(cells: csr_array) -> tuple[np.ndarray, np.ndarray]:
-    return np.repeat(np.arange(cells.shape[0]), np.diff(cells.indptr)), cells.indices
+    rows = np.repeat(np.arange(cells.shape[0]), np.diff(cells.indptr))
+    return rows, cells.indices

@@ -8,10 +8,13 @@ from scipy.sparse import issparse
 
 from skvae._sklearn import warn
 from skvae.table._codec import Codec
-from skvae.table._columns import WORDS, Feature, Levels, Numbers
-from skvae.table._dtypes import Dtype, Values, of_array, of_scalars, read, short
+from skvae.table._columns import Feature
+from skvae.table._dtypes import of_array, of_scalars, read
+from skvae.table._formats import WORDS, Levels, Numbers
 from skvae.table._frames import columns_of, frame_of, names_of
 from skvae.table._input import as_objects, check_eager, listed
+from skvae.table._series import Dtype
+from skvae.table._values import Values, short
 
 WIDE = Dtype("numpy", "float64", "float64")
 SEVERAL = (list, tuple, set, frozenset, Mapping, np.ndarray)
@@ -34,20 +37,23 @@ def conditions(codec: Codec, given: Any) -> Conditions:
     cells, n = _given(codec, given)
     if not n:
         raise ValueError("given is a table without rows, but one for each condition is expected.")
-    unknown = [name for name in cells if name not in codec.names]
-    if unknown:
-        raise ValueError(
-            f"given names column {short(unknown[0])}, but fit saw no such column; it saw {listed(codec.names)}."
-        )
-    columns, numbers = (
-        [cells.get(name) for name in codec.names],
-        np.full((n, len(codec.names)), np.nan),
-    )
+    _check_known(codec, cells)
+    columns = [cells.get(name) for name in codec.names]
+    numbers = np.full((n, len(codec.names)), np.nan)
     for j, (feature, column) in enumerate(zip(codec.features, columns, strict=True)):
         if column is not None and column.meaning != "nothing":
             numbers[:, j] = _numbers(feature, column)
     _warn_of_far(codec.features, columns, numbers)
     return Conditions(columns, ~np.isnan(numbers), codec.encode_numbers(numbers))
+
+
+def _check_known(codec: Codec, cells: dict) -> None:
+    unknown = [name for name in cells if name not in codec.names]
+    if unknown:
+        raise ValueError(
+            f"given names column {short(unknown[0])}, but fit saw no such column; it saw "
+            f"{listed(codec.names)}."
+        )
 
 
 def overlaid(codec: Codec, drawn: list[tuple], given: Any, kept: np.ndarray, n: int) -> list[tuple]:
@@ -76,10 +82,11 @@ def _laid_over(
     values = _as_fit_has_them(feature, own.plain())
     dtype, cells = _room(feature.dtype, own.dtype, cells, values)
     if not dtype.holds(values):
-        wrong = [not dtype.holds(values[i : i + 1]) for i in range(len(values))]
+        wrong = ~_held(dtype, values)
         raise ValueError(
-            f"Column {short(feature.name)} has {own.first(np.array(wrong))}, which cannot be kept as it is in the "
-            f"dtype {feature.dtype.name} of fit, nor in {dtype.name}; round it, or leave that cell empty."
+            f"Column {short(feature.name)} has {own.first(wrong)}, which cannot be kept "
+            f"as it is in the dtype {feature.dtype.name} of fit, nor in {dtype.name}; round it, or "
+            "leave that cell empty."
         )
     cells[places] = values
     return dtype, cells, holes
@@ -89,53 +96,69 @@ def _of_own_alone(feature: Feature, holes: np.ndarray, places: np.ndarray, own: 
     """A column of nothing but kept cells."""
     values, same = own.plain(), own.dtype.library == feature.dtype.library
     if not same and not all(isinstance(value, str) for value in values):
-        values = (
-            np.array(values.tolist()) if values.dtype.kind == "O" else values
-        )  # labels that are numbers
+        values = _as_numbers(values)
+    dtype = own.dtype if same else feature.dtype.of_numpy(values.dtype, own.dtype.get("zone"))
     cells, holes = np.zeros(len(holes), values.dtype), holes.copy()
     cells[places], holes[places] = values, False
-    return (
-        own.dtype if same else feature.dtype.of_numpy(values.dtype, own.dtype.get("zone")),
-        cells,
-        holes,
-    )
+    return dtype, cells, holes
 
 
 def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
-    """Labels as the equal ones of fit, 1 for True; numbers that came as objects, or among decimals, as numbers."""
+    """Labels as the equal ones of fit, 1 for True; numbers among objects or decimals as numbers."""
     if feature.dtype.numpy == "object":
         known = {level: level for level in getattr(feature.format, "levels", ())}
         labels = np.empty(len(values), object)
         labels[:] = [known.get(value, value) for value in values.tolist()]
         return labels
     if values.dtype.kind == "O":
-        return np.array(values.tolist())
+        return _as_numbers(values)
     return values.astype(np.float64) if feature.dtype.get("scale") is not None else values
+
+
+def _as_numbers(values: np.ndarray) -> np.ndarray:
+    """Labels that are numbers as such."""
+    return np.array(values.tolist()) if values.dtype.kind == "O" else values
+
+
+def _held(dtype: Dtype, values: np.ndarray) -> np.ndarray:
+    """Which values come back from a dtype as they are."""
+    one_by_one = (values[i : i + 1] for i in range(len(values)))
+    return np.array([dtype.holds(one) for one in one_by_one], bool)
 
 
 def _room(
     dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray
 ) -> tuple[Dtype, np.ndarray]:
     """A dtype that holds both a drawn column and kept values as they are, and the column in it."""
-    both = dtype.get("levels") is not None and other.get("levels") is not None
-    if both and dtype.library == other.library and other.holds(cells) and other.holds(values):
-        return (
-            other,
-            cells.copy(),
-        )  # categories that nobody has, and their order, are those of the table at hand
+    if _has_levels_that_hold(dtype, other, cells, values):
+        # Categories that nobody has, and their order, are those of the table at hand.
+        return other, cells.copy()
     if dtype.holds(values):
         return dtype, cells.copy()
     if dtype.get("levels") is not None:
         levels = dict.fromkeys([*dtype.get("levels"), *values.tolist()])
         return dtype.with_levels(levels), cells.astype(object)
-    if (
-        other.library == dtype.library
-        and other.numpy == str(values.dtype)
-        and _fits(cells, values.dtype)
-    ):
+    return _wider_room(dtype, other, cells, values)
+
+
+def _wider_room(
+    dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray
+) -> tuple[Dtype, np.ndarray]:
+    """The other dtype where it nearly fits, or else one that is common to both."""
+    same = other.library == dtype.library and other.numpy == str(values.dtype)
+    if same and _fits(cells, values.dtype):
         return other, cells.astype(values.dtype)
     wide = np.result_type(cells.dtype, values.dtype)
     return dtype.of_numpy(wide, dtype.get("zone")), cells.astype(wide)
+
+
+def _has_levels_that_hold(
+    dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray
+) -> bool:
+    """Whether both dtypes have levels, and the other's are enough."""
+    both = dtype.get("levels") is not None and other.get("levels") is not None
+    same = both and dtype.library == other.library
+    return same and other.holds(cells) and other.holds(values)
 
 
 def _fits(cells: np.ndarray, dtype: np.dtype) -> bool:
@@ -151,60 +174,58 @@ def _fits(cells: np.ndarray, dtype: np.dtype) -> bool:
 def _given(codec: Codec, given: Any) -> tuple[dict, int]:
     """Given columns by name, and how many rows there are."""
     if isinstance(given, Mapping):
-        several = [
-            name
-            for name, value in given.items()
-            if isinstance(value, SEVERAL) or (hasattr(value, "shape") and value.shape)
-        ]
-        if several:
-            raise ValueError(
-                f"given has {short(given[several[0]])} in column {short(several[0])}; for several conditions give a "
-                "DataFrame."
-            )
-        scales = {feature.name: feature.dtype.get("scale") for feature in codec.features}
-        return {
-            name: of_scalars(name, [value], scales.get(name)) for name, value in given.items()
-        }, 1
+        return _of_mapping(codec, given), 1
     if issparse(given):
         raise ValueError(
-            "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of {column: value}, or "
-            "a dense table with holes."
+            "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of "
+            "{column: value}, or a dense table with holes."
         )
     check_eager("given", given)
     frame = frame_of(given) if hasattr(given, "columns") or hasattr(given, "column_names") else None
     if frame is not None:
-        names = names_of(frame)
-        return {
-            name: read(name, column) for name, column in zip(names, columns_of(frame), strict=True)
-        }, len(frame)
+        columns = zip(names_of(frame), columns_of(frame), strict=True)
+        return {name: read(name, column) for name, column in columns}, len(frame)
     if isinstance(given, (list, tuple, np.ndarray)) and as_objects(given, "given").ndim == 2:
         return _of_array(codec, given)
     raise ValueError(
-        f"given has type {type(given).__name__}, but a dict of {{column: value}} or a table with holes is expected."
+        f"given has type {type(given).__name__}, but a dict of {{column: value}} or a table with "
+        "holes is expected."
     )
+
+
+def _of_mapping(codec: Codec, given: Mapping) -> dict:
+    """Given columns of a single row."""
+    for name, value in given.items():
+        if isinstance(value, SEVERAL) or (hasattr(value, "shape") and value.shape):
+            raise ValueError(
+                f"given has {short(value)} in column {short(name)}; for several conditions give a "
+                "DataFrame."
+            )
+    scales = _scales(codec)
+    return {name: of_scalars(name, [value], scales.get(name)) for name, value in given.items()}
 
 
 def _of_array(codec: Codec, given: Any) -> tuple[dict, int]:
-    masked = np.ma.isMaskedArray(given)
-    cells = (
-        np.ma.getdata(given)
-        if masked
-        else as_objects(given, "given")
-        if isinstance(given, (list, tuple))
-        else given
-    )
-    mask = np.ma.getmaskarray(given) if masked else np.zeros(cells.shape, bool)
+    given = as_objects(given, "given")
+    cells, mask = np.ma.getdata(given), np.ma.getmaskarray(given)
     cells = cells if cells.dtype.kind in "biuf" else cells.astype(object)
     names = codec.names if cells.shape[1] == len(codec.names) else range(cells.shape[1])
-    columns, scales = {}, {feature.name: feature.dtype.get("scale") for feature in codec.features}
+    columns, scales = {}, _scales(codec)
     for j, name in enumerate(names):
-        column = (
-            of_array(name, cells[:, j], "numpy")
-            if cells.dtype != object
-            else of_scalars(name, cells[:, j].tolist(), scales.get(name))
-        )
+        column = _of_cells(name, cells[:, j], scales.get(name))
         columns[name] = column._replace(holes=column.holes | mask[:, j])
     return columns, len(cells)
+
+
+def _of_cells(name: Any, cells: np.ndarray, scale: int | None) -> Values:
+    if cells.dtype == object:
+        return of_scalars(name, cells.tolist(), scale)
+    return of_array(name, cells, "numpy")
+
+
+def _scales(codec: Codec) -> dict:
+    """How many digits behind the point columns of decimals have, by name."""
+    return {feature.name: feature.dtype.get("scale") for feature in codec.features}
 
 
 def _numbers(feature: Feature, column: Values) -> np.ndarray:
@@ -216,16 +237,21 @@ def _numbers(feature: Feature, column: Values) -> np.ndarray:
     seen = ~np.isnan(numbers)
     if feature.constant is None and not feature.varies:
         raise _unmet(feature, column, ~column.holes, "fit saw no value there")
+    _check_numbers(feature, column, numbers, seen)
+    _check_room(feature, column, seen)
+    return numbers
+
+
+def _check_numbers(feature: Feature, column: Values, numbers: np.ndarray, seen: np.ndarray) -> None:
+    """Refuse numbers that fit did not see where that is needed, or of another kind."""
     if feature.likelihood.over_levels and (numbers[seen] < 0).any():
-        raise _unmet(feature, column, numbers < 0, f"fit saw only {listed(_seen(feature))} there")
+        raise _unmet(feature, column, numbers < 0, _seen_alone(feature))
     wrong = seen & ~_allowed(feature, numbers)
     if wrong.any():
         raise _unmet(feature, column, wrong, f"that column holds {_words(feature)}")
     other = seen & (numbers != feature.constant)
     if not feature.varies and other.any():
-        raise _unmet(feature, column, other, f"fit saw only {listed(_seen(feature))} there")
-    _check_room(feature, column, seen)
-    return numbers
+        raise _unmet(feature, column, other, _seen_alone(feature))
 
 
 def _unmet(feature: Feature, column: Values, rows: np.ndarray, why: str) -> ValueError:
@@ -234,20 +260,22 @@ def _unmet(feature: Feature, column: Values, rows: np.ndarray, why: str) -> Valu
 
 def _words(feature: Feature) -> str:
     """What a condition on a column has to be."""
-    return (
-        WORDS[feature.format.kind] if isinstance(feature.format, Numbers) else feature.format.words
-    )
+    if isinstance(feature.format, Numbers):
+        return WORDS[feature.format.kind]
+    return feature.format.words
+
+
+def _seen_alone(feature: Feature) -> str:
+    return f"fit saw only {listed(_seen(feature))} there"
 
 
 def _seen(feature: Feature) -> list:
     """What fit saw of a column of labels, or of one value."""
-    if isinstance(feature.format, Levels) and np.dtype(feature.format.numpy).kind not in "mM":
-        return list(feature.format.levels)
-    codes = (
-        np.arange(len(feature.format.levels))
-        if isinstance(feature.format, Levels)
-        else [feature.constant]
-    )
+    codes = [feature.constant]
+    if isinstance(feature.format, Levels):
+        if np.dtype(feature.format.numpy).kind not in "mM":
+            return list(feature.format.levels)
+        codes = np.arange(len(feature.format.levels))
     return feature.format.restore(np.asarray(codes, float), feature.dtype).tolist()
 
 
@@ -263,24 +291,15 @@ def _allowed(feature: Feature, numbers: np.ndarray) -> np.ndarray:
 
 def _check_room(feature: Feature, column: Values, seen: np.ndarray) -> None:
     """Refuse cells that the dtype of fit cannot hold; floats may have more digits than it has."""
-    cells = column.plain()[seen]
     if isinstance(feature.format, Levels):
         return
-    dtype = (
-        WIDE
-        if feature.format.kind == "float" and feature.dtype.get("scale") is None
-        else feature.dtype
-    )
-    cells = np.array(cells.tolist()) if cells.dtype.kind == "O" else cells
-    held = [dtype.holds(cells[i : i + 1]) for i in range(len(cells))]
-    if not all(held):
-        wrong = np.flatnonzero(seen)[held.index(False)]
-        raise _unmet(
-            feature,
-            column,
-            np.arange(len(seen)) == wrong,
-            f"its dtype {dtype.name} cannot hold that",
-        )
+    floats = feature.format.kind == "float" and feature.dtype.get("scale") is None
+    dtype = WIDE if floats else feature.dtype
+    held = _held(dtype, _as_numbers(column.plain()[seen]))
+    if not held.all():
+        wrong = seen.copy()
+        wrong[seen] = ~held
+        raise _unmet(feature, column, wrong, f"its dtype {dtype.name} cannot hold that")
 
 
 def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
@@ -292,9 +311,11 @@ def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
             out = (numbers[:, j] < low) | (numbers[:, j] > high)
             if out.any():
                 far.append(
-                    f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to {high:g}"
+                    f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to "
+                    f"{high:g}"
                 )
     if far:
         warn(
-            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never saw."
+            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never "
+            "saw."
         )

@@ -1,4 +1,4 @@
-"""Whole tables of any library: their columns and names as plain data, and tables made of columns."""
+"""Whole tables of any library: columns and names as plain data, and tables made of columns."""
 
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -7,16 +7,10 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from skvae.table._dtypes import short
+from skvae.table._values import short
 
-NAMES = (
-    str,
-    bool,
-    int,
-    float,
-    date,
-    type(None),
-)  # types that the names of columns may have, or tuples of them
+# Types that the names of columns may have, or tuples of them.
+NAMES = (str, bool, int, float, date, type(None))
 
 
 class Frame(NamedTuple):
@@ -38,13 +32,13 @@ class Frame(NamedTuple):
         frame = cls(library, names, axis)
         if library == "pandas" and not _same(frame, X.columns):
             raise ValueError(
-                f"The columns of X are named by a {type(X.columns).__name__} of dtype {X.columns.dtype}, whose names "
-                "cannot be kept; name them by text or numbers."
+                f"The columns of X are named by a {type(X.columns).__name__} of dtype "
+                f"{X.columns.dtype}, whose names cannot be kept; name them by text or numbers."
             )
         return frame
 
     def table(self, columns: list, n: int, like: Any) -> Any:
-        """Native columns of n rows as a table; a pandas index is that of `like`, repeated as needed."""
+        """Native columns of n rows as a table; a pandas index is that of `like`, repeated."""
         if self.library == "numpy":
             return _stacked(columns)
         if self.library == "polars":
@@ -55,6 +49,9 @@ class Frame(NamedTuple):
             import pyarrow as pa
 
             return pa.table(columns, names=list(self.names))
+        return self._of_pandas(columns, n, like)
+
+    def _of_pandas(self, columns: list, n: int, like: Any) -> pd.DataFrame:
         frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(n))
         frame.columns = self._index()
         if hasattr(like, "iloc"):
@@ -65,37 +62,34 @@ class Frame(NamedTuple):
         dtype, called = self.axis
         if len(called) > 1:
             return pd.MultiIndex.from_tuples(self.names, names=called)
-        if self.names == tuple(range(len(self.names))) and {type(name) for name in self.names} == {
-            int
-        }:
+        numbered = self.names == tuple(range(len(self.names)))
+        if numbered and set(map(type, self.names)) == {int}:
             return pd.RangeIndex(len(self.names), name=called[0])
         names = [pd.Timestamp(name) if isinstance(name, datetime) else name for name in self.names]
         return pd.Index(names, dtype=dtype, name=called[0], tupleize_cols=False)
 
 
 def _stacked(columns: list) -> np.ndarray:
-    """Columns as an array; one of objects where their dtypes have none in common that holds them all."""
+    """Columns as an array; one of objects where no common dtype holds them all."""
     array = np.column_stack(columns)
     if len({column.dtype for column in columns}) == 1:
         return array.astype(columns[0].dtype, copy=False)  # in its byte order
     with np.errstate(invalid="ignore"):
-        same = all(
-            (array[:, j].astype(c.dtype) == c)[~pd.isna(c)].all() for j, c in enumerate(columns)
-        )
+        pairs = zip(array.T, columns, strict=True)
+        same = all((own.astype(c.dtype) == c)[~pd.isna(c)].all() for own, c in pairs)
     return array if same else np.column_stack([column.astype(object) for column in columns])
 
 
 def _same(frame: Frame, columns: pd.Index) -> bool:
     try:
-        return frame._index().equals(columns) and all(
-            name == name for name in frame.names
-        )  # no NaN
+        no_nan = all(name == name for name in frame.names)
+        return frame._index().equals(columns) and no_nan
     except (TypeError, ValueError):
         return False
 
 
 def frame_of(X: Any) -> Any:
-    """X if it is a DataFrame of pandas, polars or pyarrow, or one of pandas made of another's; else None."""
+    """X if it is a DataFrame of pandas, polars or pyarrow; another's as pandas; else None."""
     if not _library(X):
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         return frame.to_pandas() if isinstance(frame, nw.DataFrame) else None
@@ -143,10 +137,6 @@ def _plain(name: Any) -> Any:
         return tuple(map(_plain, name))
     if isinstance(name, pd.Timestamp) and not name.nanosecond:
         return name.to_pydatetime()
-    return (
-        name.item()
-        if isinstance(name, np.generic)
-        else name
-        if isinstance(name, NAMES)
-        else str(name)
-    )
+    if isinstance(name, np.generic):
+        return name.item()
+    return name if isinstance(name, NAMES) else str(name)

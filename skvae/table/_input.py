@@ -10,8 +10,9 @@ import pandas as pd
 from scipy.sparse import csc_array, csr_array, issparse
 from sklearn.utils.validation import validate_data
 
-from skvae.table._dtypes import Values, inferred, of_array, read, short
+from skvae.table._dtypes import inferred, of_array, read
 from skvae.table._frames import Frame, columns_of, cut, frame_of, names_of
+from skvae.table._values import Values, short
 
 FLOATS = (np.float64, np.float32)
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
@@ -20,7 +21,7 @@ SINGLE = {"float32", "Float32", "float[pyarrow]", "float"}  # what libraries cal
 
 
 class Rows(NamedTuple):
-    """A table that has been checked: columns of a frame, or an array of floats and the array that it was made from."""
+    """A checked table: columns of a frame, or an array of floats and the array it was made from."""
 
     names: tuple  # of the columns; their numbers in an array
     n: int
@@ -46,8 +47,9 @@ class Rows(NamedTuple):
         """A column in NumPy."""
         if self.frame is not None:
             return read(self.names[j], self.frame[j])
-        cells = self.given[:, [j]].toarray()[:, 0] if issparse(self.given) else self.given[:, j]
-        return self._values(j, cells)
+        if issparse(self.given):
+            return self._values(j, self.given[:, [j]].toarray()[:, 0])
+        return self._values(j, self.given[:, j])
 
     def by_column(self) -> "Rows":
         """The same, quick to read column by column."""
@@ -77,22 +79,21 @@ class Rows(NamedTuple):
         n = rows.stop - rows.start
         if self.frame is not None:
             return self._replace(n=n, frame=[cut(column, rows) for column in self.frame])
+        values, given = self.values[rows], self.given[rows]
         if self.sparse:
-            return Rows(self.names, n, None, self.values[rows].toarray(), self.given[rows].tocsc())
-        return Rows(self.names, n, None, self.values[rows], self.given[rows])
+            values, given = values.toarray(), given.tocsc()
+        return Rows(self.names, n, None, values, given)
 
 
 def checked(estimator: Any, X: Any, *, reset: bool, like: Frame | None = None) -> Rows:
-    """X as scikit-learn checks it; holes are welcome, infinities are not. `like` is what fit saw, after fit."""
+    """X as scikit-learn checks it; holes may be, infinities not. `like` is what fit saw, if any."""
     _check_kind(X)
     frame = frame_of(X)
     if frame is None and like is not None and like.library != "numpy" and _holds_objects(X):
-        cells = np.array(X, dtype=object)
-        validate_data(estimator, np.zeros(cells.shape), reset=False)
-        frame = pd.DataFrame(cells, dtype=object).apply(inferred)
-        return _of_frame(estimator, frame, like.names)
+        return _of_objects(estimator, X, like)
     if frame is None:
-        rows = _of_array(estimator, X, reset)
+        of = _of_masked if np.ma.isMaskedArray(X) else _of_array
+        rows = of(estimator, X, reset)
         return rows if like is None else rows._replace(names=like.names)
     rows = _of_frame(estimator, frame, names_of(frame))
     validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -125,20 +126,14 @@ def check_eager(what: str, X: Any) -> None:
         known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
         method = known.get(frame.implementation.name, "collect")
         raise ValueError(
-            f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call .{method}() on it "
-            "first."
+            f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call "
+            f".{method}() on it first."
         )
 
 
 def _holds_objects(X: Any) -> bool:
     """Whether an array, or a list of rows, holds text or objects."""
-    cells = (
-        X
-        if isinstance(X, np.ndarray)
-        else as_objects(X, "X")
-        if isinstance(X, (list, tuple))
-        else np.zeros(1)
-    )
+    cells = as_objects(X, "X") if isinstance(X, (list, tuple, np.ndarray)) else np.zeros(1)
     return cells.dtype.kind in "OUS" and cells.ndim == 2
 
 
@@ -152,9 +147,17 @@ def as_objects(X: Any, what: str) -> np.ndarray:
 
 def _ragged(what: str) -> ValueError:
     return ValueError(
-        f"{what} has rows of different lengths, or cells that are lists, but a table with a single value in each cell "
-        "is expected; fill up the rows, or leave cells empty with None."
+        f"{what} has rows of different lengths, or cells that are lists, but a table with a single "
+        "value in each cell is expected; fill up the rows, or leave cells empty with None."
     )
+
+
+def _of_objects(estimator: Any, X: Any, like: Frame) -> Rows:
+    """An array of objects after a fit of a frame: its columns in turn."""
+    cells = np.array(X, dtype=object)
+    validate_data(estimator, np.zeros(cells.shape), reset=False)
+    frame = pd.DataFrame(cells, dtype=object).apply(inferred)
+    return _of_frame(estimator, frame, like.names)
 
 
 def _of_frame(estimator: Any, frame: Any, names: tuple) -> Rows:
@@ -162,8 +165,8 @@ def _of_frame(estimator: Any, frame: Any, names: tuple) -> Rows:
     for found, what in ((n, "sample"), (len(columns), "feature")):
         if not found:
             raise ValueError(
-                f"Found array with 0 {what}(s) (shape={n, len(columns)}) while a minimum of 1 is required by "
-                f"{type(estimator).__name__}."
+                f"Found array with 0 {what}(s) (shape={n, len(columns)}) while a minimum of 1 is "
+                f"required by {type(estimator).__name__}."
             )
     for name, column in zip(names, columns, strict=True):
         if _is_float(column):
@@ -178,49 +181,59 @@ def _is_float(column: Any) -> bool:
 
 def _check_names(names: tuple, like: Frame) -> None:
     """Refuse another order or other names than those of fit, whatever they are."""
-    numbered = like.library == "numpy" and set(names) != set(
-        like.names
-    )  # an array's columns have no names but numbers
+    # An array's columns have no names but numbers.
+    numbered = like.library == "numpy" and set(names) != set(like.names)
     if names != like.names and not numbered:
         raise ValueError(
-            "The feature names should match those that were passed during fit.\n"
-            f"X has the columns {listed(names)}, but fit saw {listed(like.names)}: rename them, or put them in that "
+            "The feature names should match those that were passed during fit.\nX has the columns "
+            f"{listed(names)}, but fit saw {listed(like.names)}: rename them, or put them in that "
             "order."
         )
 
 
-def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
-    mask = np.ma.getmaskarray(X) if np.ma.isMaskedArray(X) else None
-    X = _canonical(X) if issparse(X) else X if mask is None else np.ma.getdata(X)
-    kind = getattr(getattr(X, "dtype", None), "kind", "")
-    if kind in ("m", "M"):
-        raise ValueError(
-            f"X is an array of dtype {X.dtype}, but arrays need numbers; give a DataFrame, whose columns may hold "
-            "datetimes and durations."
-        )
-    values = _validated(estimator, X, reset)
-    given = X if issparse(X) else np.asarray(X)
-    given = given if given.dtype.kind in "biuf" else values
-    if mask is not None and mask.any():
-        values, given = _with_holes(values, mask), _with_holes(given, mask)
-    return Rows(tuple(range(values.shape[1])), values.shape[0], None, values, given)
+def _of_masked(estimator: Any, X: np.ma.MaskedArray, reset: bool) -> Rows:
+    rows, mask = _of_array(estimator, np.ma.getdata(X), reset), np.ma.getmaskarray(X)
+    if not mask.any():
+        return rows
+    values, given = _with_holes(rows.values, mask), _with_holes(rows.given, mask)
+    return rows._replace(values=values, given=given)
 
 
 def _with_holes(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return (
-        np.where(mask, np.array(np.nan, values.dtype), values)
-        if values.dtype.kind == "f"
-        else values
-    )
+    if values.dtype.kind != "f":
+        return values
+    return np.where(mask, np.array(np.nan, values.dtype), values)
+
+
+def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
+    X = _canonical(X) if issparse(X) else X
+    _check_numeric(X)
+    values = _validated(estimator, X, reset)
+    _check_all_finite(values)
+    given = X if issparse(X) else np.asarray(X)
+    given = given if given.dtype.kind in "biuf" else values
+    n, width = values.shape
+    return Rows(tuple(range(width)), n, None, values, given)
+
+
+def _check_numeric(X: Any) -> None:
+    """Refuse arrays of times and of complex numbers."""
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if kind in ("m", "M"):
+        raise ValueError(
+            f"X is an array of dtype {X.dtype}, but arrays need numbers; give a DataFrame, whose "
+            "columns may hold datetimes and durations."
+        )
+    if kind == "c":
+        raise ValueError(
+            f"Complex data not supported: X has dtype {X.dtype}; give its real and its imaginary "
+            "part as two columns."
+        )
 
 
 def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
-    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
-        raise ValueError(
-            f"Complex data not supported: X has dtype {X.dtype}; give its real and its imaginary part as two columns."
-        )
     try:
-        values = validate_data(
+        return validate_data(
             estimator, X, reset=reset, dtype=FLOATS, ensure_all_finite=False, accept_sparse="csr"
         )
     except ValueError as error:
@@ -229,22 +242,26 @@ def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
         if "could not convert string to float" not in str(error):
             raise
         raise ValueError(
-            f"X is an array that holds text ({str(error).partition(': ')[2][:60]}), but arrays need numbers; give a "
-            "DataFrame, whose columns may hold text."
+            f"X is an array that holds text ({str(error).partition(': ')[2][:60]}), but arrays "
+            "need numbers; give a DataFrame, whose columns may hold text."
         ) from None
     except (TypeError, OverflowError) as error:
         raise ValueError(
-            f"X is an array of objects that are no numbers ({str(error)[:100]}), but arrays need numbers; give a "
-            "DataFrame, whose columns may hold text, datetimes and other labels."
+            f"X is an array of objects that are no numbers ({str(error)[:100]}), but arrays need "
+            "numbers; give a DataFrame, whose columns may hold text, datetimes and other labels."
         ) from None
+
+
+def _check_all_finite(values: np.ndarray | csr_array) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
-    if not np.isfinite(total) and issparse(values):
+    if np.isfinite(total):
+        return
+    if issparse(values):
         _check_finite_cells(values)
-    elif not np.isfinite(total):
+    else:
         for j in range(values.shape[1]):
             _check_finite(values[:, j], j)
-    return values
 
 
 def _check_finite_cells(values: csr_array) -> None:
@@ -265,8 +282,8 @@ def _check_finite(values: np.ndarray, name: Any) -> None:
 
 def _infinite(name: Any, row: Any) -> ValueError:
     return ValueError(
-        f"Input X contains infinity in column {short(name)} (row {row}), but finite numbers are expected: replace it "
-        "or drop that row."
+        f"Input X contains infinity in column {short(name)} (row {row}), but finite numbers are "
+        "expected: replace it or drop that row."
     )
 
 
@@ -280,7 +297,7 @@ def _canonical(X: Any) -> csr_array:
 
 
 def _turned(block: np.ndarray) -> np.ndarray:
-    """The transpose in memory of its own, made in tiles that fit into the cache: five times faster than at once."""
+    """The transpose in its own memory, by tiles that fit into the cache: five times faster."""
     turned = np.empty(block.shape[::-1], block.dtype)
     for rows in parts(*block.shape, IN_CACHE):
         turned[:, rows] = block[rows].T
