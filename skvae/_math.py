@@ -6,6 +6,8 @@ Importing or constructing components must not import Keras: they take `ops` from
 from typing import TYPE_CHECKING, Any
 
 LOG_2PI = 1.8378770664093453
+LARGE = 8  # from which on a few terms of Stirling's series are exact to float32
+TINY = 1e-30
 MAX_LOG_SCALE = 10.0  # exp(10) is 22026: beyond any standardised column
 
 
@@ -36,22 +38,21 @@ def bounded(x: Any, xp: Any = ops) -> Any:
     return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)
 
 
-def in_parts(vector: Any, sizes: list[int]) -> list:
-    """A vector of unknown length in parts. The gradient is one array; that of slices is many."""
-    import tensorflow as tf
-
-    return tf.split(vector, sizes)
-
-
 def stirling_remainder(x: Any) -> Any:
-    """log(x!) - (x log x - x), exact to float32 where the difference itself is not."""
-    import tensorflow as tf
+    """log(x!) - (x log x - x), exact to float32 where the difference itself is not.
 
-    small = tf.minimum(x, 10.0)
-    large = tf.maximum(x, 10.0)
-    exact = tf.math.lgamma(small + 1.0) - tf.math.xlogy(small, small) + small
-    series = 0.5 * (LOG_2PI + tf.math.log(large)) + 1 / (12 * large) - 1 / (360 * large**3)
-    return tf.where(x < 10.0, exact, series)
+    That of x + 1 is larger by 1 - x log(1 + 1 / x): so small numbers are taken up to where
+    Stirling's series is exact (Abramowitz, Stegun 1964, 6.1.41).
+    """
+    large = ops.where(x < LARGE, x + LARGE, x)
+    series = 0.5 * (LOG_2PI + ops.log(large)) + 1 / (12 * large) - 1 / (360 * large**3)
+    below = sum(map(_rise, (ops.maximum(x + i, TINY) for i in range(LARGE))))
+    return series - ops.where(x < LARGE, below, 0.0)
+
+
+def _rise(x: Any) -> Any:
+    """The remainder of x + 1 less that of x."""
+    return 1.0 - x * ops.log1p(1.0 / x)
 
 
 def log1p_or_log(x: Any, one_plus_x: Any) -> Any:

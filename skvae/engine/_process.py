@@ -5,7 +5,6 @@ from contextlib import suppress
 
 import tensorflow as tf
 
-
 _ran_in: int | None = None  # the process in which TensorFlow has run
 
 

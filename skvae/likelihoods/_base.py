@@ -31,7 +31,7 @@ class Likelihood(Component):
     """Distribution of the cells of a row given its latent point, p(x | z).
 
     Subclass it to bring your own; `likelihood=Mine()` then works without registration. It needs
-    `support`, `supports`, `log_prob` (with `keras.ops`), `point` and `sample` (with NumPy).
+    `measure`, `support`, `supports`, `log_prob` (with `keras.ops`), `point` and `sample` (NumPy).
     Cells `x` are the encoded values, `(..., size.cells)`; `raw` is what the decoder gives,
     `(..., n_raw(size))`; `w` is a dict with the arrays of `init` and `constants`.
     `size.slots` is 0 but for likelihoods over levels or a grid.

@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae._math import ops
+from skvae._math import normal_log_prob, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Likelihood, Size, mean_and_deviation
 

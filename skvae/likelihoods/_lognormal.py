@@ -2,7 +2,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae._math import bounded, ops
+from skvae._math import bounded, normal_log_prob, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size
 
