@@ -90,9 +90,10 @@ def figures(root):
         used.update(names_used(tree))
         private += own_functions(tree)
         for function in (node for node in ast.walk(tree) if isinstance(node, FUNCTION)):
-            bodies[f"{name}:{function.name}"] = body_tokens(function, places)
+            place = f"{name}:{function.lineno} {function.name}"
+            bodies[place] = body_tokens(function, places)
             if function.name != "__init__":
-                parameters[f"{name}:{function.name}"] = n_parameters(function)
+                parameters[place] = n_parameters(function)
     once = sum(used[name] == 1 for name in private) / len(private)
     longest, most, largest = (max(d, key=d.get) for d in (bodies, parameters, lines))
     return {

@@ -1,6 +1,7 @@
 """The direction of imports, and what must not be imported."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,46 +13,29 @@ import skvae
 ROOT = Path(skvae.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-# Who may import whom inside the package; components are the rooms of pluggable parts.
-COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives"}
+# Who may import whom inside the package. No arrow runs back:
+#     _vae -> _fitting -> { table, training, inference } -> engine -> model -> components -> BASE
+COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives", "schedules"}
+BASE = {"_component", "_math", "_memory", "_sklearn"}
+WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
-    "__init__": {"_estimator", "_imputer", "_outliers", *COMPONENTS},
-    "_imputer": {"_estimator", "_sklearn"},
-    "_outliers": {"_estimator", "_imputer", "_sklearn"},
-    "schedules": {"_component", "_sklearn"},
-    "_embedding": set(),
-    "_estimator": {
-        "_embedding",
-        "table",
-        "schedules",
-        "_training",
-        "inference",
-        "_network",
-        "_layers",
-        "_optimizer",
-        "_sklearn",
-        "_component",
-        *COMPONENTS,
-    },
-    "table": {"table", "_memory", "_sklearn", "likelihoods"},
-    "_training": {"_network", "_layers", "_memory", "_optimizer", "_sklearn", "table"},
-    "inference": {"inference", "_network", "_layers", "_memory", "table", "_math"},
-    "_network": {"_layers", "_component", "_math", "_memory", "table"},
-    "_layers": set(),
-    "_memory": set(),
-    "_sklearn": set(),
-    "_optimizer": {"_math"},
-    "_component": set(),
-    "_math": set(),
+    "__init__": {"_vae", "_imputer", "_outliers", *COMPONENTS},
+    "_outliers": {"_imputer", "_vae", *BASE},
+    "_imputer": {"_vae", *BASE},
+    "_vae": {"_fitting", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "_fitting": {*WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "training": {"training", "table", "engine", "model", *COMPONENTS, *BASE},
+    "inference": {"inference", "table", "engine", "model", *COMPONENTS, *BASE},
+    "table": {"table", "likelihoods", "_memory", "_sklearn"},
+    "engine": {"engine", "model", *BASE},
+    "model": {"model", *COMPONENTS, *BASE},
+    **{room: {room, "_coupling", *BASE} for room in COMPONENTS},
     "_coupling": {"_math"},
-    **{
-        room: {room, "_component", "_math", "_coupling", "_sklearn"}
-        for room in COMPONENTS - {"likelihoods"}
-    },
-    "likelihoods": {"likelihoods", "_component", "_math", "_sklearn"},
+    **{name: set() for name in BASE},
 }
 HEAVY = {
-    "tensorflow": {"_training", "inference", "_memory", "_math"},
+    "tensorflow": {"engine"},
+    "keras": {"engine", "model", "training", "inference", "_fitting", "_math"},
     "pandas": {"table"},
     "narwhals": {"table"},
     "polars": {"table"},
@@ -77,6 +61,44 @@ def imported_by(path):
 def test_a_file_imports_only_from_the_rooms_it_may(path):
     rooms = {name.split(".")[1] for name in imported_by(path) if name.startswith("skvae.")}
     assert rooms <= MAY_IMPORT[room_of(path)]
+
+
+def test_the_table_knows_of_likelihoods_their_interface_alone():
+    files = (path for path in FILES if room_of(path) == "table")
+    names = {name for path in files for name in imported_by(path)}
+    assert {name.rpartition(".")[0] for name in names if name.startswith("skvae.likelihoods")} == {
+        "skvae.likelihoods._base"
+    }
+
+
+def test_no_two_rooms_import_each_other():
+    arrows = {
+        (room_of(path), name.split(".")[1])
+        for path in FILES
+        for name in imported_by(path)
+        if name.startswith("skvae.")
+    }
+    assert not [(a, b) for a, b in arrows if a != b and (b, a) in arrows]
+
+
+def files_imported_by(path):
+    """The files of the package that a file imports when it is imported itself."""
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skvae."):
+            yield from {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    names = {
+        ".".join(("skvae", *path.relative_to(ROOT).with_suffix("").parts)): path for path in FILES
+    }
+    graph = {
+        name: [*files_imported_by(path)] for name, path in names.items() if path.stem != "__init__"
+    }
+    sorter = graphlib.TopologicalSorter(
+        {name: {other for other in others if other in graph} for name, others in graph.items()}
+    )
+    sorter.prepare()  # raises a CycleError
 
 
 @pytest.mark.parametrize("package", HEAVY)

@@ -64,7 +64,7 @@ def test_changing_a_learned_component_changes_no_model():
         1, likelihood=StudentT(df=4), hidden_layer_sizes=4, max_iter=2, random_state=0
     )
     before = vae.fit(X).transform(X)
-    vae.likelihood_.set_params(df=30)
+    vae.likelihood_[0].set_params(df=30)
     other = VAETransformer(
         1, likelihood=StudentT(df=30), hidden_layer_sizes=4, max_iter=2, random_state=0
     ).fit(X)

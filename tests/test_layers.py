@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 from keras import layers
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
 
 from skvae import VAETransformer
 from skvae.engine import _program, _random, _training
@@ -263,6 +264,62 @@ def test_dropped_units_differ_from_step_to_step():
     model = stack.keras_model(arrays)
     still = stack.apply(arrays, x, Inference(), "encoder")
     np.testing.assert_allclose(still, model(x, training=False), atol=1e-5)
+
+
+def pretrained(value, trainable):
+    """A function whose equal layers begin with weights of their own."""
+
+    def build(n_inputs, n_outputs):
+        begun = keras.initializers.Constant(value)
+        first = layers.Dense(4, "tanh", trainable=trainable, kernel_initializer="zeros")
+        model = keras.Sequential([keras.Input((n_inputs,)), first, layers.Dense(n_outputs)])
+        first.set_weights([begun((n_inputs, 4)), np.full(4, value)])
+        return model
+
+    return build
+
+
+@pytest.mark.parametrize("trainable", [False, True], ids=["frozen", "trained"])
+def test_equal_layers_with_other_weights_share_a_program_but_not_the_weights(trainable):
+    first, second = pretrained(0.01, trainable), pretrained(-0.02, trainable)
+    small(encoder=first).fit(X)
+    before = _training.trainer.cache_info().misses
+    search = GridSearchCV(small(), {"encoder": [first, second]}, cv=2).fit(X)
+    assert _training.trainer.cache_info().misses == before
+    assert len(set(search.cv_results_["mean_test_score"])) == 2
+    vae = small(encoder=second).fit(X)
+    start = vae._model.network.encoder.init(np.random.default_rng(0))
+    kernel = start["state" if not trainable else "trained"][0]
+    np.testing.assert_array_equal(kernel, np.float32(-0.02))
+    if not trainable:
+        np.testing.assert_array_equal(vae.encoder_.get_weights()[0], np.float32(-0.02))
+
+
+def test_a_model_is_pickled_with_its_own_function_not_with_that_of_an_equal_one():
+    small(encoder=lambda n_inputs, n_outputs: convolutional(n_inputs, n_outputs)).fit(X)
+    vae = small(encoder=convolutional).fit(
+        X
+    )  # builds equal layers, which cannot be said of a lambda
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).transform(X), vae.transform(X))
+
+
+def test_numbers_in_the_names_of_layers_are_those_in_which_they_come():
+    first, second = (
+        '{"layers": [{"name": "dense%s", "of": "input%s"}, {"name": "dense%s", "of": "dense%s"}]}'
+        % n
+        for n in (("", "", "_1", ""), ("_7", "_2", "_8", "_7"))
+    )
+    crossed = first.replace('"of": "dense"', '"of": "dense_1"')
+    assert _keras_stack._renumbered(first) == _keras_stack._renumbered(second)
+    assert _keras_stack._renumbered(first) != _keras_stack._renumbered(crossed)
+
+
+def test_the_cost_of_layers_counts_their_places():
+    dense, convolved = (
+        of_user(build, "encoder")(64, 4).cost for build in (restless, convolutional)
+    )
+    assert dense == pytest.approx(64 * 16 + 16 * 4, rel=0.2)
+    assert convolved > 4 * 4 * 4 * 9
 
 
 def test_penalties_on_weights_are_part_of_the_loss():

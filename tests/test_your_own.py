@@ -8,8 +8,9 @@ from scipy import stats
 
 from skvae import VAETransformer
 from skvae._math import LOG_2PI, ops
-from skvae.likelihoods import Likelihood
+from skvae.likelihoods import Likelihood, ZeroInflated
 from skvae.objectives import Objective
+from skvae.posteriors import Posterior
 from skvae.priors import Prior
 
 
@@ -196,3 +197,106 @@ def test_an_objective_of_ones_own_needs_a_loss_alone():
     assert fitted(likelihood=LogNormal(), objective=OneNat()).latent_kl_.sum() == pytest.approx(
         1, abs=0.3
     )
+
+
+class InDouble(Shifted):
+    """It draws in float64."""
+
+    def sample(self, w, noise, q):
+        return super().sample(w, noise, q).astype(np.float64)
+
+
+def test_a_prior_of_ones_own_may_draw_in_any_precision():
+    vae = fitted(likelihood=LogNormal(), prior=InDouble())
+    holes = np.where(RNG.random((20, 3)) < 0.3, np.nan, X[:20])
+    assert np.isfinite(vae.impute(holes)).all()
+    assert np.isfinite(vae.impute(holes, draw=True)).all()
+    assert np.isfinite(vae.score_samples(holes)).all()
+    assert (vae.sample(5, given={0: 1.0})[:, 0] == 1.0).all()
+
+
+class Flat(Shifted):
+    """Its draws have lost an axis."""
+
+    def sample(self, w, noise, q):
+        return (w["place"] + noise)[:, 0]
+
+
+def test_a_prior_whose_draws_have_another_shape_is_told():
+    with pytest.raises(
+        ValueError, match=r"^Flat\(\).sample gave an array of shape \(3,\), but a point"
+    ):
+        fitted(prior=Flat()).sample(3)
+
+
+class OneDraw(Posterior):
+    """A normal around the code, which gives a single draw whatever it is asked for."""
+
+    def __init__(self, lost="draws"):
+        self.lost = lost
+
+    def n_raw(self, latent_dim):
+        return latent_dim
+
+    def sample(self, w, raw, noise):
+        log_q = -0.5 * ops.sum(noise**2 + LOG_2PI, axis=-1)
+        return (raw, log_q) if self.lost == "draws" else (raw + noise, log_q[..., None])
+
+    def log_prob(self, w, raw, z):
+        return -0.5 * ops.sum((z - raw) ** 2 + LOG_2PI, axis=-1)
+
+    def mean(self, w, raw):
+        return raw
+
+
+@pytest.mark.parametrize("lost", ["draws", "log_q"])
+def test_a_posterior_whose_draws_have_another_shape_is_told(lost):
+    with pytest.raises(ValueError, match=r"OneDraw\(.*\).sample gave an array of shape .* but a"):
+        fitted(posterior=OneDraw(lost))
+
+
+class Fussy(LogNormal):
+    """Its constants want more than one row, and none of zeros; their shapes follow from the rows."""
+
+    def constants(self, x, columns):
+        if len(x) < 2 or not x.all():
+            raise ValueError("never called so")
+        return {**super().constants(x, columns), "kept": np.sort(x, axis=0)[:7]}
+
+
+def test_constants_are_learned_from_the_rows_of_fit_alone_in_any_shape():
+    assert fitted(likelihood=Fussy()).score(X) == fitted(likelihood=LogNormal()).score(X)
+
+
+def test_zeros_apart_from_a_likelihood_of_ones_own():
+    zeros = np.where(RNG.random(X.shape) < 0.3, 0.0, X)
+    vae = fitted(likelihood=ZeroInflated(LogNormal()))
+    vae.fit(zeros)
+    assert (vae.sample(500, random_state=0) == 0).mean() == pytest.approx(0.3, abs=0.1)
+
+
+class Unsaid(LogNormal):
+    """It does not say its measure."""
+
+    measure = property()  # as if there were none
+
+
+def test_a_likelihood_that_does_not_say_its_measure_is_told_where_that_is_needed():
+    with pytest.raises(
+        ValueError, match=r"Unsaid does not say its measure; set\s+measure = 'density'"
+    ):
+        fitted(likelihood=ZeroInflated(Unsaid()))
+
+
+class Impossible(LogNormal):
+    """At some latent points, near all others, every value has probability zero."""
+
+    def log_prob(self, w, x, raw):
+        return ops.where(ops.sin(200 * raw[..., :1]) > 0.9, -np.inf, super().log_prob(w, x, raw))
+
+
+def test_draws_at_which_a_row_is_impossible_are_some_of_several_to_iwae():
+    vae = fitted(likelihood=Impossible(), objective="iwae", n_draws=20)
+    assert np.isfinite(vae.history_["loss"]).all()
+    assert np.isfinite(vae.history_["validation_loss"]).all()
+    assert not np.isfinite(vae.history_["log_likelihood"]).all()  # the mean over all draws

@@ -179,7 +179,7 @@ def judged(task: Task, state: TrainState) -> TrainState:
     """The state after a part, or what is done of it, with what the rows that are held out say."""
     part, pace = state.part, state.pace
     means = (state.sums / np.float32(state.summed)).astype(np.float64)
-    _check_finite(means, state, "loss")
+    _check_finite(means[:1], state, "loss")
     losses = means[:1] if task.validation is None else _validation_losses(task, state)
     if not np.isfinite(losses).any():
         _check_finite(losses, state, "loss of every row that is held out")
