@@ -56,10 +56,15 @@ class Network:
         decoder = stacks[1](latent_dim, likelihood.n_raw())
         return cls(latent_dim, encoder, decoder, likelihood, prior, posterior, objective, holes)
 
-    @cached_property
+    @property
     def shared(self) -> Self:
         """The first of all equal ones: what is compiled for it is found at once."""
-        return _first_of_its_kind(self)
+        return self._other or self
+
+    @cached_property
+    def _other(self) -> Self | None:
+        first = _first_of_its_kind(self)
+        return None if first is self else first
 
     def __hash__(self) -> int:
         return self._hash
