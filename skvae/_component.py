@@ -21,9 +21,8 @@ class Component(BaseEstimator, ABC):
     _parameter_constraints: dict = {}
 
     def _key(self) -> tuple:
-        return type(self), tuple(
-            (name, _hashable(value)) for name, value in self.get_params(deep=False).items()
-        )
+        parameters = self.get_params(deep=False).items()
+        return type(self), tuple((name, _hashable(value)) for name, value in parameters)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Component) and self._key() == other._key()
@@ -42,11 +41,13 @@ def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
 def expect(what: str, array: Any, shape: tuple, words: str) -> Any:
     """The array, if it has that shape as far as both are known; else a ValueError that names it."""
     given = tuple(array.shape)
-    if len(given) != len(shape) or any(
-        a != b for a, b in zip(given, shape, strict=True) if None not in (a, b)
-    ):
+    if len(given) != len(shape) or not all(map(_may_be_equal, given, shape)):
         raise ValueError(f"{what} gave an array of shape {given}, but {words} is expected.")
     return array
+
+
+def _may_be_equal(a: int | None, b: int | None) -> bool:
+    return None in (a, b) or a == b
 
 
 @lru_cache  # asked whenever scikit-learn reads an estimator's tags

@@ -70,9 +70,8 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         self : VAEImputer
         """
-        self.vae_ = fitted(
-            VAETransformer(latent_dim=8, hide=0.2) if self.vae is None else self.vae, X, self
-        )
+        vae = VAETransformer(latent_dim=8, hide=0.2) if self.vae is None else self.vae
+        self.vae_ = fitted(vae, X, self)
         return self
 
     def transform(self, X):
@@ -92,9 +91,8 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = (
-            (VAETransformer() if self.vae is None else self.vae).__sklearn_tags__().input_tags
-        )
+        vae = VAETransformer() if self.vae is None else self.vae
+        tags.input_tags = vae.__sklearn_tags__().input_tags
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 

@@ -79,7 +79,8 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         -------
         self : VAEOutlierDetector
         """
-        self.vae_ = fitted(VAETransformer(latent_dim=8) if self.vae is None else self.vae, X, self)
+        vae = VAETransformer(latent_dim=8) if self.vae is None else self.vae
+        self.vae_ = fitted(vae, X, self)
         self.offset_ = float(np.percentile(self.score_samples(X), 100 * self.contamination))
         return self
 
@@ -125,7 +126,6 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = (
-            (VAETransformer() if self.vae is None else self.vae).__sklearn_tags__().input_tags
-        )
+        vae = VAETransformer() if self.vae is None else self.vae
+        tags.input_tags = vae.__sklearn_tags__().input_tags
         return tags

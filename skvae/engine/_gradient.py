@@ -49,7 +49,7 @@ def clipped(gradients: list, largest: float) -> list:
 
 
 def _sum_of_squares(x: Any) -> Any:
-    """In two sums, where the size is known: XLA fuses short sums with what they add up, but not long ones."""
+    """In two sums, where the size is known: XLA fuses only short ones with what they add up."""
     size = x.shape.num_elements() or 1
     few = max(n for n in range(1, SHORT_SUM + 1) if size % n == 0)
     squares = tf.reduce_sum(tf.reshape(x, (few, -1)) ** 2, axis=0)

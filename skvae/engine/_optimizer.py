@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -12,18 +13,15 @@ import numpy as np
 from skvae._math import ops
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # as published and as in Keras
-NAMED = {
-    "adamw": {},
-    "rmsprop": {},
-    "sgd": {"momentum": 0.9, "nesterov": True},
-}  # the last as in MLPRegressor
+# The last as in MLPRegressor
+NAMED = {"adamw": {}, "rmsprop": {}, "sgd": {"momentum": 0.9, "nesterov": True}}
 
 
 class Steps(NamedTuple):
     """How steps are taken."""
 
     start: Callable  # weights to the optimiser's own arrays, its slots, as it starts
-    update: Callable  # a pure function: weights, slots, gradient, learning rate to new weights and slots
+    update: Callable  # pure: weights, slots, gradient and learning rate to new weights and slots
     guard: AbstractContextManager = nullcontext()  # held while it runs
     elementwise: bool = False  # whether arrays of weights may be updated one by one
 
@@ -58,79 +56,81 @@ class OfKeras:
     config: str
 
     def __call__(self, n: int) -> Steps:
+        update = partial(_updated, *self._made(np.zeros(n, np.float32)))
+        return Steps(self._start, update, Lock())
+
+    def _start(self, weights: np.ndarray) -> tuple:
+        return tuple(map(np.asarray, self._made(weights)[2]))
+
+    def _made(self, weights: np.ndarray) -> tuple[Any, Any, list]:
+        """An optimiser, the variable in which it changes weights, and variables of its own."""
         import keras
 
-        def made(weights: np.ndarray) -> tuple[Any, Any, list]:
-            optimizer = self.kind.from_config(json.loads(self.config) | {"learning_rate": 1e-3})
-            place = keras.Variable(weights, dtype="float32")  # where Keras changes weights
-            optimizer.build([place])
-            rate = optimizer.learning_rate
-            return optimizer, place, [own for own in optimizer.variables if own is not rate]
+        optimizer = self.kind.from_config(json.loads(self.config) | {"learning_rate": 1e-3})
+        place = keras.Variable(weights, dtype="float32")
+        optimizer.build([place])
+        rate = optimizer.learning_rate
+        return optimizer, place, [own for own in optimizer.variables if own is not rate]
 
-        def start(weights: np.ndarray) -> tuple:
-            return tuple(map(np.asarray, made(weights)[2]))
 
-        optimizer, place, slots = made(np.zeros(n, np.float32))
-
-        def update(
-            weights: Any, before: tuple, gradient: Any, learning_rate: Any
-        ) -> tuple[Any, tuple]:
-            values = zip(
-                [place, *slots, optimizer.learning_rate],
-                [weights, *before, learning_rate],
-                strict=True,
-            )
-            for variable, value in values:
-                variable.assign(value)
-            optimizer.apply([gradient], [place])
-            return ops.copy(place.value), tuple(ops.copy(variable.value) for variable in slots)
-
-        return Steps(start, update, Lock())
+def _updated(
+    optimizer: Any, place: Any, own: list, weights: Any, slots: tuple, gradient: Any, rate: Any
+) -> tuple[Any, tuple]:
+    """New weights and slots, by way of Keras' variables."""
+    variables = [place, *own, optimizer.learning_rate]
+    for variable, value in zip(variables, [weights, *slots, rate], strict=True):
+        variable.assign(value)
+    optimizer.apply([gradient], [place])
+    return ops.copy(place.value), tuple(ops.copy(variable.value) for variable in own)
 
 
 def resolve(spec: Any) -> Callable:
     """The optimiser of a name, or one like the given object of Keras."""
     if spec == "adam":
         return adam
-    import keras
-
-    optimizer = (
-        spec
-        if not isinstance(spec, str)
-        else keras.optimizers.get({"class_name": spec, "config": NAMED[spec]})
-    )
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise TypeError(
-            f"optimizer={spec!r}, but a name or an object of keras.optimizers, such as keras.optimizers.SGD(), is "
-            "expected."
-        )
+    optimizer = _object(spec)
     config = optimizer.get_config()
     for wrong, why in _reasons(optimizer, config):
         if wrong:
             raise ValueError(f"optimizer={spec!r} {why}")
-    config = {
-        name: value for name, value in config.items() if name not in ("learning_rate", "name")
-    }
-    return OfKeras(type(optimizer), json.dumps(config, sort_keys=True, default=float))
+    kept = {name: config[name] for name in config if name not in ("learning_rate", "name")}
+    return OfKeras(type(optimizer), json.dumps(kept, sort_keys=True, default=float))
+
+
+def _object(spec: Any) -> Any:
+    """The optimiser of Keras that is named or given."""
+    import keras
+
+    if isinstance(spec, str):
+        return keras.optimizers.get({"class_name": spec, "config": NAMED[spec]})
+    if not isinstance(spec, keras.optimizers.Optimizer):
+        raise TypeError(
+            f"optimizer={spec!r}, but a name or an object of keras.optimizers, such as "
+            "keras.optimizers.SGD(), is expected."
+        )
+    return spec
 
 
 def _reasons(optimizer: Any, config: dict) -> tuple:
     """What cannot be had, and what to tell."""
     import keras
 
+    excluding = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
     return (
         (
             "learning_rate" not in config,
-            "is made of other optimisers, but one with a learning rate of its own is expected; give that one.",
+            "is made of other optimisers, but one with a learning rate of its own is expected; "
+            "give that one.",
         ),
         (
             isinstance(config.get("learning_rate"), dict),
-            "has a schedule of learning rates, but the rate and its course are those of the parameter learning_rate; "
-            "give it a plain learning rate, which is not used.",
+            "has a schedule of learning rates, but the rate and its course are those of the "
+            "parameter learning_rate; give it a plain learning rate, which is not used.",
         ),
         (
             isinstance(optimizer, keras.optimizers.Muon),
-            "goes by the shapes of arrays of weights, but it is given all of them as one vector; use 'adamw'.",
+            "goes by the shapes of arrays of weights, but it is given all of them as one vector; "
+            "use 'adamw'.",
         ),
         (
             config.get("loss_scale_factor") is not None,
@@ -138,14 +138,12 @@ def _reasons(optimizer: Any, config: dict) -> tuple:
         ),
         (
             bool(config.get("use_ema")) and config.get("ema_overwrite_frequency") is None,
-            "has use_ema=True, but averages that are never written back do nothing; set ema_overwrite_frequency.",
+            "has use_ema=True, but averages that are never written back do nothing; set "
+            "ema_overwrite_frequency.",
         ),
         (
-            any(
-                getattr(optimizer, f"_exclude_from_weight_decay{end}", None)
-                for end in ("", "_pattern")
-            ),
-            "leaves some variables out of its weight decay, but it is given all weights as one vector, which decay "
-            "alike.",
+            any(getattr(optimizer, name, None) for name in excluding),
+            "leaves some variables out of its weight decay, but it is given all weights as one "
+            "vector, which decay alike.",
         ),
     )

@@ -1,7 +1,7 @@
 """Functions of an architecture, compiled once for all models that share it."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ AT_ONCE = 8  # blocks that cores share
 
 
 class Shape(NamedTuple):
-    """What a function says of an argument: "cells" and "latent" stand for the sizes of a network."""
+    """What a function says of an argument: "cells" and "latent" stand for sizes of a network."""
 
     axes: tuple
     dtype: str = "float32"
@@ -57,26 +57,31 @@ def compiled(function: Callable, architecture: Architecture, mapped: int = 0) ->
 
     Of its arrays the first `mapped` come in blocks, and its outputs are stacked.
     """
-    blocks = [[None] * (i < mapped) for i in range(len(function.shapes))]
-    specs = [spec(s, architecture, *b) for s, b in zip(function.shapes, blocks, strict=True)]
 
-    @tf.function(autograph=False, input_signature=[*vectors(architecture), *specs])
+    @tf.function(autograph=False, input_signature=_signature(function, architecture, mapped))
     def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
         w = architecture.layout.read(weights, constants)
+        of_arrays = partial(function, architecture.network, w)
         if not mapped:
-            return function(architecture.network, w, *arrays)
-        others = arrays[mapped:]
-
-        def of_block(block: tuple) -> Any:
-            return tf.stack(function(architecture.network, w, *block, *others))
-
-        return (_mapped(of_block, arrays[:mapped]),)
+            return of_arrays(*arrays)
+        return (_mapped(of_arrays, arrays[:mapped], arrays[mapped:]),)
 
     return run.get_concrete_function()
 
 
-def _mapped(function: Callable, blocks: Any) -> Any:
-    return tf.map_fn(function, blocks, fn_output_signature=tf.float32, parallel_iterations=AT_ONCE)
+def _signature(function: Callable, architecture: Architecture, mapped: int) -> list:
+    blocks = [[None] * (i < mapped) for i in range(len(function.shapes))]
+    specs = [spec(s, architecture, *b) for s, b in zip(function.shapes, blocks, strict=True)]
+    return [*vectors(architecture), *specs]
+
+
+def _mapped(function: Callable, blocks: tuple, others: tuple) -> Any:
+    """What the function gives for each block and the other arrays, stacked."""
+
+    def of_block(block: tuple) -> Any:
+        return tf.stack(function(*block, *others))
+
+    return tf.map_fn(of_block, blocks, fn_output_signature=tf.float32, parallel_iterations=AT_ONCE)
 
 
 def run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0) -> list[np.ndarray]:

@@ -16,35 +16,35 @@ def with_holes(x: Any, share: Any, seeds: Any) -> Any:
     rows = (*tf.unstack(tf.shape(x)[:-1]), 1)
     around = tf.random.stateless_uniform(rows, seeds[0], -1.0, 1.0)
     rates = share + tf.minimum(share, 1.0 - share) * around
-    return tf.where(
-        tf.random.stateless_uniform(tf.shape(x), seeds[1]) < rates, np.float32(np.nan), x
-    )
+    hidden = tf.random.stateless_uniform(tf.shape(x), seeds[1]) < rates
+    return tf.where(hidden, np.float32(np.nan), x)
 
 
 def random_bits(length: Any, shapes: list, seeds: Any) -> list:
     """16 bits for each hidden unit, of so many steps."""
     bits = []
     for (n, width), seed in zip(shapes, tf.unstack(seeds), strict=True):
-        pairs = tf.random.stateless_uniform(
-            (length, n, (width + 1) // 2), seed, None, None, tf.int32
-        )
+        shape = length, n, (width + 1) // 2
+        pairs = tf.random.stateless_uniform(shape, seed, None, None, tf.int32)
         bits.append(tf.reshape(tf.bitcast(pairs, tf.uint16), (length, n, -1))[..., :width])
     return bits
 
 
 def hashed_bits(i: Any, shapes: list, seeds: Any) -> list:
     """The same in step i, in 32-bit integers: hashes of places, which XLA fuses with their use."""
-    bits = []
-    for (n, width), seed in zip(shapes, tf.unstack(tf.bitcast(seeds, tf.uint32)), strict=True):
-        places = tf.reshape(tf.range(n * width) + i * (n * width), (n, width))
-        odd = tf.bitwise.bitwise_or(seed[1], np.uint32(1))
-        sequence = (tf.bitcast(places, tf.uint32) + seed[0]) * odd
-        bits.append(tf.bitwise.right_shift(_murmur(sequence), np.uint32(16)))
-    return bits
+    seeds = tf.unstack(tf.bitcast(seeds, tf.uint32))
+    return [_hashes(i, *shape, seed) for shape, seed in zip(shapes, seeds, strict=True)]
+
+
+def _hashes(i: Any, n: Any, width: int, seed: Any) -> Any:
+    places = tf.reshape(tf.range(n * width) + i * (n * width), (n, width))
+    odd = tf.bitwise.bitwise_or(seed[1], np.uint32(1))
+    sequence = (tf.bitcast(places, tf.uint32) + seed[0]) * odd
+    return tf.bitwise.right_shift(_murmur(sequence), np.uint32(16))
 
 
 def _murmur(h: Any) -> Any:
-    """The finaliser of MurmurHash3 (Appleby 2011): random numbers out of a sequence of any odd step.
+    """The finaliser of MurmurHash3 (Appleby 2011): random numbers out of a sequence of odd step.
 
     So SplitMix makes its own (Steele, Lea, Flood 2014).
     """

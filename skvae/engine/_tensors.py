@@ -8,7 +8,7 @@ from skvae._memory import ALIGNMENT
 
 
 def tensor(array: Any) -> tf.Tensor:
-    """The array as a tensor, on its memory where that can be: tf.constant would hold it twice more."""
+    """The array as a tensor, on its memory if that can be: tf.constant would hold it twice more."""
     if isinstance(array, tf.Tensor):
         return array
     flags = array.flags

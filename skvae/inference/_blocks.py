@@ -15,10 +15,8 @@ from skvae.engine import run
 from skvae.model import Model
 
 HEIGHT = 192  # rows in a block: few, so that one row alone does not wait for many
-UNITS = (
-    192,
-    48,
-)  # rows of a product that processors take at a time are 4, 6, 8 or 24 and more: none is left over
+# Rows of a product that processors take at a time are 4, 6, 8 or 24 and more: none is left over
+UNITS = 192, 48
 PACKED = 16  # most numbers that a processor takes at a time
 GROUP = 2**15  # most rows in a call
 DRAWS = 8192  # rows x draws in a block, where there are draws
@@ -37,7 +35,7 @@ def encoding_height(model: Model) -> int:
 
 
 def _even(height: int, n_draws: int = 1) -> int:
-    """The next lower height that leaves no row over; or else one row, which is always in the same place."""
+    """The next lower height that leaves no row over; or one row, always in the same place."""
     steps = [lcm(PACKED, unit // gcd(unit, n_draws)) for unit in UNITS]
     return next((height // step * step for step in steps if step <= height), 1)
 
@@ -54,17 +52,24 @@ def by_group(
     function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray
 ) -> Iterator[list[np.ndarray]]:
     """The same, group by group of rows."""
-    widest = max(model.network.decoder.n_out, *(array[:1].size for array in arrays))
-    rows = height * max(1, min(GROUP, NUMBERS // widest) // height)
+    rows = height * _blocks_in_call(model, height, arrays)
     for start in range(0, len(arrays[0]), rows):
         group = [array[start : start + rows] for array in arrays]
-        n = len(group[0])
-        blocks = [
-            padded(array, -(-n // height) * height).reshape(-1, height, *array.shape[1:])
-            for array in group
-        ]
+        blocks = [_stacked(array, height) for array in group]
         out = run(function, model, *blocks, *more.values(), mapped=len(blocks))[0]
+        n = len(group[0])
         yield [part.reshape(-1, *part.shape[2:])[:n] for part in out.swapaxes(0, 1)]
+
+
+def _blocks_in_call(model: Model, height: int, arrays: tuple) -> int:
+    widest = max(model.network.decoder.n_out, *(array[:1].size for array in arrays))
+    return max(1, min(GROUP, NUMBERS // widest) // height)
+
+
+def _stacked(rows: np.ndarray, height: int) -> np.ndarray:
+    """Rows as blocks of one height, the last filled with zeros, (blocks, height, ...)."""
+    n_blocks = -(-len(rows) // height)
+    return padded(rows, n_blocks * height).reshape(n_blocks, height, *rows.shape[1:])
 
 
 def in_blocks(height: int, *arrays: np.ndarray) -> Iterator[tuple[int, list[np.ndarray]]]:

@@ -35,36 +35,40 @@ class Mixture(NamedTuple):
 def latents_given(
     model: Model, x: np.ndarray, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, float, int]:
-    """n points z from p(z | x) of one row x, (1, cells); the effective number of the draws behind them, and theirs."""
+    """n points z from p(z | x) of one row x; how many draws they rest on, effectively and in all.
+
+    x is (1, cells).
+    """
     mixture = _adapted(model, x, _start(model, x, rng), rng)
-    enough, z, log_w = (
-        max(FEWEST, PER_ROW * n),
-        np.empty((0, model.network.latent_dim), np.float32),
-        np.empty(0),
-    )
-    while len(z) < BATCH or (_effective_size(log_w) < enough and len(z) < MOST):
-        draws = _draw(model, mixture, max(BATCH, len(z)), rng)  # twice as many in all
-        new = log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
-        z, log_w = np.concatenate([z, draws]), np.append(log_w, new)
+    z, log_w = _weighted(model, x, mixture, max(FEWEST, PER_ROW * n), rng)
     return z[_systematic(log_w, n, rng)], _effective_size(log_w), len(z)
 
 
 def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:
-    """Normals fitted to the row from the encoder's mean and from draws of the prior that explain it best."""
-    screen = prior_sample(
-        model, rng.standard_normal((SCREEN, model.network.latent_dim), np.float32)
-    )
-    log_lik = log_joint(model, x, screen) - log_prior(model, screen)
-    best = np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[: STARTS - 1]
-    starts = np.concatenate([near(model, x)[0], screen[best]])
+    """Normals fitted to the row, from the encoder's mean and from likely draws of the prior on."""
+    starts = np.concatenate([near(model, x)[0], _likely(model, x, STARTS - 1, rng)])
     wide = np.full_like(starts, -1.0)
     mean, log_scale = refine(model, np.repeat(x, STARTS, axis=0), starts, wide, height=STARTS)
-    factor = np.exp(log_scale, dtype=np.float64)[:, :, None] * np.eye(starts.shape[1])
-    return Mixture(np.full(1 + STARTS, -np.log(1 + STARTS)), mean.astype(np.float64), factor)
+    return _equal_shares(mean, log_scale)
+
+
+def _likely(model: Model, x: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws of the prior, chosen by how well they explain the row, (n, d)."""
+    noise = rng.standard_normal((SCREEN, model.network.latent_dim), np.float32)
+    z = prior_sample(model, noise)
+    log_lik = log_joint(model, x, z) - log_prior(model, z)
+    return z[np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[:n]]
+
+
+def _equal_shares(mean: np.ndarray, log_scale: np.ndarray) -> Mixture:
+    """The prior and the normals, (k, d) each, as often."""
+    k, d = mean.shape
+    factor = np.exp(log_scale, dtype=np.float64)[:, :, None] * np.eye(d)
+    return Mixture(np.full(1 + k, -np.log(1 + k)), mean.astype(np.float64), factor)
 
 
 def _adapted(model: Model, x: np.ndarray, mixture: Mixture, rng: np.random.Generator) -> Mixture:
-    """The mixture after some rounds in which shares, means and covariances follow the weighted draws."""
+    """The mixture after some rounds in which it follows the weighted draws."""
     for _ in range(ROUNDS):
         z = _draw(model, mixture, BATCH, rng)
         log_q, log_own = _log_density(model, mixture, z)
@@ -75,21 +79,38 @@ def _adapted(model: Model, x: np.ndarray, mixture: Mixture, rng: np.random.Gener
 
 
 def _reweighted(mixture: Mixture, z: np.ndarray, w: np.ndarray) -> Mixture:
-    """Shares, means and covariances of weighted draws, (draws, 1 + k); kept near the old ones where draws are few."""
+    """Shares, means and covariances of draws, weighted for each part, (draws, 1 + k)."""
     share = np.maximum(w.sum(axis=0), 1e-3)
     share[0] = max(share[0], DEFENCE)
-    mean, factor = mixture.mean.copy(), mixture.factor.copy()
-    for k, own in enumerate(w[:, 1:].T):
-        size = own.sum() ** 2 / (own**2).sum() if own.sum() > 1e-6 else 0.0
-        if size < 10:
-            continue
-        keep = 2 * z.shape[1] / (2 * z.shape[1] + size)
-        new = own @ z / own.sum()
-        centred = z - new
-        covariance = (own * centred.T) @ centred / own.sum()
-        mean[k] = keep * mean[k] + (1 - keep) * new
-        factor[k] = np.linalg.cholesky(keep * factor[k] @ factor[k].T + (1 - keep) * covariance)
-    return Mixture(np.log(share / share.sum()), mean, factor)
+    parts = zip(mixture.mean, mixture.factor, w[:, 1:].T, strict=True)
+    mean, factor = zip(*(_moved(*part, z) for part in parts), strict=True)
+    return Mixture(np.log(share / share.sum()), np.stack(mean), np.stack(factor))
+
+
+def _moved(mean: np.ndarray, factor: np.ndarray, w: np.ndarray, z: np.ndarray) -> tuple:
+    """Mean and factor of a normal after weighted draws; near the old ones where those are few."""
+    total, d = w.sum(), z.shape[1]
+    size = total**2 / (w**2).sum() if total > 1e-6 else 0.0
+    if size < 10:
+        return mean, factor
+    keep = 2 * d / (2 * d + size)
+    new = w @ z / total
+    centred = z - new
+    covariance = (w * centred.T) @ centred / total
+    factor = np.linalg.cholesky(keep * factor @ factor.T + (1 - keep) * covariance)
+    return keep * mean + (1 - keep) * new, factor
+
+
+def _weighted(
+    model: Model, x: np.ndarray, mixture: Mixture, enough: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws and logarithms of their weights, until `enough` are effective or `MOST` are made."""
+    z, log_w = np.empty((0, model.network.latent_dim), np.float32), np.empty(0)
+    while len(z) < BATCH or (_effective_size(log_w) < enough and len(z) < MOST):
+        draws = _draw(model, mixture, max(BATCH, len(z)), rng)  # twice as many in all
+        new = log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
+        z, log_w = np.concatenate([z, draws]), np.append(log_w, new)
+    return z, log_w
 
 
 def _draw(model: Model, mixture: Mixture, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -103,17 +124,18 @@ def _draw(model: Model, mixture: Mixture, n: int, rng: np.random.Generator) -> n
 
 def _log_density(model: Model, mixture: Mixture, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log-density of the mixture, (draws,), and of each part times its share, (draws, 1 + k)."""
-    parts = [log_prior(model, z)]
-    for mean, factor in zip(mixture.mean, mixture.factor, strict=True):
-        standard = np.linalg.solve(factor, (z - mean).T)
-        log_determinant = np.log(np.diag(factor)).sum()
-        parts.append(
-            -0.5 * (standard**2).sum(axis=0)
-            - log_determinant
-            - 0.5 * z.shape[1] * np.log(2 * np.pi)
-        )
-    parts = np.stack(parts, axis=1) + mixture.log_share
+    normals = zip(mixture.mean, mixture.factor, strict=True)
+    log_probs = [log_prior(model, z), *(_log_normal(z, *normal) for normal in normals)]
+    parts = np.stack(log_probs, axis=1) + mixture.log_share
     return logsumexp(parts, axis=1), parts
+
+
+def _log_normal(z: np.ndarray, mean: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Log-density of a normal with full covariance, (draws,)."""
+    standard = np.linalg.solve(factor, (z - mean).T)
+    log_determinant = np.log(np.diag(factor)).sum()
+    constant = 0.5 * z.shape[1] * np.log(2 * np.pi)
+    return -0.5 * (standard**2).sum(axis=0) - log_determinant - constant
 
 
 def _effective_size(log_w: np.ndarray) -> float:
@@ -122,7 +144,7 @@ def _effective_size(log_w: np.ndarray) -> float:
 
 
 def _systematic(log_w: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Places of n draws by their weights; one that is due less than once comes at most once (Kitagawa 1996)."""
+    """Places of n draws by their weights, with as few repeated as can be (Kitagawa 1996)."""
     due = np.exp(log_w - logsumexp(log_w)).cumsum() * n
     places = np.searchsorted(due, rng.random() + np.arange(n))
     return rng.permutation(places.clip(max=len(due) - 1))

@@ -7,14 +7,7 @@ import numpy as np
 from keras import ops
 
 from skvae.engine import LATENT, ROWS, Shape, run, takes
-from skvae.inference._blocks import (
-    HEIGHT,
-    by_group,
-    by_row,
-    encoding_height,
-    height_of,
-    padded,
-)
+from skvae.inference._blocks import HEIGHT, by_group, by_row, encoding_height, height_of, padded
 from skvae.model import Inference, Model, Network
 from skvae.table import Cells
 
@@ -35,7 +28,7 @@ def features(model: Model, x: Cells) -> np.ndarray:
 
 
 def posterior_sample(model: Model, x: Cells, noise: np.ndarray) -> np.ndarray:
-    """Draws from q(z | x) made from standard normal noise (draws, rows, latent_dim), of its shape."""
+    """Draws from q(z | x) from standard normal noise (draws, rows, latent_dim), of its shape."""
     height = height_of(model, len(noise))
     draws = by_row(_sample, model, height, x, noise.swapaxes(0, 1))[0]
     return draws.swapaxes(0, 1)
@@ -59,18 +52,18 @@ def _check_decoded(raw: np.ndarray, z: np.ndarray, first: int) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(
-            f"The latent point {z[row].tolist()} (row {first + row}) is too far out for the decoder, which gives no "
-            "finite numbers there; points near those of transform are expected."
+            f"The latent point {z[row].tolist()} (row {first + row}) is too far out for the "
+            "decoder, which gives no finite numbers there; points near those of transform are "
+            "expected."
         )
 
 
 def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
-    """What `read` makes of the likelihood's arrays and the raw numbers at latent points, block by block."""
+    """What `read` makes of the likelihood's arrays and raw numbers at points, block by block."""
     w = model.learned()["likelihood"]
     for raw in decode(model, z):
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # brought back into the range of its column
+        # what overflows is brought back into the range of its column
+        with np.errstate(over="ignore", invalid="ignore"):
             yield read(w, raw)
 
 
@@ -86,9 +79,8 @@ def _features(network: Network, w: dict, x: Any) -> tuple:
 
 @takes(ROWS, BY_ROW)
 def _sample(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
-    z, _ = network.posterior.sample(
-        w["posterior"], network.encode(w, x, Inference()), ops.transpose(by_row, [1, 0, 2])
-    )
+    raw, noise = network.encode(w, x, Inference()), ops.transpose(by_row, [1, 0, 2])
+    z, _ = network.posterior.sample(w["posterior"], raw, noise)
     return (ops.transpose(z, [1, 0, 2]),)
 
 

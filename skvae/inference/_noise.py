@@ -11,27 +11,21 @@ from skvae.inference._blocks import height_of, in_blocks
 from skvae.model import Model
 from skvae.table import Cells
 
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # the step of SplitMix64: 2 ** 64 by the golden ratio
+
 
 def with_noise(
     model: Model, x: Cells | np.ndarray, n_draws: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Blocks of rows: their places, the rows filled up to one height, and noise that depends on each row alone."""
-    points, varies = (
-        sobol(n_draws, model.network.latent_dim)[:, None],
-        model.learned()["cells"]["varies"] > 0,
-    )
-    for start, (n, (block,)) in zip(
-        range(0, len(x), height := height_of(model, n_draws)), in_blocks(height, x), strict=True
-    ):
-        shifts = row_shifts(
-            block if varies.all() else np.where(varies, block, np.float32(0)),
-            model.network.latent_dim,
-        )
-        yield (
-            np.arange(start, start + n),
-            block,
-            np.asarray(normal_quantile((points + shifts) % np.float32(1))),
-        )
+    """Blocks of rows: their places, the rows filled up to one height, and noise of each."""
+    points = sobol(n_draws, model.network.latent_dim)[:, None]
+    varies = model.learned()["cells"]["varies"] > 0
+    places = np.arange(len(x))
+    for n, (block, rows) in in_blocks(height_of(model, n_draws), x, places):
+        telling = block if varies.all() else np.where(varies, block, np.float32(0))
+        shifts = row_shifts(telling, model.network.latent_dim)
+        noise = normal_quantile((points + shifts) % np.float32(1))
+        yield rows[:n], block, np.asarray(noise)
 
 
 @lru_cache(maxsize=8)
@@ -47,15 +41,18 @@ def row_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
     The points shifted by them (modulo 1) are as evenly spread, and their errors average
     out over rows: a Cranley-Patterson rotation (1976) with a hash for the randomness.
     """
+    steps = np.arange(1, latent_dim + 1, dtype=np.uint64) * GOLDEN
+    bits = _splitmix(_hashes(x)[:, None] + steps) >> np.uint64(40)
+    return bits.astype(np.float32) / np.float32(2**24)
+
+
+def _hashes(x: np.ndarray) -> np.ndarray:
+    """A number of 64 bits for the bytes of each row, (rows,)."""
     x = x + np.float32(0)  # one zero of two, and one hole of many
     if np.isnan(np.min(x, initial=0.0)):
         x[np.isnan(x)] = np.nan
     bits, odd = x.view(np.uint32), _odd_numbers(x.shape[1])
-    hashes = np.einsum("ij,j->i", bits, odd, dtype=np.uint64)  # casts some at a time
-    hashes = hashes[:, None] + np.arange(1, latent_dim + 1, dtype=np.uint64) * np.uint64(
-        0x9E3779B97F4A7C15
-    )
-    return (_splitmix(hashes) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
+    return np.einsum("ij,j->i", bits, odd, dtype=np.uint64)  # casts some at a time
 
 
 @lru_cache(maxsize=8)
@@ -64,7 +61,7 @@ def _odd_numbers(n: int) -> np.ndarray:
 
 
 def _splitmix(h: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): each bit of h moves half of the others."""
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): each bit moves half of the others."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return h ^ (h >> np.uint64(31))

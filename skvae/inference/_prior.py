@@ -31,13 +31,12 @@ def trainable(model: Model) -> Model:
 
 
 def finished(model: Model, prior: Any, x: Cells, rng: np.random.Generator) -> Model:
-    """A trained model with the prior asked for, fitted to latent points of some training rows if need be."""
+    """A trained model with the prior asked for, fitted to some training rows if need be."""
     if prior == model.network.prior:
         return model
     some = x.take(rng.permutation(len(x))[:FITTED_ROWS])
-    z = posterior_sample(
-        model, some, rng.standard_normal((1, len(some), model.network.latent_dim), np.float32)
-    )[0]
+    noise = rng.standard_normal((1, len(some), model.network.latent_dim), np.float32)
+    z = posterior_sample(model, some, noise)[0]
     return model.with_prior(prior, prior.fitted(z, int(rng.integers(2**31))))
 
 

@@ -1,6 +1,6 @@
 """Weighted draws of latent points given a row, with or without holes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -9,24 +9,8 @@ from keras import ops
 from scipy.special import logsumexp
 
 from skvae._math import normal_log_prob, normal_quantile
-from skvae.engine import (
-    DRAWS,
-    LATENT,
-    ROWS,
-    Shape,
-    adam_step,
-    gradient_of,
-    repeated,
-    run,
-    takes,
-)
-from skvae.inference._blocks import (
-    by_row,
-    encoding_height,
-    height_of,
-    in_blocks,
-    padded,
-)
+from skvae.engine import DRAWS, LATENT, ROWS, Shape, adam_step, gradient_of, repeated, run, takes
+from skvae.inference._blocks import by_row, encoding_height, height_of, in_blocks, padded
 from skvae.inference._noise import row_shifts, sobol, with_noise
 from skvae.inference._prior import log_prior, prior_sample
 from skvae.model import Inference, Model, Network
@@ -37,48 +21,65 @@ DENSE = 2**23  # most numbers of rows with holes at once
 REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 REFINE_BETA_2 = 0.99  # it looks back less far than in training: steps are few
-TURNS = np.array(
-    [0, 1, 0, 1, 2]
-)  # whose draw is next where a row has holes: encoder, fitted normal, prior
-WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than from one too wide
-FURTHEST, NARROWEST = (
-    4.0,
-    -3.0,
-)  # where refining may start: in deviations of the prior, and logarithm of the scale
+# Whose draw is next where a row has holes: encoder, fitted normal, prior
+TURNS = np.array([0, 1, 0, 1, 2])
+WIDER = 0.1  # added to the fitted log-scale: weights suffer more from a q too narrow than too wide
+FURTHEST = 4.0  # where refining may start, in deviations of the prior
+NARROWEST = -3.0  # and the logarithm of the scale there
 PRIOR_DRAWS = 512  # behind the prior's mean and deviation
 
 
 def weighted_draws(
     model: Model, x: Cells, n_draws: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Block by block: places of rows, draws of their z and log p(x, z) / q(z); (n,), (draws, n, d) and (n, draws).
+    """Block by block: places of rows, (n,), draws of their z, and log p(x, z) / q(z).
 
-    Draws come from the encoder's q(z | x). For a row with holes, whose pattern the encoder may
-    never have met, they come in turns from q(z | x), from a normal fitted to that row and from
-    the prior, and the weights are those of this mixture (Veach, Guibas 1995).
+    The latter are (draws, n, d) and (n, draws). Draws come from the encoder's q(z | x). For a row
+    with holes, whose pattern the encoder may never have met, they come in turns from q(z | x),
+    from a normal fitted to that row and from the prior, and the weights are those of this mixture
+    (Veach, Guibas 1995).
     """
-    varies = model.learned()["cells"]["varies"] > 0
-    holes = x.rows_with_holes(varies)
-    for rows, block, noise in with_noise(model, x.where(~holes), n_draws):
-        yield np.flatnonzero(~holes)[rows], *_of_rows(_draws_of_encoder, model, rows, block, noise)
-    places, most = np.flatnonzero(holes), max(1, DENSE // x.shape[1])
-    for some in (places[i : i + most] for i in range(0, len(places), most)):
-        x_some = x.take(some)[:]
-        fitted = refine(model, x_some, *near(model, x_some))
-        for rows, block, noise in with_noise(model, x_some, n_draws):
-            z, log_q = _proposed(
-                model, block, noise, *[padded(part[rows], len(block)) for part in fitted]
-            )
-            log_w = run(_joint, model, block, z)[0] - log_q
-            yield some[rows], z[:, : len(rows)], _by_draw(log_w, rows)
+    holes = x.rows_with_holes(model.learned()["cells"]["varies"] > 0)
+    whole, holed = np.flatnonzero(~holes), np.flatnonzero(holes)
+    for rows, *draws in _by_encoder(model, x.where(~holes), n_draws):
+        yield whole[rows], *draws
+    for some in _pieces(holed, max(1, DENSE // x.shape[1])):
+        for rows, *draws in _by_mixture(model, x.take(some)[:], n_draws):
+            yield some[rows], *draws
+
+
+def _by_encoder(model: Model, x: Cells, n_draws: int) -> Iterator[tuple]:
+    """The same where no row has holes."""
+    for rows, block, noise in with_noise(model, x, n_draws):
+        yield rows, *_of_rows(len(rows), *run(_draws_of_encoder, model, block, noise))
+
+
+def _by_mixture(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple]:
+    """The same where all rows do."""
+    fitted = refine(model, x, *near(model, x))
+    for rows, block, noise in with_noise(model, x, n_draws):
+        normals = [padded(part[rows], len(block)) for part in fitted]
+        z, log_q = _proposed(model, block, noise, *normals)
+        yield rows, *_of_rows(len(rows), z, run(_joint, model, block, z)[0] - log_q)
+
+
+def _of_rows(n: int, z: np.ndarray, log_w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of the n true rows of a block and logarithms of their weights, by row in float64.
+
+    So sums over draws do not depend on how many rows there are.
+    """
+    return z[:, :n], np.ascontiguousarray(log_w[:, :n].T, dtype=np.float64)
+
+
+def _pieces(places: np.ndarray, most: int) -> Iterator[np.ndarray]:
+    return (places[i : i + most] for i in range(0, len(places), most))
 
 
 def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log-scale of normals near q(z | x), kept from extremes, (rows, d) each."""
     mean, log_scale = by_row(_moments, model, encoding_height(model), x)
-    draws = prior_sample(
-        model, np.asarray(normal_quantile(sobol(PRIOR_DRAWS, model.network.latent_dim)))
-    )
+    noise = np.asarray(normal_quantile(sobol(PRIOR_DRAWS, model.network.latent_dim)))
+    draws = prior_sample(model, noise)
     center, reach = draws.mean(axis=0), FURTHEST * draws.std(axis=0)
     return mean.clip(center - reach, center + reach), log_scale.clip(NARROWEST, 0.0)
 
@@ -90,7 +91,7 @@ def refine(
     log_scale: np.ndarray,
     height: int = REFINE_HEIGHT,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The normals that bring up the ELBO of each row's observed cells, from the given ones on, (rows, d) each."""
+    """The normals that bring up the ELBO of observed cells, from given ones on, (rows, d) each."""
     points = sobol(REFINE_STEPS * REFINE_DRAWS, model.network.latent_dim)
     points = points.reshape(REFINE_STEPS, REFINE_DRAWS, 1, -1)
     shifts = row_shifts(x, model.network.latent_dim)
@@ -101,18 +102,30 @@ def refine(
 def _proposed(
     model: Model, x: np.ndarray, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray
 ) -> tuple:
-    """Draws from q(z | x), the fitted normal and the prior, in turns, and their log-density under the mixture."""
+    """Draws from the three parts of a mixture in turns, and their log-density under all of it."""
     turn = np.resize(TURNS, len(noise))
+    z = np.choose(turn[:, None, None], _draws_of_parts(model, x, noise, mean, log_scale))
+    log_probs = _log_probs_of_parts(model, x, z, mean, log_scale)
+    shares = np.bincount(turn, minlength=3) / len(turn)
+    return z, logsumexp(log_probs, b=shares[:, None, None], axis=0)
+
+
+def _draws_of_parts(
+    model: Model, x: np.ndarray, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray
+) -> list[np.ndarray]:
+    """Draws from q(z | x), the fitted normal and the prior, (draws, rows, d) each."""
     prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
-    encoder = run(_draws_of_q, model, x, noise)[0]
-    z = np.choose(turn[:, None, None], [encoder, mean + np.exp(log_scale) * noise, prior])
+    return [run(_draws_of_q, model, x, noise)[0], mean + np.exp(log_scale) * noise, prior]
+
+
+def _log_probs_of_parts(
+    model: Model, x: np.ndarray, z: np.ndarray, mean: np.ndarray, log_scale: np.ndarray
+) -> list[np.ndarray]:
+    """Log-densities of draws under the same three, (draws, rows) each."""
     standard = (z - mean) * np.exp(-log_scale)
     fitted = normal_log_prob(standard, log_scale).sum(axis=-1)
-    log_prior_ = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
-    shares = np.bincount(turn, minlength=3) / len(turn)
-    return z, logsumexp(
-        [run(_log_q, model, x, z)[0], fitted, log_prior_], b=shares[:, None, None], axis=0
-    )
+    prior = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
+    return [run(_log_q, model, x, z)[0], fitted, prior]
 
 
 def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -122,17 +135,6 @@ def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         for n, (z,) in in_blocks(min(JOINT, height_of(model, 1)), z)
     ]
     return np.concatenate(blocks).astype(np.float64)
-
-
-def _of_rows(function: Callable, model: Model, rows: np.ndarray, *arrays: np.ndarray) -> tuple:
-    """Draws and the logarithms of their weights, of the true rows of a block."""
-    z, log_w = run(function, model, *arrays)
-    return z[:, : len(rows)], _by_draw(log_w, rows)
-
-
-def _by_draw(log_w: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Logarithms of the true rows in float64, (n, draws): sums over draws do not depend on how many rows there are."""
-    return np.ascontiguousarray(log_w[:, : len(rows)].T, dtype=np.float64)
 
 
 @takes(ROWS, DRAWS)
@@ -172,16 +174,9 @@ def _moments(network: Network, w: dict, x: Any) -> tuple:
 def _refined(
     network: Network, w: dict, x: Any, mean: Any, log_scale: Any, shifts: Any, points: Any
 ) -> tuple:
-    start, end = REFINE_RATE
-
-    def bound(i: Any, q: Any) -> Any:
-        noise = normal_quantile((points[i] + shifts) % 1.0)
-        log_joint = _log_joint(network, w, x, q[0] + ops.exp(q[1]) * noise)
-        return ops.mean(log_joint, axis=0) + ops.sum(q[1], axis=-1)
-
     def step(i: Any, q: Any, *slots: Any) -> tuple:
-        rate = start * (end / start) ** (ops.cast(i + 1, "float32") / REFINE_STEPS)
-        downwards = -gradient_of(partial(bound, i), q)
+        rate, noise = _rate(i), normal_quantile((points[i] + shifts) % 1.0)
+        downwards = -gradient_of(partial(_bound, network, w, x, noise), q)
         q, slots = adam_step(q, slots, downwards, rate, REFINE_BETA_2)
         return q, *slots
 
@@ -189,3 +184,15 @@ def _refined(
     zeros = ops.zeros_like(q)
     q, *_ = repeated(step, REFINE_STEPS, q, zeros, zeros, 0)
     return q[0], q[1]
+
+
+def _bound(network: Network, w: dict, x: Any, noise: Any, q: Any) -> Any:
+    """The ELBO of rows with their mean and log-scale, but for a constant: (2, rows, d), (rows,)."""
+    log_joint = _log_joint(network, w, x, q[0] + ops.exp(q[1]) * noise)
+    return ops.mean(log_joint, axis=0) + ops.sum(q[1], axis=-1)
+
+
+def _rate(i: Any) -> Any:
+    """The learning rate of step i."""
+    start, end = REFINE_RATE
+    return start * (end / start) ** (ops.cast(i + 1, "float32") / REFINE_STEPS)

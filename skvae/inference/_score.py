@@ -14,7 +14,7 @@ from skvae.table import Cells
 
 
 def log_likelihood(model: Model, x: Cells, n_draws: int) -> np.ndarray:
-    """Importance-weighted lower bound of log p of the observed cells of each row, in nats, (rows,)."""
+    """Importance-weighted lower bound of log p of each row's observed cells, in nats, (rows,)."""
     bounds = np.empty(len(x))
     for rows, _, log_w in weighted_draws(model, x, n_draws):
         bounds[rows] = logsumexp(log_w, axis=1) - np.log(n_draws)

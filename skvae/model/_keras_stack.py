@@ -81,14 +81,14 @@ class KerasStack:
         model = _built(self.build, self.name, self.n_in, self.n_out, seed)
         if _structure(model)[0] != self.structure:
             raise ValueError(
-                f"{self.name}={self.build!r} builds other layers than it did in fit; make it build the same ones "
-                "again, or fit again."
+                f"{self.name}={self.build!r} builds other layers than it did in fit; make it "
+                "build the same ones again, or fit again."
             )
         return model
 
 
 def of_user(build: Callable, name: str, before: Any = None) -> Callable[[int, int], KerasStack]:
-    """The function from numbers of inputs and outputs to what a user's function builds between them.
+    """The function from numbers of inputs and outputs to what a user builds between them.
 
     It is the stack of an earlier fit where that was built by the same function.
     """
@@ -96,28 +96,35 @@ def of_user(build: Callable, name: str, before: Any = None) -> Callable[[int, in
     def stack(n_in: int, n_out: int) -> KerasStack:
         if isinstance(build, keras.layers.Layer):
             raise TypeError(
-                f"{name} is a Keras layer or model, but a function of (n_inputs, n_outputs) that builds one is "
-                "expected, so that each fit starts with a new one."
+                f"{name} is a Keras layer or model, but a function of (n_inputs, n_outputs) that "
+                "builds one is expected, so that each fit starts with a new one."
             )
         model = _built(build, name, n_in, n_out, 0)
         structure, told = _structure(model)
         new = KerasStack(build, name, n_in, n_out, structure, "" if told else uuid4().hex)
-        if (
-            isinstance(before, KerasStack)
-            and before.build is build
-            and replace(before, token=new.token) == new
-        ):
+        if _alike(before, new):
             return before
         _model(new)  # made here: the first program that needs it would be traced twice
-        if {id(variable) for variable in model.variables} & {
-            id(variable) for variable in new.built(0).variables
-        }:
-            raise TypeError(
-                f"{name}={build!r} gives the same layers at each call, but new ones are expected."
-            )
+        _expect_others(new, model)
         return new
 
     return stack
+
+
+def _alike(before: Any, new: KerasStack) -> bool:
+    """Whether a stack comes from the same function and has the same layers, as far as they tell."""
+    by_same = isinstance(before, KerasStack) and before.build is new.build
+    return by_same and replace(before, token=new.token) == new
+
+
+def _expect_others(stack: KerasStack, model: keras.Model) -> None:
+    """A TypeError where what the stack builds next shares variables with the model."""
+    first, second = ({id(v) for v in made.variables} for made in (model, stack.built(0)))
+    if first & second:
+        raise TypeError(
+            f"{stack.name}={stack.build!r} gives the same layers at each call, but new ones are "
+            "expected."
+        )
 
 
 @lru_cache(maxsize=8)
@@ -127,30 +134,37 @@ def _model(stack: KerasStack) -> keras.Model:
 
 
 def _built(build: Callable, name: str, n_in: int, n_out: int, seed: int) -> keras.Model:
-    with _reproducible(seed):
-        try:
-            layers = build(n_in, n_out)
-            if not isinstance(layers, keras.layers.Layer):
-                raise TypeError(
-                    f"{name}={build!r} gave {layers!r}, but a Keras layer or model is expected."
-                )
-            inputs = keras.Input((n_in,), dtype="float32")
-            outputs = layers(inputs)
-        except Exception as error:
-            error.add_note(
-                f"This is {name}({n_in}, {n_out}): a function of (n_inputs, n_outputs) whose Keras model takes rows of "
-                f"{n_in} numbers. An encoder has an input for each column under 'gaussian' or 'bernoulli', for each "
-                "level or bin under 'categorical' or 'histogram'; and one more for each column where there are holes "
-                "or hide > 0."
+    with _reproducible(seed), _explained(name, n_in, n_out):
+        layers = build(n_in, n_out)
+        if not isinstance(layers, keras.layers.Layer):
+            raise TypeError(
+                f"{name}={build!r} gave {layers!r}, but a Keras layer or model is expected."
             )
-            raise
+        inputs = keras.Input((n_in,), dtype="float32")
+        outputs = layers(inputs)
     shape = getattr(outputs, "shape", outputs)
     if shape != (None, n_out):
         raise ValueError(
-            f"{name}={build!r} gave a model with outputs of shape {shape} for {n_in} inputs, but (None, {n_out}) is "
-            "expected; end it with keras.layers.Dense(n_outputs), or with Flatten if the numbers agree."
+            f"{name}={build!r} gave a model with outputs of shape {shape} for {n_in} inputs, but "
+            f"(None, {n_out}) is expected; end it with keras.layers.Dense(n_outputs), or with "
+            "Flatten if the numbers agree."
         )
     return keras.Model(inputs, outputs)
+
+
+@contextmanager
+def _explained(name: str, n_in: int, n_out: int) -> Iterator[None]:
+    """Errors get a note that tells what was asked of a user's function."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(
+            f"This is {name}({n_in}, {n_out}): a function of (n_inputs, n_outputs) whose Keras "
+            f"model takes rows of {n_in} numbers. An encoder has an input for each column under "
+            "'gaussian' or 'bernoulli', for each level or bin under 'categorical' or 'histogram'; "
+            "and one more for each column where there are holes or hide > 0."
+        )
+        raise
 
 
 @contextmanager

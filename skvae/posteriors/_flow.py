@@ -56,9 +56,8 @@ class Flow(Posterior):
         return 2 * latent_dim + self.n_context
 
     def init(self, latent_dim: int, rng: np.random.Generator) -> dict:
-        return {
-            "layers": _coupling.init(self.n_layers, latent_dim, self.n_context, self.n_units, rng)
-        }
+        sizes = self.n_layers, latent_dim, self.n_context, self.n_units
+        return {"layers": _coupling.init(*sizes, rng)}
 
     def sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
         straight, log_q = Gaussian().sample(w, self._straight(raw), noise)

@@ -49,15 +49,24 @@ def _parts(raw: Any) -> tuple[Any, Any, Any]:
     """Mean, log of the Cholesky factor's diagonal, (..., d) each, and the factor, (..., d, d)."""
     d = _latent_dim(raw)
     mean, log_scale = raw[..., :d], at_most(WIDEST, raw[..., d : 2 * d])
-    numbers = ops.concatenate(
-        [raw[..., 2 * d :], ops.exp(log_scale), ops.zeros_like(raw[..., :1])], axis=-1
-    )
+    return mean, log_scale, _factor(raw[..., 2 * d :], ops.exp(log_scale))
+
+
+def _factor(below: Any, diagonal: Any) -> Any:
+    """The Cholesky factor, from the numbers below its diagonal and those on it."""
+    d = diagonal.shape[-1]
+    numbers = ops.concatenate([below, diagonal, ops.zeros_like(diagonal[..., :1])], axis=-1)
+    factor = ops.take(numbers, _places(d).ravel(), axis=-1)
+    return ops.reshape(factor, (*ops.shape(factor)[:-1], d, d))
+
+
+def _places(d: int) -> np.ndarray:
+    """Where a factor's numbers stand, (d, d): those below its diagonal, those on it, a zero."""
     n_below = d * (d - 1) // 2
     places = np.full((d, d), n_below + d)  # of the zero
     places[np.tril_indices(d, -1)] = np.arange(n_below)
     places[np.diag_indices(d)] = n_below + np.arange(d)
-    factor = ops.take(numbers, places.ravel(), axis=-1)
-    return mean, log_scale, ops.reshape(factor, (*ops.shape(factor)[:-1], d, d))
+    return places
 
 
 def _latent_dim(raw: Any) -> int:

@@ -48,28 +48,22 @@ class Fitted(Prior):
         return Normal()
 
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
-        return _arrays(
-            np.ones(1), np.zeros((1, latent_dim)), np.eye(latent_dim)[None], self.n_components
-        )
+        mean, factor = np.zeros((1, latent_dim)), np.eye(latent_dim)[None]
+        return _arrays(np.ones(1), mean, factor, self.n_components)
 
     def fitted(self, z: np.ndarray, seed: int) -> dict:
-        from sklearn.mixture import (
-            GaussianMixture,
-        )  # takes longer to import than all of this package
+        # takes longer to import than all of this package
+        from sklearn.mixture import GaussianMixture
 
-        mixture = GaussianMixture(
-            min(self.n_components, len(z)), reg_covar=FLOOR, random_state=seed
-        )
+        n = min(self.n_components, len(z))
+        mixture = GaussianMixture(n, reg_covar=FLOOR, random_state=seed)
+        rows = np.resize(z.astype(float), (max(2, len(z)), z.shape[1]))  # it wants two
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # any mixture on the way there is a density
-            mixture.fit(
-                np.resize(z.astype(float), (max(2, len(z)), z.shape[1]))
-            )  # it wants two rows
-        return _arrays(
-            mixture.weights_, mixture.means_, mixture.precisions_cholesky_, self.n_components
-        )
+            # any mixture on the way there is a density
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            mixture.fit(rows)
+        factors = mixture.precisions_cholesky_
+        return _arrays(mixture.weights_, mixture.means_, factors, self.n_components)
 
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         standard = ops.einsum("...kd,kde->...ke", ops.expand_dims(z, -2) - w["mean"], w["factor"])

@@ -52,9 +52,8 @@ class Mixture(Prior):
 
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
         log_scale = _log_scale(w, ops)
-        standard = (ops.expand_dims(z, -2) - w["mean"]) * ops.exp(
-            -log_scale
-        )  # (..., components, d)
+        centred = ops.expand_dims(z, -2) - w["mean"]  # (..., components, d)
+        standard = centred * ops.exp(-log_scale)
         log_probs = ops.sum(normal_log_prob(standard, log_scale), axis=-1)
         return ops.logsumexp(ops.log_softmax(w["logits"]) + log_probs, axis=-1)
 

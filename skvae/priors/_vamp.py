@@ -39,9 +39,8 @@ class Vamp(Prior):
         self.n_components = n_components
 
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
-        rows = rng.permutation(
-            np.resize(np.arange(len(features)), max(len(features), self.n_components))
-        )
+        n = max(len(features), self.n_components)
+        rows = rng.permutation(np.resize(np.arange(len(features)), n))
         return {
             "inputs": features[rows[: self.n_components]],
             "logits": np.zeros(self.n_components, np.float32),
