@@ -371,9 +371,10 @@ def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
     nats, enough = COLLAPSED
     if latent_kl.sum() < nats and n_steps >= enough:
         warn(
-            f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model does not use them. "
-            "Where columns do depend on each other, lower beta, use objective='free_bits' or beta=LinearWarmup(...) "
-            "with more epochs, or let training start from init='pca'.",
+            f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model does "
+            "not use them. Where columns do depend on each other, lower beta, use "
+            "objective='free_bits' or beta=LinearWarmup(...) with more epochs, or let training "
+            "start from init='pca'.",
             ConvergenceWarning,
         )
 
@@ -414,8 +415,8 @@ def _hidden_layers(sizes: Any) -> tuple[int, ...]:
     layers = tuple(np.atleast_1d(np.asarray(sizes, dtype=object)).tolist())
     if not all(isinstance(size, Integral) and size >= 1 for size in layers):
         raise ValueError(
-            f"hidden_layer_sizes={sizes!r}, but each layer needs a whole number of units of at least 1, such as "
-            "(128, 64); () makes a linear model."
+            f"hidden_layer_sizes={sizes!r}, but each layer needs a whole number of units of at "
+            "least 1, such as (128, 64); () makes a linear model."
         )
     return tuple(int(size) for size in layers)
 

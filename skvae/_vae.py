@@ -21,7 +21,7 @@ MOST_NUMBERS = 2**28  # for the draws of one row: 1 GiB
 
 
 class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Variational Auto-Encoder: reduces, restores, generates, scores and completes the rows of a table.
+    """Variational Auto-Encoder: reduces, restores, generates, scores and completes rows of a table.
 
     An encoder network gives each row x a distribution q(z | x) of latent points, and a
     decoder network gives each latent point z a distribution p(x | z) of rows. Both are
@@ -38,8 +38,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     likelihood : str, Likelihood or dict of {column: str or Likelihood}, default="auto"
         Distribution of a cell given the latent point. "auto" looks at the dtype of a column
         and never at its values: "gaussian" for floats, "histogram" for integers, datetimes and
-        durations (any shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal" for
-        ordered categories, and "categorical" for text, other categories and objects.
+        durations (any shape, with atoms at values that repeat), "bernoulli" for booleans,
+        "ordinal" for ordered categories, and "categorical" for text, other categories and objects.
         For real numbers there are "laplace" and "student_t" too, for positive ones
         "lognormal", for shares "beta" and "continuous_bernoulli", for counts "poisson",
         "negative_binomial" and "zero_inflated"; :mod:`skvae.likelihoods` has their classes.
@@ -321,7 +321,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return inference.posterior_mean(self._model, x).astype(dtype)
 
     def inverse_transform(self, Z):
-        """The mean or most likely value of p(x | z) at each latent point, as a table like the one seen in `fit`.
+        """The mean or most likely value of p(x | z) at each latent point, as a table like that of `fit`.
 
         Parameters
         ----------
@@ -340,7 +340,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             points = check_array(Z, dtype=FLOATS, input_name="Z")
         if points.shape[1] != self._n_features_out:
             raise ValueError(
-                f"Z has {points.shape[1]} columns, but this model has latent_dim={self._n_features_out}."
+                f"Z has {points.shape[1]} columns, but this model has "
+                f"latent_dim={self._n_features_out}."
             )
         from skvae import inference
 
@@ -375,8 +376,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises
         ------
         ValueError
-            If a condition cannot be met exactly: an unknown column or label, a value of another kind,
-            or one that the dtype of the column cannot hold.
+            If a condition cannot be met exactly: an unknown column or label, a value of another
+            kind, or one that the dtype of the column cannot hold.
 
         Warns
         -----
@@ -407,7 +408,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Returns
         -------
-        Z : ndarray of shape (n_draws, n_samples, latent_dim), or (n_draws, latent_dim) from the prior
+        Z : ndarray of shape (n_draws, n_samples, latent_dim), or (n_draws, latent_dim)
+            The latter from the prior.
         """
         rng = generator(random_state)
         if X is None:
@@ -575,7 +577,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return checked(self, X, reset=False, like=self._codec.frame)
 
     def _encoded(self, X: Any) -> tuple[Cells, np.dtype]:
-        """Checked rows as cells, and the dtype that results should have; says which levels are new."""
+        """Checked rows as cells, and the dtype of results; says which levels are new."""
         rows = self._rows(X)
         return self._codec.encode(rows, warns=True).x, rows.dtype
 
@@ -613,8 +615,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         size, n_drawn = min((size, n_drawn) for _, size, n_drawn in found)
         if size < n:
             warn(
-                f"The condition is far from what the model knows: {n} rows rest on {size:.0f} effective draws of "
-                f"{n_drawn}, and some share a latent point. Ask for less, or for fewer rows."
+                f"The condition is far from what the model knows: {n} rows rest on {size:.0f} "
+                f"effective draws of {n_drawn}, and some share a latent point. Ask for less, or for "
+                "fewer rows."
             )
         z = np.stack([z for z, _, _ in found], axis=1)
         z = z.reshape(-1, z.shape[-1])

@@ -124,7 +124,7 @@ def stepped(xla, dropout, seed=(1, 2)):
     state = State(model.weights, program.steps.start(model.weights))
     place, seed = np.array([0, 5], np.int32), np.array(seed, np.int32)
     rates, sums = Rates(dropout, 0.3, 0.01, 1.0), np.zeros(3, np.float32)
-    state, _ = program.chunks(state, sums, model.constants, rows, order, place, seed, rates)
+    state, _ = program.chunks(state, sums, (model.constants, rows), order, place, seed, rates)
     assert int(state.slots[-1]) == 5
     return [array.numpy() for array in tf.nest.flatten(state)]
 

@@ -75,9 +75,9 @@ def trainer(architecture: Architecture, recipe: Recipe) -> Program:
     chunk = tf.function(inner, jit_compile=recipe.xla, autograph=False)
 
     @tf.function(autograph=False, input_signature=_signature(architecture, recipe, slots))
-    def chunks(state, sums, constants, rows, order, place, seed, rates):
-        """The state and the sums after the chunks whose rows `order` has, the first of them at a place."""
-        first, n_steps = place[0], place[1]
+    def chunks(state, sums, data, order, place, seed, rates):
+        """The state and the sums after the chunks whose rows `order` has, from a place on."""
+        (constants, rows), first, n_steps = data, place[0], place[1]
         n_chunks, length, _ = tf.unstack(tf.shape(order))
 
         def run(c, state, sums):
@@ -100,8 +100,7 @@ def _signature(architecture: Architecture, recipe: Recipe, slots: tuple) -> list
     return [
         State(weights, own),
         tf.TensorSpec([3]),  # sums of loss, log-likelihood and KL
-        constants,
-        spec_of_rows(recipe.sparse, architecture.network.n_cells + recipe.beside),
+        (constants, spec_of_rows(recipe.sparse, architecture.network.n_cells + recipe.beside)),
         tf.TensorSpec([None] * 3, tf.int32),
         tf.TensorSpec([2], tf.int32),  # the first chunk, and steps of the epoch
         tf.TensorSpec([2], tf.int32),
@@ -150,7 +149,7 @@ class _Chunk:
         return together(loop[1], state.slots) if self.apart else loop[1][0], loop[2]
 
     def _means(self, constants, x, noise, mode, beta, weights):
-        """Means of loss, log-likelihood and KL; the loss has the penalties that layers put on it."""
+        """Means of loss, log-likelihood and KL; the loss has the penalties of layers."""
         w = self.layout.read(weights if self.apart else weights[0], constants)
         loss, *others = self.recipe.loss(self.network, w, x, noise, mode, beta)
         total = tf.add_n([tf.reduce_mean(loss), *mode.penalties])

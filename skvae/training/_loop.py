@@ -167,7 +167,7 @@ def _stepped(task: Task, program: Program, rows: Any, state: TrainState, stop: i
     order, constants = state.order[start:stop], task.model.constants
     with program.steps.guard:
         new, sums = program.chunks(
-            state.state, state.sums, constants, rows, order, place, state.seed, rates
+            state.state, state.sums, (constants, rows), order, place, state.seed, rates
         )
     n = min(stop * task.length, task.n_steps) - start * task.length
     return state._replace(
@@ -240,7 +240,7 @@ def _check_finite(values: np.ndarray, state: TrainState, what: str) -> None:
     if np.isfinite(values).all():
         return
     raise ValueError(
-        f"The {what} became {values[0]:g} in epoch {state.part // state.pace.parts + 1} of training "
-        f"with learning_rate={state.pace.learning_rate:g}; lower learning_rate, or raise "
+        f"The {what} became {values[0]:g} in epoch {state.part // state.pace.parts + 1} of "
+        f"training with learning_rate={state.pace.learning_rate:g}; lower learning_rate, or raise "
         "batch_size, or transform columns with extreme values."
     )

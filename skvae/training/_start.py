@@ -42,7 +42,7 @@ def _constants(network: Network, x: Cells, columns: list, varies: np.ndarray) ->
 
 
 def _learned(part: Likelihood, x: Cells, columns: list) -> dict[str, np.ndarray]:
-    """The constants of a likelihood; without slots it sees as many columns as may be dense at once."""
+    """The constants of a likelihood; without slots it sees some columns at a time."""
     if part.has_slots:
         return part.constants(x, columns)
     spans = list(x.spans())
@@ -70,7 +70,7 @@ def embedded(init: Any, model: Model, x: Cells, features: np.ndarray, rng: Any) 
 def _to_embedding(
     network: Network, w: dict, x: Any, noise: Any, mode: Mode, beta: Any
 ) -> tuple[Any, Any, Any]:
-    """The loss of rows that carry their place in z beside their cells, as `Network.losses` has it."""
+    """The loss of rows that carry a place in z beside their cells, as `Network.losses` has it."""
     x, place = x[:, : network.n_cells], x[:, network.n_cells :]
     z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, mode), noise)
     log_ratio = log_q - ops.sum(normal_log_prob((z - place) / SCALE), axis=-1)
