@@ -371,8 +371,8 @@ def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
     nats, enough = COLLAPSED
     if latent_kl.sum() < nats and n_steps >= enough:
         warn(
-            f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model does "
-            "not use them. Where columns do depend on each other, lower beta, use "
+            f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model "
+            "does not use them. Where columns do depend on each other, lower beta, use "
             "objective='free_bits' or beta=LinearWarmup(...) with more epochs, or let training "
             "start from init='pca'.",
             ConvergenceWarning,

@@ -321,7 +321,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return inference.posterior_mean(self._model, x).astype(dtype)
 
     def inverse_transform(self, Z):
-        """The mean or most likely value of p(x | z) at each latent point, as a table like that of `fit`.
+        """The mean or most likely value of p(x | z) at latent points, as a table like that of `fit`.
 
         Parameters
         ----------
@@ -616,8 +616,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if size < n:
             warn(
                 f"The condition is far from what the model knows: {n} rows rest on {size:.0f} "
-                f"effective draws of {n_drawn}, and some share a latent point. Ask for less, or for "
-                "fewer rows."
+                f"effective draws of {n_drawn}, and some share a latent point. Ask for less, or "
+                "for fewer rows."
             )
         z = np.stack([z for z, _, _ in found], axis=1)
         z = z.reshape(-1, z.shape[-1])

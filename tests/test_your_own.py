@@ -256,7 +256,7 @@ def test_a_posterior_whose_draws_have_another_shape_is_told(lost):
 
 
 class Fussy(LogNormal):
-    """Its constants want more than one row, and none of zeros; their shapes follow from the rows."""
+    """Its constants want several rows, none of zeros, and take their shapes from them."""
 
     def constants(self, x, columns):
         if len(x) < 2 or not x.all():
