@@ -321,7 +321,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return inference.posterior_mean(self._model, x).astype(dtype)
 
     def inverse_transform(self, Z):
-        """The mean or most likely value of p(x | z) at latent points, as a table like that of `fit`.
+        """The mean or most likely value of p(x | z) at latent points, as a table like that of fit.
 
         Parameters
         ----------

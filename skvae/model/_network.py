@@ -141,7 +141,7 @@ class Network:
         )
 
     def terms(self, w: dict, x: Any, noise: Any, mode: Mode) -> tuple[Any, Any, Any, Any]:
-        """Draws of z, their log-likelihood and log q/p, (draws, rows), and the exact KL, (rows, d)."""
+        """Draws of z, their log-likelihood and log q/p, (draws, rows), and exact KL, (rows, d)."""
         raw = self.encode(w, x, mode)
         z, log_q = self._posterior_sample(w, raw, noise)
         log_ratio = log_q - self.log_prior(w, z)
