@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from skvae.training import Task, TrainState
 
 COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is not used
-MIN_VALIDATION_ROWS = 10  # fewer rows than this cannot tell one epoch from another
+VALIDATION_ROWS = 10, 25_000  # fewer cannot tell one epoch from another, more tell no better
 WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, so many epochs, steps
 SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
 MOST_NUMBERS = 2**29  # of draws in a step: 2 GiB
-AUTO_BATCH = 16, 128  # smallest and largest
+AUTO_BATCH = 16, 128  # the smallest and the largest; between, a power of two, some sixteen an epoch
 HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # signs
 INPUTS = "n_features_in_", "feature_names_in_"
 
@@ -80,8 +80,8 @@ def fit(vae: Any, X: Any) -> None:
     except KeyboardInterrupt as late:  # training is not lost by it; a second one ends all
         attributes, interrupt = learned(plan, state), interrupt or late
     if interrupt is None:
-        _warn_of_collapse(attributes["latent_kl_"], attributes["n_iter_"] * plan.task.n_steps)
-        _warn_of_more(state, vae)
+        _warn_of_collapse(attributes["latent_kl_"].sum(), attributes["n_iter_"] * plan.task.n_steps)
+        _warn_of_more(state, vae.tol)
     kept = {name: value for name, value in vars(vae).items() if name not in INPUTS}
     vae.__dict__ = kept | plan.inputs | attributes
     if interrupt is not None:
@@ -96,7 +96,9 @@ def _trained(plan: Plan, verbose: int) -> tuple["TrainState", KeyboardInterrupt 
     try:
         for state in states(plan.task, plan.start):
             if verbose and state.ends_epoch and state.epochs % verbose == 0:
-                _print(state.epochs, state.by_epoch()[-1] + plan.shift)
+                curve = zip(HISTORY, state.by_epoch()[-1] + plan.shift, strict=True)
+                values = "  ".join(f"{name} {value:.4g}" for name, value in curve)
+                print(f"epoch {state.epochs:4d}  {values}")
         return state, None
     except KeyboardInterrupt as interrupt:
         if not state.part:
@@ -104,11 +106,6 @@ def _trained(plan: Plan, verbose: int) -> tuple["TrainState", KeyboardInterrupt 
         epoch = state.part // state.pace.parts + 1
         interrupt.add_note(f"Training ended in epoch {epoch}, and the model is the best so far.")
         return (judged(plan.task, state) if state.summed else state), interrupt
-
-
-def _print(epoch: int, curve: np.ndarray) -> None:
-    values = zip(HISTORY, curve, strict=True)
-    print(f"epoch {epoch:4d}  " + "  ".join(f"{name} {value:.4g}" for name, value in values))
 
 
 def learned(plan: Plan, state: "TrainState") -> dict:
@@ -122,7 +119,7 @@ def learned(plan: Plan, state: "TrainState") -> dict:
     bound, kl = _summary(model, plan, rng)
     slots = tuple(map(np.asarray, best.slots))
     history = _continued(plan.history, state.by_epoch() + plan.shift)
-    epochs = len(history["loss"])
+    epochs, names = len(history["loss"]), plan.codec.names
     best_part = state.part - 1 if state.watch.best is None else state.watch.best_part
     return {
         "_codec": plan.codec,
@@ -131,7 +128,9 @@ def learned(plan: Plan, state: "TrainState") -> dict:
         "history_": history,
         "n_iter_": epochs,
         "best_iter_": epochs - state.epochs + best_part // state.pace.parts + 1,
-        "likelihood_": _per_column(plan.codec),
+        "likelihood_": dict(
+            zip(plan.codec.names, map(clone, plan.codec.likelihoods()), strict=True)
+        ),
         "prior_": clone(model.network.prior),
         "posterior_": clone(model.network.posterior),
         "lower_bound_": bound,
@@ -200,7 +199,13 @@ def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, C
     """What is learned of the table, how it is encoded, and what the estimator is told of it."""
     reader = copy(vae)  # takes note of columns in the place of the estimator
     rows = checked(reader, X, reset=not continues, like=vae._codec.frame if continues else None)
-    _check_names(vae.likelihood, rows.names)
+    named = vae.likelihood if isinstance(vae.likelihood, dict) else {}
+    unknown = [name for name in named if name not in rows.names]
+    if unknown:
+        raise ValueError(
+            f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "
+            f"{', '.join(map(repr, rows.names[:20]))}{', ...' if len(rows.names) > 20 else ''}."
+        )
     inputs = {name: vars(reader)[name] for name in INPUTS if name in vars(reader)}
     if continues:
         return vae._codec, partial(vae._codec.encode, rows, continues=True), inputs
@@ -210,7 +215,19 @@ def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, C
 
 def _optimizer(vae: Any) -> Callable:
     """The optimiser, and an engine that is ready for it."""
-    _check_backend()
+    try:
+        import keras
+
+        backend = keras.config.backend()
+    except ImportError:  # so it is where Keras is told to use a backend that is not installed
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        if backend == "tensorflow":
+            raise
+    if backend != "tensorflow":
+        raise RuntimeError(
+            f"KERAS_BACKEND={backend} is set, but skvae trains with TensorFlow; start Python with "
+            "KERAS_BACKEND=tensorflow or without that variable."
+        )
     from skvae import engine
 
     engine.limit_threads()
@@ -221,24 +238,18 @@ def _optimizer(vae: Any) -> Callable:
 def _divided(vae: Any, encoded: Encoded, rng: np.random.Generator) -> Data:
     """Training rows, which take the memory of all, and rows that are held out, if any."""
     x, offset = encoded.x, encoded.offset
-    held_out = _held_out(vae, len(x), rng)
-    if held_out is None:
+    n, (fewest, most) = len(x), VALIDATION_ROWS
+    n_held_out = min(most, int(np.ceil(vae.validation_fraction * n)))
+    if not vae.early_stopping or n_held_out < fewest:
         return Data(x, None, offset, None)
-    training, validation = x.parted(held_out)
-    return Data(training, validation, *parted(offset, held_out))
-
-
-def _held_out(vae: Any, n: int, rng: np.random.Generator) -> np.ndarray | None:
-    """Places of validation rows; None where they would leave too few."""
-    held_out = int(np.ceil(vae.validation_fraction * n))
-    if not vae.early_stopping or held_out < MIN_VALIDATION_ROWS:
-        return None
-    if held_out >= n:
+    if n_held_out >= n:
         raise ValueError(
             f"validation_fraction={vae.validation_fraction} of {n} rows leaves none to train on; "
             "lower it, or set early_stopping=False."
         )
-    return rng.permutation(np.arange(n, dtype=np.int32))[:held_out]
+    held_out = rng.permutation(np.arange(n, dtype=np.int32))[:n_held_out]
+    training, validation = x.parted(held_out)
+    return Data(training, validation, *parted(offset, held_out))
 
 
 def _network(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) -> "Network":
@@ -295,9 +306,11 @@ def _task(vae: Any, model: "Model", optimizer: Callable, data: Data) -> "Task":
     from skvae.model import Network
     from skvae.training import Task
 
-    batch_size = _batch_size(vae.batch_size, len(data.training))
+    n_rows, (smallest, largest) = len(data.training), AUTO_BATCH
+    auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
+    batch_size = min(n_rows, auto if vae.batch_size == "auto" else vae.batch_size)
     _check_draws(vae.n_draws, batch_size, model.network.numbers_per_draw)
-    n_steps = vae.max_iter * -(-len(data.training) // batch_size)
+    n_steps = vae.max_iter * -(-n_rows // batch_size)
     recipe = Recipe(
         loss=Network.losses,
         optimizer=optimizer,
@@ -367,11 +380,12 @@ def generator(random_state: Any) -> np.random.Generator:
         ) from error
 
 
-def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
+def _warn_of_collapse(latent_kl: float, n_steps: int) -> None:
+    """Say that latent points tell nothing."""
     nats, enough = COLLAPSED
-    if latent_kl.sum() < nats and n_steps >= enough:
+    if latent_kl < nats and n_steps >= enough:
         warn(
-            f"The latent points carry {latent_kl.sum():.2g} nats in all (latent_kl_): the model "
+            f"The latent points carry {latent_kl:.2g} nats in all (latent_kl_): the model "
             "does not use them. Where columns do depend on each other, lower beta, use "
             "objective='free_bits' or beta=LinearWarmup(...) with more epochs, or let training "
             "start from init='pca'.",
@@ -379,35 +393,19 @@ def _warn_of_collapse(latent_kl: np.ndarray, n_steps: int) -> None:
         )
 
 
-def _warn_of_more(state: "TrainState", vae: Any) -> None:
+def _warn_of_more(state: "TrainState", tol: float) -> None:
     """Say that training was still gaining at the full learning rate when it had to end."""
     watch, pace = state.watch, state.pace
     if watch.patience is None or pace.stalled or pace.fall - 1 <= watch.first:
         return
     before = max(watch.first, pace.fall - 1 - watch.patience)
     gain = state.curves[before, 4] - state.curves[pace.fall - 1, 4]
-    if gain > vae.tol:
+    if gain > tol:
         epochs = (pace.fall - 1 - before) / pace.parts
         warn(
             f"Training was still gaining, {gain:.2g} nats per row in {epochs:.3g} epochs, when its "
-            f"learning rate had to fall so as to end at max_iter={vae.max_iter}; raise max_iter.",
+            f"learning rate had to fall so as to end at max_iter={pace.max_iter}; raise max_iter.",
             ConvergenceWarning,
-        )
-
-
-def _check_backend() -> None:
-    try:
-        import keras
-
-        backend = keras.config.backend()
-    except ImportError:  # so it is where Keras is told to use a backend that is not installed
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        if backend == "tensorflow":
-            raise
-    if backend != "tensorflow":
-        raise RuntimeError(
-            f"KERAS_BACKEND={backend} is set, but skvae trains with TensorFlow; start Python with "
-            "KERAS_BACKEND=tensorflow or without that variable."
         )
 
 
@@ -421,32 +419,9 @@ def _hidden_layers(sizes: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in layers)
 
 
-def _per_column(codec: Codec) -> Any:
-    """The likelihood of each column."""
-    return dict(zip(codec.names, map(clone, codec.likelihoods()), strict=True))
-
-
 def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:
     """The function from a column's kind to the likelihood that a parameter asks for."""
     if isinstance(spec, str) and spec == "auto":
         return lru_cache(automatic)  # columns share one object: comparing many takes long
     fixed = resolve(spec, likelihoods.Likelihood, likelihoods)
     return lambda kind: fixed
-
-
-def _check_names(likelihood: Any, names: tuple) -> None:
-    unknown = (
-        [name for name in likelihood if name not in names] if isinstance(likelihood, dict) else []
-    )
-    if unknown:
-        raise ValueError(
-            f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "
-            f"{', '.join(map(repr, names[:20]))}{', ...' if len(names) > 20 else ''}."
-        )
-
-
-def _batch_size(batch_size: Any, n_rows: int) -> int:
-    """ "auto" is a power of two that leaves some sixteen steps an epoch: small tables need them."""
-    smallest, largest = AUTO_BATCH
-    auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
-    return min(n_rows, auto if batch_size == "auto" else batch_size)

@@ -1,6 +1,7 @@
 """The estimator: parameters, what they may be, and methods that name the rooms they go through."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
 
@@ -85,7 +86,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     hide : float in [0, 1), default=0.0
         Share of cells that are hidden at random in each training step, so that the encoder
         learns to live with holes that the rows of `fit` do not have. It differs from row to
-        row, around this mean.
+        row, around this mean. Rows that are held out judge as they are: hiding cells of theirs
+        fills no better.
     init : {"random", "pca", "isomap"} or transformer, default="random"
         Where training starts. "random": anywhere. Else the encoder and the decoder are first
         fitted to an embedding of up to 2,000 rows: "pca" for a linear one; "isomap" for a
@@ -104,17 +106,19 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a power of two from 16 to 128, about a sixteenth of the rows.
     max_iter : int, default=200
-        Largest number of epochs. The KL term comes in linearly over the first quarter of them,
-        but over no more than 50 epochs and no more than 5,000 steps; training never stops early
-        before that.
+        Largest number of epochs; a very large one trains until the loss stalls. The KL term comes
+        in linearly over the first quarter of them, but over no more than 50 epochs and no more
+        than 5,000 steps; training never stops early before that. An epoch of more than 1,000
+        steps is trained, judged and ended in parts.
     early_stopping : bool, default=True
         Whether to hold out rows, to let the learning rate fall and end training once their
         loss stalls, and to restore the weights that were best for them. With fewer than
         10 rows to hold out the training loss decides. False trains for `max_iter` epochs.
     validation_fraction : float in (0, 1), default=0.1
-        Share of rows to hold out.
+        Share of rows to hold out; of many, 25,000, which tell as well.
     n_iter_no_change : int, default=10
-        Epochs without a gain after which the loss counts as stalled.
+        Epochs without a gain after which the loss counts as stalled; for epochs of more than 3,000
+        steps as many times 3,000 steps.
     tol : float, default=1e-4
         Smallest gain that counts, in nats per row, beyond its standard error.
     warm_start : bool, default=False
@@ -137,8 +141,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only where X has column names that are all strings.
-    likelihood_ : Likelihood or dict
-        The likelihood; one per column name (or number) where columns differ.
+    likelihood_ : dict of {column: Likelihood}
+        By name, or by number in an array.
     prior_, posterior_ : Prior, Posterior
     encoder_, decoder_ : keras.Model
         The encoder network, from a row as the likelihood prepares it (standardised columns for
@@ -146,7 +150,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         decoder network, from a latent point to the raw parameters of p(x | z). If `fit` met
         holes, the encoder's last inputs say where they are. Built anew at each access.
     n_iter_ : int
-        Epochs trained.
+        Epochs trained; the last may have been ended within.
+    best_iter_ : int
+        The epoch whose weights were kept, from 1 on; under `warm_start` counted over all fits.
     history_ : dict of ndarray of shape (n_iter_,)
         "loss", "log_likelihood", "kl" and "validation_loss" in nats per row in the units of
         X, and "beta". Without held-out rows "validation_loss" is the loss. "loss" has the
@@ -298,7 +304,16 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ValueError
             If X has values that the likelihood cannot give, infinity, or a dtype that is none
             of these, if the schema differs from that of an earlier fit under `warm_start`, or
-            if the loss stops being finite.
+            if the loss stops being finite. The model of an earlier fit is left as it was.
+        KeyboardInterrupt
+            At an interrupt, within about a second. The best model so far is kept, whole; before the
+            first epoch, or its first 1,000 steps, has been judged, that of an earlier fit.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training was still gaining when `max_iter` ended it, or the latent points are not
+            used.
         """
         fit(self, X)
         return self
@@ -517,7 +532,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         rows = self._rows(X)
         encoded = self._codec.encode(rows)
         scores = inference.log_likelihood(self._model, encoded.x, n_draws)
-        return self._like(X, scores + encoded.offset)
+        scores += encoded.offset
+        if hasattr(X, "iloc") and output_container(self) == "pandas":
+            return type(X.iloc[:, 0])(scores, index=X.index)
+        return scores
 
     def score(self, X, y=None):
         """Mean of `score_samples` over the rows: higher is better.
@@ -559,18 +577,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.input_tags.positive_only = self._needs_positive()
+        with suppress(ValueError):  # an unknown name or a bad parameter is reported by fit
+            tags.input_tags.positive_only = chooser(self.likelihood)(None, "float").positive_only
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-    def _needs_positive(self) -> bool:
-        try:
-            return chooser(self.likelihood)(None, "float").positive_only
-        except ValueError:  # an unknown name or a bad parameter is reported by fit
-            return False
 
     def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
@@ -592,12 +605,6 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return inference.cells(
             self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng)
         )
-
-    def _like(self, X: Any, values: np.ndarray) -> Any:
-        """One value per row, with the index of X where the output is set to pandas."""
-        if hasattr(X, "iloc") and output_container(self) == "pandas":
-            return type(X.iloc[:, 0])(values, index=X.index)
-        return values
 
     def _draw_prior(self, n: Any, name: str, rng: np.random.Generator) -> np.ndarray:
         check_is_fitted(self)

@@ -13,7 +13,7 @@ from skvae.model._joint import Joint
 from skvae.model._stack import Inference, Mode, Stack
 from skvae.model._weights import merged
 from skvae.objectives import Objective
-from skvae.objectives._base import given_mean
+from skvae.objectives._base import given_mean, mean_over_rows
 from skvae.posteriors import Posterior
 from skvae.priors import Prior
 
@@ -159,7 +159,7 @@ class Network:
     def losses(self, w: dict, x: Any, noise: Any, mode: Mode, beta: Any) -> tuple[Any, Any, Any]:
         """The objective's loss of each row, and the log-likelihood and KL in it, (rows,) each."""
         z, log_lik, kl = self._bound(w, x, noise, mode)
-        loss = given_mean(self.objective.loss)(log_lik, kl, beta, _mean)
+        loss = given_mean(self.objective.loss)(log_lik, kl, beta, mean_over_rows)
         return (
             loss + self._auxiliary(w, z, log_lik),
             ops.mean(log_lik, axis=0),
@@ -175,7 +175,7 @@ class Network:
             kl = ops.repeat(kl, repeats, axis=0)
         kl = ops.reshape(kl, (-1, repeats * rows, kl.shape[-1]))
         groups = ops.reshape(log_lik, (n_draws, repeats * rows))
-        loss = given_mean(self.objective.validation_loss)(groups, kl, beta, _mean)
+        loss = given_mean(self.objective.validation_loss)(groups, kl, beta, mean_over_rows)
         loss = ops.reshape(loss + ops.zeros_like(groups[0]), (repeats, rows))
         return ops.mean(loss, axis=0) + self._auxiliary(w, z, log_lik)
 
@@ -216,11 +216,6 @@ class Network:
 @lru_cache(maxsize=32)
 def _first_of_its_kind(network: Network) -> Network:
     return network
-
-
-def _mean(values: Any) -> Any:
-    """The mean over rows."""
-    return ops.mean(values, axis=0)
 
 
 def _holes(x: Any) -> Any:

@@ -6,6 +6,12 @@ from inspect import signature
 from typing import Any, ClassVar
 
 from skvae._component import Component
+from skvae._math import ops
+
+
+def mean_over_rows(values: Any) -> Any:
+    """The mean over rows where all count alike."""
+    return ops.mean(values, axis=0)
 
 
 class Objective(Component):
@@ -20,7 +26,7 @@ class Objective(Component):
     by_dimension: ClassVar[bool] = False  # whether it needs the KL of each latent dimension
 
     @abstractmethod
-    def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable) -> Any:
+    def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable = mean_over_rows) -> Any:
         """Loss of each row in nats, `(rows,)`.
 
         `log_lik` is `(draws, rows)`; `kl` is `(1, rows, latent_dim)` in closed form, else
@@ -28,7 +34,9 @@ class Objective(Component):
         row's loss depends on other rows, leave it out of the parameters.
         """
 
-    def validation_loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable) -> Any:
+    def validation_loss(
+        self, log_lik: Any, kl: Any, beta: Any, mean: Callable = mean_over_rows
+    ) -> Any:
         """What early stopping goes by, same shapes: the loss, unless it jumps between epochs."""
         return given_mean(self.loss)(log_lik, kl, beta, mean)
 

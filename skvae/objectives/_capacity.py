@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from skvae._math import ops
 from skvae._sklearn import Interval
-from skvae.objectives._base import Objective
+from skvae.objectives._base import Objective, mean_over_rows
 
 
 class Capacity(Objective):
@@ -43,10 +43,12 @@ class Capacity(Objective):
         self.nats = nats
         self.weight = weight
 
-    def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable) -> Any:
+    def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable = mean_over_rows) -> Any:
         return self.weight * self._distance(kl, beta, mean) - ops.mean(log_lik, axis=0)
 
-    def validation_loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable) -> Any:
+    def validation_loss(
+        self, log_lik: Any, kl: Any, beta: Any, mean: Callable = mean_over_rows
+    ) -> Any:
         """With a weight of 1: times 100, the KL's distance from its mark would decide alone."""
         return self._distance(kl, beta, mean) - ops.mean(log_lik, axis=0)
 

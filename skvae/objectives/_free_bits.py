@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from skvae._math import ops
 from skvae._sklearn import Interval
-from skvae.objectives._base import Objective
+from skvae.objectives._base import Objective, mean_over_rows
 
 
 class FreeBits(Objective):
@@ -38,6 +38,6 @@ class FreeBits(Objective):
     def __init__(self, nats=0.25):
         self.nats = nats
 
-    def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable) -> Any:
+    def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable = mean_over_rows) -> Any:
         paid = ops.maximum(mean(ops.mean(kl, axis=0)), self.nats)  # (latent_dim,)
         return beta * ops.sum(paid) - ops.mean(log_lik, axis=0)

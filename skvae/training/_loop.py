@@ -185,20 +185,16 @@ def judged(task: Task, state: TrainState) -> TrainState:
         _check_finite(losses, state, "loss of every row that is held out")
     curve = [*means, pace.beta(part), losses.mean(), state.summed]
     watch = state.watch.seen(part, losses, state.state)
-    return state._replace(
+    state = state._replace(
         pace=pace.falling_from(part + 1) if watch.stalls else pace,
         watch=watch,
         curves=np.vstack([state.curves, curve]),
         sums=np.zeros(3, np.float32),
         summed=0,
-        **_next_epoch(task, state),
     )
-
-
-def _next_epoch(task: Task, state: TrainState) -> dict:
-    """Where an epoch ends: nothing of its rows is left."""
-    ended = state.chunk == len(state.order)
-    return {"order": None, "seed": None, "chunk": 0} if ended else {}
+    if state.chunk < len(state.order):
+        return state
+    return state._replace(order=None, seed=None, chunk=0)
 
 
 def _blocks(task: Task) -> range:
