@@ -128,9 +128,7 @@ def learned(plan: Plan, state: "TrainState") -> dict:
         "history_": history,
         "n_iter_": epochs,
         "best_iter_": epochs - state.epochs + best_part // state.pace.parts + 1,
-        "likelihood_": dict(
-            zip(plan.codec.names, map(clone, plan.codec.likelihoods()), strict=True)
-        ),
+        "likelihood_": dict(zip(names, map(clone, plan.codec.likelihoods()), strict=True)),
         "prior_": clone(model.network.prior),
         "posterior_": clone(model.network.posterior),
         "lower_bound_": bound,
