@@ -141,11 +141,11 @@ def begun(
 def states(task: Task, state: TrainState) -> Iterator[TrainState]:
     """The states that follow, one after every so many steps, until training ends."""
     program = trainer(task.model.architecture, task.recipe)
-    rows = rows_of(task.rows.arrays())
+    rows, ends, piece = rows_of(task.rows.arrays()), task.ends, task.piece
     while not state.ended:
         state = _epoch_begun(task, state) if state.order is None else state
-        end = task.ends[state.part % state.pace.parts]
-        state = _stepped(task, program, rows, state, min(end, state.chunk + task.piece))
+        end = ends[state.part % state.pace.parts]
+        state = _stepped(task, program, rows, state, min(end, state.chunk + piece))
         state = judged(task, state) if state.chunk == end else state
         yield state
 
