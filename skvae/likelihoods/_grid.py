@@ -35,14 +35,18 @@ class Grid:
         values, counts = np.unique(X, return_counts=True)
         whole = bool((np.floor(values) == values).all())
         few = whole and len(values) <= 2 * n_bins
-        is_atom = _are_atoms(counts, min_share * len(X), min_count, few)
+        often = counts >= max(min_share * len(X), REPEATS, min_count)
+        is_atom = counts >= min_count if few or (~often).sum() < 2 else often
         if (~is_atom).sum() < 2:  # a single value that is rarer goes to the nearest
             kept = is_atom if is_atom.any() else ~is_atom
             values, counts, is_atom = values[kept], counts[kept], kept[kept]
         rest = _between_atoms(values, counts, is_atom, min_count)
         edges, atoms = _edges(rest, n_bins, min_count), values[is_atom]
         if whole and len(edges):
-            edges, atoms, rest = _whole_edges(edges, atoms, values), atoms[:0], X
+            # Bins of whole numbers, those of one number among them.
+            outermost = [values[0] - 0.5, values[-1] + 0.5]
+            ends = [np.ceil(edges[:-1]) - 0.5, outermost, atoms - 0.5, atoms + 0.5]
+            edges, atoms, rest = np.unique(np.concatenate(ends)), atoms[:0], X
         edges = _merged(edges, rest, min_count)
         return cls(edges, atoms, 0.5 / (len(X) + 1), whole)
 
@@ -120,12 +124,6 @@ def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
     return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
 
 
-def _are_atoms(counts: np.ndarray, least: float, min_count: int, few: bool) -> np.ndarray:
-    """Which values are atoms, by how often they are found; where there are few, any may be."""
-    often = counts >= max(least, REPEATS, min_count)
-    return counts >= min_count if few or (~often).sum() < 2 else often
-
-
 def _between_atoms(
     values: np.ndarray, counts: np.ndarray, is_atom: np.ndarray, min_count: int
 ) -> np.ndarray:
@@ -138,17 +136,15 @@ def _between_atoms(
 
 
 def _edges(rest: np.ndarray, n_bins: int, min_count: int) -> np.ndarray:
-    """Edges of so many bins, or of as many as hold enough values."""
+    """Edges of bins that hold about as many values each; fewer towards the ends, which are thin."""
+    if not len(rest):
+        return rest
     if min_count > 1:
         n_bins = max(1, min(n_bins, len(rest) // min_count))
-    return _quantiles(rest, n_bins, max(TAIL, min_count))
-
-
-def _whole_edges(edges: np.ndarray, atoms: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Edges of bins of whole numbers, those of one number among them."""
-    outermost = [values[0] - 0.5, values[-1] + 0.5]
-    ends = [np.ceil(edges[:-1]) - 0.5, outermost, atoms - 0.5, atoms + 0.5]
-    return np.unique(np.concatenate(ends))
+    tail = 0.5 ** np.arange(1, 5) / n_bins
+    tail = tail[tail * len(rest) >= max(TAIL, min_count)]
+    shares = np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail])
+    return np.unique(np.quantile(rest, shares))
 
 
 def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
@@ -161,13 +157,3 @@ def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
         if min(below[i] - below[kept[-1]], below[-1] - below[i]) >= min_count:
             kept.append(i)
     return edges[[*kept, -1]]
-
-
-def _quantiles(X: np.ndarray, n_bins: int, fewest: int) -> np.ndarray:
-    """Edges of bins that hold about as many values each; fewer towards the ends, which are thin."""
-    if not len(X):
-        return X
-    tail = 0.5 ** np.arange(1, 5) / n_bins
-    tail = tail[tail * len(X) >= fewest]
-    shares = np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail])
-    return np.unique(np.quantile(X, shares))

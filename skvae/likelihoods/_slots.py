@@ -21,9 +21,14 @@ def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
     The padding belongs to column -1, and its share is next to nothing.
     """
     counts = np.array([column.n_slots for column in columns])
-    column, code, start = _layout(counts)
+    column, start = np.repeat(np.arange(len(counts)), counts), np.cumsum(counts) - counts
+    code = np.arange(len(column)) - start[column]
     padding = np.full(padded(len(column)) - len(column), -1.0)
-    shares = [_log_shares(codes, n) for codes, n in zip(x.T, counts, strict=True)]
+    found = [
+        np.bincount(codes.astype(np.intp), minlength=n)[:n] + FEWEST
+        for codes, n in zip(x.T, counts, strict=True)
+    ]
+    shares = [np.log(rows / rows.sum()) for rows in found]
     arrays = {
         "column": np.append(column, padding),
         "code": np.append(code, padding),
@@ -31,13 +36,6 @@ def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         "base": np.concatenate([*shares, 1e4 * padding]),
     }
     return {name: array.astype(np.float32) for name, array in arrays.items()}
-
-
-def _layout(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The column of each slot and its code in it, and the first slot of each column."""
-    column = np.repeat(np.arange(len(counts)), counts)
-    start = np.cumsum(counts) - counts
-    return column, np.arange(len(column)) - start[column], start
 
 
 def with_more(arrays: dict[str, np.ndarray], **more: np.ndarray) -> dict[str, np.ndarray]:
@@ -48,11 +46,6 @@ def with_more(arrays: dict[str, np.ndarray], **more: np.ndarray) -> dict[str, np
         return np.append(array, np.zeros(n - len(array))).astype(np.float32)
 
     return arrays | {name: filled(array) for name, array in more.items()}
-
-
-def _log_shares(x: np.ndarray, n: int) -> np.ndarray:
-    counts = np.bincount(x.astype(np.intp), minlength=n)[:n] + FEWEST
-    return np.log(counts / counts.sum())
 
 
 def membership(w: dict, xp: Any) -> Any:
@@ -97,7 +90,9 @@ def by_column(w: dict, slots: np.ndarray) -> list[np.ndarray]:
 
 def probabilities(w: dict, logits: np.ndarray) -> list[np.ndarray]:
     """The probabilities of the slots of each column, (..., levels) each, in NumPy."""
-    return [_softmax(part) for part in by_column(w, logits.astype(np.float64))]
+    parts = by_column(w, logits.astype(np.float64))
+    ps = [np.exp(part - part.max(axis=-1, keepdims=True, initial=-np.inf)) for part in parts]
+    return [p / p.sum(axis=-1, keepdims=True) for p in ps]
 
 
 def most_likely(probabilities: list[np.ndarray]) -> np.ndarray:
@@ -124,8 +119,3 @@ def _draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     u = rng.random((*p.shape[:-1], 1)) * cumulative[..., -1:]
     slot = (cumulative <= u).sum(axis=-1)
     return slot.clip(max=max(p.shape[-1] - 1, 0))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    p = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
-    return p / p.sum(axis=-1, keepdims=True)

@@ -122,23 +122,17 @@ class ZeroInflated(Likelihood):
                 f"ZeroInflated({inner}): {type(inner).__name__} does not say its measure; set "
                 "measure = 'density' in the class for numbers, or 'mass' for counts."
             )
-        if _is_of_counts(inner) or _is_of_positive_numbers(inner):
+        supported = inner.supports(np.array([-1.0, 0.0, 0.5, 1.0])).tolist()
+        of_numbers = inner.measure == "mass" and not inner.over_levels
+        if of_numbers and supported == [False, True, False, True]:
+            return inner
+        if inner.measure == "density" and not any(supported[:2]):  # positive ones
             return inner
         raise ValueError(
             "ZeroInflated needs a likelihood of counts or of positive numbers without 0, but "
             f"likelihood={self.likelihood!r} is one of {inner.support}. Use 'poisson', "
             "'negative_binomial' or 'lognormal'."
         )
-
-
-def _is_of_counts(inner: Likelihood) -> bool:
-    supported = inner.supports(np.array([-1.0, 0.0, 0.5, 1.0])).tolist()
-    of_numbers = inner.measure == "mass" and not inner.over_levels
-    return of_numbers and supported == [False, True, False, True]
-
-
-def _is_of_positive_numbers(inner: Likelihood) -> bool:
-    return inner.measure == "density" and not inner.supports(np.array([-1.0, 0.0])).any()
 
 
 def _possible(inner: Likelihood) -> float:

@@ -68,11 +68,6 @@ class Codec:
         """Whether each column has more than one value, (columns,) in the user's order."""
         return self.scaling.varies
 
-    def _runs(self) -> list[np.ndarray]:
-        """The columns of each kind of likelihood."""
-        edges = np.cumsum([size.cells for size in self.sizes[:-1]])
-        return np.split(self.order, edges)
-
     def columns(self) -> list[Column]:
         """What each cell's likelihood is told of its column."""
         return [self.features[j].column() for j in self.order]
@@ -163,8 +158,8 @@ class Codec:
 
     def _check_support(self, numbers: np.ndarray, first: int) -> None:
         """Refuse numbers that cannot have come from their likelihoods, from row `first` on."""
-        wrong = []
-        for likelihood, columns in zip(self.kinds, self._runs(), strict=True):
+        edges, wrong = np.cumsum([size.cells for size in self.sizes[:-1]]), []
+        for likelihood, columns in zip(self.kinds, np.split(self.order, edges), strict=True):
             if not likelihood.over_levels:
                 own = numbers if len(columns) == len(self.names) else numbers[:, columns]
                 found = unsupported(own, likelihood)

@@ -46,13 +46,9 @@ class Feature:
         feature = cls(name, column.dtype, format_, likelihood, n, bool(varies), constant)
         if not varies or likelihood.over_levels:
             return feature
-        return feature._with_scale(observed, min_count)
-
-    def _with_scale(self, observed: np.ndarray, min_count: int) -> "Feature":
-        """The same with what its likelihood learns of the numbers observed."""
-        center, scale = self.likelihood.location_and_scale(observed)
-        grid = self.likelihood.grid(observed, min_count) if self.has_slots else None
-        return replace(self, center=center, scale=scale, grid=grid)
+        center, scale = likelihood.location_and_scale(observed)
+        grid = likelihood.grid(observed, min_count) if feature.has_slots else None
+        return replace(feature, center=center, scale=scale, grid=grid)
 
     def __getstate__(self) -> dict:
         """Without categories that no row used: they may tell of rows the model never saw."""

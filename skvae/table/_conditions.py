@@ -37,23 +37,30 @@ def conditions(codec: Codec, given: Any) -> Conditions:
     cells, n = _given(codec, given)
     if not n:
         raise ValueError("given is a table without rows, but one for each condition is expected.")
-    _check_known(codec, cells)
-    columns = [cells.get(name) for name in codec.names]
-    numbers = np.full((n, len(codec.names)), np.nan)
-    for j, (feature, column) in enumerate(zip(codec.features, columns, strict=True)):
-        if column is not None and column.meaning != "nothing":
-            numbers[:, j] = _numbers(feature, column)
-    _warn_of_far(codec.features, columns, numbers)
-    return Conditions(columns, ~np.isnan(numbers), codec.encode_numbers(numbers))
-
-
-def _check_known(codec: Codec, cells: dict) -> None:
     unknown = [name for name in cells if name not in codec.names]
     if unknown:
         raise ValueError(
             f"given names column {short(unknown[0])}, but fit saw no such column; it saw "
             f"{listed(codec.names)}."
         )
+    columns = [cells.get(name) for name in codec.names]
+    numbers, far = np.full((n, len(codec.names)), np.nan), []
+    for j, (feature, column) in enumerate(zip(codec.features, columns, strict=True)):
+        if column is None or column.meaning == "nothing":
+            continue
+        numbers[:, j] = _numbers(feature, column)
+        if feature.format.kind in ("integer", "float") and feature.varies:
+            low, high = float(feature.format.low), float(feature.format.high)
+            out = (numbers[:, j] < low) | (numbers[:, j] > high)
+            if out.any():
+                what = f"{column.first(out)} in column {short(feature.name)}"
+                far.append(f"{what}, which held {low:g} to {high:g}")
+    if far:
+        warn(
+            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never "
+            "saw."
+        )
+    return Conditions(columns, ~np.isnan(numbers), codec.encode_numbers(numbers))
 
 
 def overlaid(codec: Codec, drawn: list[tuple], given: Any, kept: np.ndarray, n: int) -> list[tuple]:
@@ -130,35 +137,22 @@ def _room(
     dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray
 ) -> tuple[Dtype, np.ndarray]:
     """A dtype that holds both a drawn column and kept values as they are, and the column in it."""
-    if _has_levels_that_hold(dtype, other, cells, values):
+    levels, others = dtype.get("levels"), other.get("levels")
+    both = levels is not None and others is not None and dtype.library == other.library
+    if both and other.holds(cells) and other.holds(values):
         # Categories that nobody has, and their order, are those of the table at hand.
         return other, cells.copy()
     if dtype.holds(values):
         return dtype, cells.copy()
-    if dtype.get("levels") is not None:
-        levels = dict.fromkeys([*dtype.get("levels"), *values.tolist()])
+    if levels is not None:
+        levels = dict.fromkeys([*levels, *values.tolist()])
         return dtype.with_levels(levels), cells.astype(object)
-    return _wider_room(dtype, other, cells, values)
-
-
-def _wider_room(
-    dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray
-) -> tuple[Dtype, np.ndarray]:
-    """The other dtype where it nearly fits, or else one that is common to both."""
+    # The other dtype where it nearly fits, or else one that is common to both.
     same = other.library == dtype.library and other.numpy == str(values.dtype)
     if same and _fits(cells, values.dtype):
         return other, cells.astype(values.dtype)
     wide = np.result_type(cells.dtype, values.dtype)
     return dtype.of_numpy(wide, dtype.get("zone")), cells.astype(wide)
-
-
-def _has_levels_that_hold(
-    dtype: Dtype, other: Dtype, cells: np.ndarray, values: np.ndarray
-) -> bool:
-    """Whether both dtypes have levels, and the other's are enough."""
-    both = dtype.get("levels") is not None and other.get("levels") is not None
-    same = both and dtype.library == other.library
-    return same and other.holds(cells) and other.holds(values)
 
 
 def _fits(cells: np.ndarray, dtype: np.dtype) -> bool:
@@ -174,7 +168,15 @@ def _fits(cells: np.ndarray, dtype: np.dtype) -> bool:
 def _given(codec: Codec, given: Any) -> tuple[dict, int]:
     """Given columns by name, and how many rows there are."""
     if isinstance(given, Mapping):
-        return _of_mapping(codec, given), 1
+        for name, value in given.items():
+            if isinstance(value, SEVERAL) or (hasattr(value, "shape") and value.shape):
+                raise ValueError(
+                    f"given has {short(value)} in column {short(name)}; for several conditions "
+                    "give a DataFrame."
+                )
+        scales = _scales(codec)
+        cells = {name: of_scalars(name, [value], scales.get(name)) for name, value in given.items()}
+        return cells, 1
     if issparse(given):
         raise ValueError(
             "given is sparse, but a zero in a sparse table is a value, not a hole: give a dict of "
@@ -193,18 +195,6 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
     )
 
 
-def _of_mapping(codec: Codec, given: Mapping) -> dict:
-    """Given columns of a single row."""
-    for name, value in given.items():
-        if isinstance(value, SEVERAL) or (hasattr(value, "shape") and value.shape):
-            raise ValueError(
-                f"given has {short(value)} in column {short(name)}; for several conditions give a "
-                "DataFrame."
-            )
-    scales = _scales(codec)
-    return {name: of_scalars(name, [value], scales.get(name)) for name, value in given.items()}
-
-
 def _of_array(codec: Codec, given: Any) -> tuple[dict, int]:
     given = as_objects(given, "given")
     cells, mask = np.ma.getdata(given), np.ma.getmaskarray(given)
@@ -212,15 +202,12 @@ def _of_array(codec: Codec, given: Any) -> tuple[dict, int]:
     names = codec.names if cells.shape[1] == len(codec.names) else range(cells.shape[1])
     columns, scales = {}, _scales(codec)
     for j, name in enumerate(names):
-        column = _of_cells(name, cells[:, j], scales.get(name))
+        if cells.dtype == object:
+            column = of_scalars(name, cells[:, j].tolist(), scales.get(name))
+        else:
+            column = of_array(name, cells[:, j], "numpy")
         columns[name] = column._replace(holes=column.holes | mask[:, j])
     return columns, len(cells)
-
-
-def _of_cells(name: Any, cells: np.ndarray, scale: int | None) -> Values:
-    if cells.dtype == object:
-        return of_scalars(name, cells.tolist(), scale)
-    return of_array(name, cells, "numpy")
 
 
 def _scales(codec: Codec) -> dict:
@@ -237,21 +224,21 @@ def _numbers(feature: Feature, column: Values) -> np.ndarray:
     seen = ~np.isnan(numbers)
     if feature.constant is None and not feature.varies:
         raise _unmet(feature, column, ~column.holes, "fit saw no value there")
-    _check_numbers(feature, column, numbers, seen)
-    _check_room(feature, column, seen)
-    return numbers
-
-
-def _check_numbers(feature: Feature, column: Values, numbers: np.ndarray, seen: np.ndarray) -> None:
-    """Refuse numbers that fit did not see where that is needed, or of another kind."""
     if feature.likelihood.over_levels and (numbers[seen] < 0).any():
         raise _unmet(feature, column, numbers < 0, _seen_alone(feature))
-    wrong = seen & ~_allowed(feature, numbers)
+    with np.errstate(invalid="ignore"):
+        kinds = {
+            "integer": numbers == np.floor(numbers),
+            "boolean": (numbers == 0) | (numbers == 1),
+        }
+    wrong = seen & ~(np.isfinite(numbers) & kinds.get(feature.format.kind, True))
     if wrong.any():
         raise _unmet(feature, column, wrong, f"that column holds {_words(feature)}")
     other = seen & (numbers != feature.constant)
     if not feature.varies and other.any():
         raise _unmet(feature, column, other, _seen_alone(feature))
+    _check_room(feature, column, seen)
+    return numbers
 
 
 def _unmet(feature: Feature, column: Values, rows: np.ndarray, why: str) -> ValueError:
@@ -266,27 +253,14 @@ def _words(feature: Feature) -> str:
 
 
 def _seen_alone(feature: Feature) -> str:
-    return f"fit saw only {listed(_seen(feature))} there"
-
-
-def _seen(feature: Feature) -> list:
     """What fit saw of a column of labels, or of one value."""
-    codes = [feature.constant]
-    if isinstance(feature.format, Levels):
-        if np.dtype(feature.format.numpy).kind not in "mM":
-            return list(feature.format.levels)
-        codes = np.arange(len(feature.format.levels))
-    return feature.format.restore(np.asarray(codes, float), feature.dtype).tolist()
-
-
-def _allowed(feature: Feature, numbers: np.ndarray) -> np.ndarray:
-    """Which numbers a column of that kind may hold."""
-    with np.errstate(invalid="ignore"):
-        kinds = {
-            "integer": numbers == np.floor(numbers),
-            "boolean": (numbers == 0) | (numbers == 1),
-        }
-    return np.isfinite(numbers) & kinds.get(feature.format.kind, True)
+    labels = isinstance(feature.format, Levels)
+    if labels and np.dtype(feature.format.numpy).kind not in "mM":
+        seen = feature.format.levels
+    else:
+        codes = np.arange(len(feature.format.levels)) if labels else [feature.constant]
+        seen = feature.format.restore(np.asarray(codes, float), feature.dtype).tolist()
+    return f"fit saw only {listed(seen)} there"
 
 
 def _check_room(feature: Feature, column: Values, seen: np.ndarray) -> None:
@@ -300,22 +274,3 @@ def _check_room(feature: Feature, column: Values, seen: np.ndarray) -> None:
         wrong = seen.copy()
         wrong[seen] = ~held
         raise _unmet(feature, column, wrong, f"its dtype {dtype.name} cannot hold that")
-
-
-def _warn_of_far(features: tuple, columns: list, numbers: np.ndarray) -> None:
-    """Say which given numbers lie outside of what fit saw."""
-    far = []
-    for j, (feature, column) in enumerate(zip(features, columns, strict=True)):
-        if feature.format.kind in ("integer", "float") and feature.varies:
-            low, high = float(feature.format.low), float(feature.format.high)
-            out = (numbers[:, j] < low) | (numbers[:, j] > high)
-            if out.any():
-                far.append(
-                    f"{column.first(out)} in column {short(feature.name)}, which held {low:g} to "
-                    f"{high:g}"
-                )
-    if far:
-        warn(
-            f"given has {'; '.join(far)}: the other columns are drawn for values that fit never "
-            "saw."
-        )

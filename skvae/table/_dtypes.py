@@ -18,6 +18,7 @@ from skvae.table._series import MEANINGS, Dtype
 from skvae.table._values import Values, is_hole, refused, short
 
 EXACT = 2**53  # whole numbers below are themselves in float64
+DETAILS = "time_unit", "time_zone", "precision", "scale"  # that dtypes of polars may have
 # What values of dictionaries of pyarrow may be.
 TEXTS = {None, "string", "large_string", "string_view"}
 
@@ -92,22 +93,20 @@ def _usual(value: Any, scale: int | None) -> Any:
 
 
 def _of_category(name: Any, column: Any) -> Values:
+    categories = column.cat.categories
     used, codes = np.unique(column.cat.codes.to_numpy(), return_inverse=True)
     holes, codes = (used < 0)[codes], codes - (used < 0).sum()  # -1 in a hole
-    levels, of = _used_categories(name, column.cat.categories, used[used >= 0])
-    known, ordered = tuple(column.cat.categories.tolist()), bool(column.cat.ordered)
-    details = ("levels", known), ("ordered", ordered), ("of", of)
-    return Values(Dtype("pandas", "category", "object", details), codes, holes, levels)
-
-
-def _used_categories(name: Any, categories: pd.Index, used: np.ndarray) -> tuple[np.ndarray, Dtype]:
-    """Some categories as labels, and the dtype of all."""
+    used = used[used >= 0]
+    # Labels are those that rows used, their dtype is that of all.
     every = categories.dtype == object or not len(used)
     labels = read(name, pd.Series(categories if every else categories.take(used)))
     if labels.cells.dtype.kind in "mM" or labels.dtype.get("scale") is not None:
         what = f"has categories of dtype {categories.dtype}"
         raise refused(name, what, _first_word(categories.dtype))
-    return plain_labels(name, labels.plain()[used] if every else labels.plain()), labels.dtype
+    levels = plain_labels(name, labels.plain()[used] if every else labels.plain())
+    known, ordered = tuple(categories.tolist()), bool(column.cat.ordered)
+    details = ("levels", known), ("ordered", ordered), ("of", labels.dtype)
+    return Values(Dtype("pandas", "category", "object", details), codes, holes, levels)
 
 
 def _of_zoned(name: Any, column: Any) -> Values:
@@ -154,10 +153,16 @@ def _is_zone(name: str) -> bool:
 
 def _of_narwhals(name: Any, series: nw.Series) -> Values:
     """A column of polars or pyarrow, or one of pandas with a dtype of its own."""
-    kind, holes = _kind_and_holes(name, series)
+    try:
+        kind, holes = series.dtype, series.is_null().to_numpy().astype(bool)
+    except ValueError:  # of a type that narwhals has no name for
+        raise _refused_dtype(name, series) from None
     dtype = _described(series)
     if kind in (nw.String, nw.Categorical, nw.Enum) and dtype.get("value") in TEXTS:
-        return of_labels(name, _text(series), holes, dtype)
+        text = series if kind == nw.String else series.cast(nw.String)
+        of_pandas = text.implementation.is_pandas()
+        text = text.to_native() if of_pandas else np.array(text.to_list(), object)
+        return of_labels(name, text, holes, dtype)
     cells = _numbers_or_times(name, series, dtype)
     if cells is not None:
         return Values(dtype, cells, holes | np.isnan(cells) if kind.is_float() else holes)
@@ -166,25 +171,10 @@ def _of_narwhals(name: Any, series: nw.Series) -> Values:
     raise _refused_dtype(name, series)
 
 
-def _kind_and_holes(name: Any, series: nw.Series) -> tuple[Any, np.ndarray]:
-    try:
-        return series.dtype, series.is_null().to_numpy().astype(bool)
-    except ValueError:  # of a type that narwhals has no name for
-        raise _refused_dtype(name, series) from None
-
-
 def _refused_dtype(name: Any, series: nw.Series) -> ValueError:
     native = series.to_native()
     native = getattr(native, "dtype", None) or native.type
     return refused(name, f"has dtype {native}", _first_word(native))
-
-
-def _text(series: nw.Series) -> Any:
-    """Text and categories as what can be factorized."""
-    text = series if series.dtype == nw.String else series.cast(nw.String)
-    if text.implementation.is_pandas():
-        return text.to_native()
-    return np.array(text.to_list(), object)
 
 
 def _numbers_or_times(name: Any, series: nw.Series, dtype: Dtype) -> np.ndarray | None:
@@ -195,18 +185,22 @@ def _numbers_or_times(name: Any, series: nw.Series, dtype: Dtype) -> np.ndarray 
     if kind.is_float():
         return np.asarray(series.to_numpy(), dtype.numpy)
     if kind.is_decimal():
-        return _of_decimals(name, series, dtype.get("scale"))
+        cells, scale = series.cast(nw.Float64).to_numpy(), dtype.get("scale")
+        cells = np.asarray(cells, np.float64)
+        if (abs(cells) * 10.0**scale >= EXACT).any():
+            raise ValueError(
+                f"Column {short(name)} has decimals of more digits than float64 holds (15); cast "
+                "it to fewer digits, or to text."
+            )
+        return np.round(cells, scale)
     if kind == nw.Boolean:
         return series.fill_null(False).to_numpy().astype(bool)
-    return _times(name, series) if kind in (nw.Date, nw.Datetime, nw.Duration) else None
-
-
-def _times(name: Any, series: nw.Series) -> np.ndarray:
-    kind = series.dtype
     if kind == nw.Date:
         return series.cast(nw.Datetime("us")).to_numpy().astype("datetime64[D]")
     if kind == nw.Duration:
         return series.to_numpy().astype(f"timedelta64[{kind.time_unit}]")
+    if kind != nw.Datetime:
+        return None
     if not kind.time_zone:
         return series.to_numpy().astype(f"datetime64[{kind.time_unit}]")
     series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -215,25 +209,29 @@ def _times(name: Any, series: nw.Series) -> np.ndarray:
     return cells
 
 
-def _of_decimals(name: Any, series: nw.Series, scale: int) -> np.ndarray:
-    cells = np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
-    if (abs(cells) * 10.0**scale >= EXACT).any():
-        raise ValueError(
-            f"Column {short(name)} has decimals of more digits than float64 holds (15); cast it to "
-            "fewer digits, or to text."
-        )
-    return np.round(cells, scale)
-
-
 def _first_word(dtype: Any) -> str:
     return str(dtype).lower().removeprefix("<").split("[")[0]
 
 
 def _described(series: nw.Series) -> Dtype:
     """The dtype of a column that is none of NumPy's."""
-    native, cells = series.to_native(), _in_numpy(series.dtype)
+    native, kind = series.to_native(), series.dtype
+    cells = {nw.Boolean: "bool", nw.Date: "datetime64[D]"}.get(type(kind), "object")
+    if kind.is_integer() or kind.is_float():
+        cells = str(kind).lower()
+    elif kind.is_decimal():
+        cells = "float64"
+    elif kind == nw.Datetime:
+        cells = f"datetime64[{kind.time_unit}]"
+    elif kind == nw.Duration:
+        cells = f"timedelta64[{kind.time_unit}]"
     if series.implementation.is_polars():
-        return Dtype("polars", type(native.dtype).__name__, cells, _polars_details(native.dtype))
+        kind, ours = native.dtype, {"time_unit": "unit", "time_zone": "zone"}
+        found = [(ours.get(detail, detail), getattr(kind, detail, None)) for detail in DETAILS]
+        details = [(detail, value) for detail, value in found if value is not None]
+        if type(kind).__name__ == "Enum":
+            details += [("levels", tuple(kind.categories)), ("ordered", True)]
+        return Dtype("polars", type(kind).__name__, cells, tuple(details))
     if series.implementation.is_pandas():
         return _of_pandas(native.dtype, cells)
     return Dtype("pyarrow", *_of_arrow_type(native.type, cells))
@@ -248,27 +246,6 @@ def _of_pandas(dtype: Any, cells: str) -> Dtype:
         details = ("storage", dtype.storage), ("missing", missing)
         return Dtype("pandas", "string", "object", details)
     return Dtype("pandas", str(dtype), cells)
-
-
-def _in_numpy(kind: Any) -> str:
-    if kind.is_integer() or kind.is_float():
-        return str(kind).lower()
-    if kind.is_decimal():
-        return "float64"
-    if kind == nw.Datetime:
-        return f"datetime64[{kind.time_unit}]"
-    if kind == nw.Duration:
-        return f"timedelta64[{kind.time_unit}]"
-    return {nw.Boolean: "bool", nw.Date: "datetime64[D]"}.get(type(kind), "object")
-
-
-def _polars_details(dtype: Any) -> tuple:
-    names = {"time_unit": "unit", "time_zone": "zone", "precision": "precision", "scale": "scale"}
-    found = [(ours, getattr(dtype, theirs, None)) for theirs, ours in names.items()]
-    details = [(name, value) for name, value in found if value is not None]
-    if type(dtype).__name__ == "Enum":
-        details += [("levels", tuple(dtype.categories)), ("ordered", True)]
-    return tuple(details)
 
 
 def _of_arrow_type(kind: Any, cells: str) -> tuple[str, str, tuple]:

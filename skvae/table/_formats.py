@@ -127,9 +127,14 @@ class Times:
         unit, zone = np.datetime_data(column.cells.dtype)[0], column.dtype.get("zone")
         observed = column.cells[~column.holes]
         ticks = clock(observed, zone).astype(np.int64)
-        step = _step(ticks, unit, min_count)
+        # The longest of a day, an hour, ..., that nearly all are whole numbers of, in units.
+        steps = [UNITS[step] // UNITS[unit] for step in UNITS if UNITS[step] >= UNITS[unit]]
+        step = next((step for step in steps if (ticks % step != 0).sum() < min_count), 1)
         low, high = map(int, _ends(ticks, min_count) if len(ticks) >= min_count else (0, 0))
-        origin = _origin(low, high, unit, step)
+        finer = step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high)
+        origin = 0
+        if finer and high - low < 2**62:
+            origin = max(low // 1000, -(2**63 // 1000))  # in nanoseconds an int64 holds it
         low, high = low // step * step, high // step * step
         first = zone is not None and is_first(observed, zone)
         return cls(column.dtype.meaning, unit, low, high, step, origin, zone, first)
@@ -266,20 +271,6 @@ def _middle(observed: np.ndarray) -> Any:
     low = observed.min()
     middle = (observed - low).mean(dtype=np.float64)
     return low.item() + (middle if observed.dtype.kind == "f" else round(middle))
-
-
-def _step(ticks: np.ndarray, unit: str, min_count: int) -> int:
-    """The longest of a day, an hour, ..., that nearly all times are whole numbers of, in units."""
-    steps = [UNITS[step] // UNITS[unit] for step in UNITS if UNITS[step] >= UNITS[unit]]
-    return next((step for step in steps if (ticks % step != 0).sum() < min_count), 1)
-
-
-def _origin(low: int, high: int, unit: str, step: int) -> int:
-    """Where days are counted from, in microseconds: 0 but where times differ by less than one."""
-    finer = step * UNITS[unit] < UNITS["us"] or (unit == "ns" and low == high)
-    if not finer or high - low >= 2**62:
-        return 0
-    return max(low // 1000, -(2**63 // 1000))  # in nanoseconds an int64 holds it
 
 
 def _check_exact(name: Any, observed: np.ndarray) -> None:

@@ -15,6 +15,7 @@ from skvae.table._frames import Frame, columns_of, cut, frame_of, names_of
 from skvae.table._values import Values, short
 
 FLOATS = (np.float64, np.float32)
+FLOATING = ("float", "double", "half")  # how libraries begin the names of such dtypes
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
 IN_CACHE = 2**16  # the same where parts cost nothing: what a core keeps near while it works on them
 SINGLE = {"float32", "Float32", "float[pyarrow]", "float"}  # what libraries call it
@@ -89,8 +90,14 @@ def checked(estimator: Any, X: Any, *, reset: bool, like: Frame | None = None) -
     """X as scikit-learn checks it; holes may be, infinities not. `like` is what fit saw, if any."""
     _check_kind(X)
     frame = frame_of(X)
-    if frame is None and like is not None and like.library != "numpy" and _holds_objects(X):
-        return _of_objects(estimator, X, like)
+    if frame is None and like is not None and like.library != "numpy":
+        cells = as_objects(X, "X") if isinstance(X, (list, tuple, np.ndarray)) else np.zeros(1)
+        if cells.dtype.kind in "OUS" and cells.ndim == 2:
+            # An array of text or objects after a fit of a frame: its columns in turn.
+            cells = np.array(X, dtype=object)
+            validate_data(estimator, np.zeros(cells.shape), reset=False)
+            frame = pd.DataFrame(cells, dtype=object).apply(inferred)
+            return _of_frame(estimator, frame, like.names)
     if frame is None:
         of = _of_masked if np.ma.isMaskedArray(X) else _of_array
         rows = of(estimator, X, reset)
@@ -131,12 +138,6 @@ def check_eager(what: str, X: Any) -> None:
         )
 
 
-def _holds_objects(X: Any) -> bool:
-    """Whether an array, or a list of rows, holds text or objects."""
-    cells = as_objects(X, "X") if isinstance(X, (list, tuple, np.ndarray)) else np.zeros(1)
-    return cells.dtype.kind in "OUS" and cells.ndim == 2
-
-
 def as_objects(X: Any, what: str) -> np.ndarray:
     """A list of rows as an array of objects."""
     try:
@@ -152,14 +153,6 @@ def _ragged(what: str) -> ValueError:
     )
 
 
-def _of_objects(estimator: Any, X: Any, like: Frame) -> Rows:
-    """An array of objects after a fit of a frame: its columns in turn."""
-    cells = np.array(X, dtype=object)
-    validate_data(estimator, np.zeros(cells.shape), reset=False)
-    frame = pd.DataFrame(cells, dtype=object).apply(inferred)
-    return _of_frame(estimator, frame, like.names)
-
-
 def _of_frame(estimator: Any, frame: Any, names: tuple) -> Rows:
     n, columns = len(frame), columns_of(frame)
     for found, what in ((n, "sample"), (len(columns), "feature")):
@@ -169,14 +162,10 @@ def _of_frame(estimator: Any, frame: Any, names: tuple) -> Rows:
                 f"required by {type(estimator).__name__}."
             )
     for name, column in zip(names, columns, strict=True):
-        if _is_float(column):
+        kind = str(getattr(column, "dtype", None) or column.type).lower()
+        if kind.startswith(FLOATING):
             _check_finite(read(name, column).cells, name)
     return Rows(names, n, columns, None, None)
-
-
-def _is_float(column: Any) -> bool:
-    kind = str(getattr(column, "dtype", None) or column.type).lower()
-    return kind.startswith(("float", "double", "half"))
 
 
 def _check_names(names: tuple, like: Frame) -> None:
@@ -206,18 +195,11 @@ def _with_holes(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
-    X = _canonical(X) if issparse(X) else X
-    _check_numeric(X)
-    values = _validated(estimator, X, reset)
-    _check_all_finite(values)
-    given = X if issparse(X) else np.asarray(X)
-    given = given if given.dtype.kind in "biuf" else values
-    n, width = values.shape
-    return Rows(tuple(range(width)), n, None, values, given)
-
-
-def _check_numeric(X: Any) -> None:
-    """Refuse arrays of times and of complex numbers."""
+    if issparse(X):
+        X = csr_array(X)
+        if not X.has_canonical_format:  # of several entries a cell is their sum
+            X = X.copy()
+            X.sum_duplicates()
     kind = getattr(getattr(X, "dtype", None), "kind", "")
     if kind in ("m", "M"):
         raise ValueError(
@@ -229,6 +211,12 @@ def _check_numeric(X: Any) -> None:
             f"Complex data not supported: X has dtype {X.dtype}; give its real and its imaginary "
             "part as two columns."
         )
+    values = _validated(estimator, X, reset)
+    _check_all_finite(values)
+    given = X if issparse(X) else np.asarray(X)
+    given = given if given.dtype.kind in "biuf" else values
+    n, width = values.shape
+    return Rows(tuple(range(width)), n, None, values, given)
 
 
 def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
@@ -257,20 +245,15 @@ def _check_all_finite(values: np.ndarray | csr_array) -> None:
         total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
     if np.isfinite(total):
         return
-    if issparse(values):
-        _check_finite_cells(values)
-    else:
-        for j in range(values.shape[1]):
-            _check_finite(values[:, j], j)
-
-
-def _check_finite_cells(values: csr_array) -> None:
+    if not issparse(values):
+        for j, cells in enumerate(values.T):
+            _check_finite(cells, j)
+        return
     infinite = np.isinf(values.data)
     if infinite.any():
         place = int(np.argmax(infinite))
-        raise _infinite(
-            int(values.indices[place]), np.searchsorted(values.indptr, place, side="right") - 1
-        )
+        row = np.searchsorted(values.indptr, place, side="right") - 1
+        raise _infinite(int(values.indices[place]), row)
 
 
 def _check_finite(values: np.ndarray, name: Any) -> None:
@@ -285,15 +268,6 @@ def _infinite(name: Any, row: Any) -> ValueError:
         f"Input X contains infinity in column {short(name)} (row {row}), but finite numbers are "
         "expected: replace it or drop that row."
     )
-
-
-def _canonical(X: Any) -> csr_array:
-    """A sparse table with one entry a cell: several are added up before anything is read."""
-    X = csr_array(X)
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
 
 
 def _turned(block: np.ndarray) -> np.ndarray:

@@ -49,12 +49,19 @@ class Dtype(NamedTuple):
 
     def of_numpy(self, kind: np.dtype, zone: str | None = None) -> "Dtype":
         """The usual dtype of its library for numbers, times and text of a dtype of NumPy."""
+        library, name = self.library, str(kind)
         if kind.kind == "O":
-            name = {"polars": "String", "pyarrow": "string"}.get(self.library, "object")
-            return Dtype(self.library, name, "object")
+            name = {"polars": "String", "pyarrow": "string"}.get(library, "object")
+            return Dtype(library, name, "object")
         if kind.kind in "mM":
-            return _of_times(self.library, kind, zone)
-        return Dtype(self.library, _name_of_numbers(self.library, kind), str(kind))
+            return _of_times(library, kind, zone)
+        if library == "polars":
+            name = {"f": "Float", "i": "Int", "u": "UInt", "b": "Boolean"}.get(kind.kind, "")
+            name = name if kind.kind == "b" else f"{name}{8 * kind.itemsize}"
+        if library == "pyarrow":
+            names = {"float64": "double", "float32": "float", "float16": "halffloat"}
+            name = names.get(name, name)
+        return Dtype(library, name, str(kind))
 
     def holds(self, cells: np.ndarray) -> bool:
         """Whether cells in NumPy come back from it as they are."""
@@ -91,17 +98,6 @@ class Dtype(NamedTuple):
 @lru_cache
 def _meaning(numpy: str) -> str:
     return MEANINGS[np.dtype(numpy).kind]
-
-
-def _name_of_numbers(library: str, kind: np.dtype) -> str:
-    """What a library calls numbers of a dtype of NumPy."""
-    if library == "polars":
-        name = {"f": "Float", "i": "Int", "u": "UInt", "b": "Boolean"}.get(kind.kind, "")
-        return name if kind.kind == "b" else f"{name}{8 * kind.itemsize}"
-    if library == "pyarrow":
-        names = {"float64": "double", "float32": "float", "float16": "halffloat"}
-        return names.get(str(kind), str(kind))
-    return str(kind)
 
 
 def _of_times(library: str, kind: np.dtype, zone: str | None) -> Dtype:
@@ -147,69 +143,52 @@ def _pandas_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) ->
         return cells.astype(dtype.name, copy=False)  # a frame takes it as it is
     if plain and np.dtype(dtype.numpy).kind in "iub":  # which have no room for holes
         return np.where(holes, np.nan, cells).astype(np.float64)
-    series = _full_pandas_series(dtype, cells)
-    return series if holes is None or cells.dtype == object else series.mask(holes)
-
-
-def _full_pandas_series(dtype: Dtype, cells: np.ndarray) -> pd.Series:
-    """A series of cells of which none is a hole, but for None among objects."""
     series = pd.Series(cells, dtype=object if cells.dtype == object else None)
     if dtype.get("zone"):
-        return series.astype(dtype.numpy).dt.tz_localize("UTC").dt.tz_convert(dtype.get("zone"))
-    return series.astype(_pandas_dtype(dtype))
+        series = series.astype(dtype.numpy).dt.tz_localize("UTC").dt.tz_convert(dtype.get("zone"))
+    else:
+        series = series.astype(_pandas_dtype(dtype))
+    return series if holes is None or cells.dtype == object else series.mask(holes)
 
 
 def _pandas_dtype(dtype: Dtype) -> Any:
     if dtype.name == "string":
-        return _string_dtype(dtype)
+        storage = dtype.get("storage")
+        own = dtype.get("missing") == "NA" or storage == "pyarrow_numpy"  # that of pandas 2.2
+        return pd.StringDtype(storage) if own else pd.StringDtype(storage, na_value=np.nan)
     if dtype.name != "category":
         return pd.api.types.pandas_dtype(dtype.name)
-    return pd.CategoricalDtype(_categories(dtype), ordered=dtype.get("ordered"))
-
-
-def _categories(dtype: Dtype) -> pd.Index:
-    """Categories in their own dtype, unless some came with cells that fit never saw."""
+    # Categories have their own dtype, unless some came with cells that fit never saw.
     of = Dtype(*dtype.get("of"))
     levels = np.empty(len(dtype.get("levels")), object)
     levels[:] = dtype.get("levels")
     numbers = np.array(dtype.get("levels")) if of.numpy != "object" else levels
     fits = of.holds(numbers) and len(set(map(type, levels))) < 2
-    return pd.Index(of.series(numbers) if fits else levels)
-
-
-def _string_dtype(dtype: Dtype) -> Any:
-    storage = dtype.get("storage")
-    own = dtype.get("missing") == "NA" or storage == "pyarrow_numpy"  # that of pandas 2.2
-    return pd.StringDtype(storage) if own else pd.StringDtype(storage, na_value=np.nan)
+    categories = pd.Index(of.series(numbers) if fits else levels)
+    return pd.CategoricalDtype(categories, ordered=dtype.get("ordered"))
 
 
 def _polars_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
     import polars as pl
 
+    kind = _polars_dtype(dtype)
     if all(cell is None for cell in cells):
-        return pl.Series([None] * len(cells), dtype=_polars_dtype(dtype))
-    series = _full_polars_series(dtype, cells)
+        return pl.Series([None] * len(cells), dtype=kind)
+    if dtype.get("scale") is not None:
+        series = pl.Series(_decimals(dtype, cells), dtype=kind)
+    elif cells.dtype == object:
+        text = all(isinstance(cell, str) for cell in cells if cell is not None)
+        series = pl.Series(cells.tolist(), dtype=pl.String if text else None).cast(kind)
+    elif dtype.get("zone"):
+        times = pl.Series(cells).cast(pl.Datetime(dtype.get("unit")))
+        series = times.dt.replace_time_zone("UTC").cast(kind)
+    elif cells.dtype.kind in "mM":
+        series = pl.Series(cells.astype(dtype.numpy)).cast(kind)
+    else:
+        series = pl.Series(cells).cast(kind)
     if holes is None:
         return series
     return pl.select(pl.when(pl.Series(~holes)).then(series)).to_series()
-
-
-def _full_polars_series(dtype: Dtype, cells: np.ndarray) -> Any:
-    """A series of cells of which none is a hole, but for None among objects."""
-    import polars as pl
-
-    kind = _polars_dtype(dtype)
-    if dtype.get("scale") is not None:
-        return pl.Series(_decimals(dtype, cells), dtype=kind)
-    if cells.dtype == object:
-        text = all(isinstance(cell, str) for cell in cells if cell is not None)
-        return pl.Series(cells.tolist(), dtype=pl.String if text else None).cast(kind)
-    if dtype.get("zone"):
-        times = pl.Series(cells).cast(pl.Datetime(dtype.get("unit")))
-        return times.dt.replace_time_zone("UTC").cast(kind)
-    if cells.dtype.kind in "mM":
-        cells = cells.astype(dtype.numpy)
-    return pl.Series(cells).cast(kind)
 
 
 def _polars_dtype(dtype: Dtype) -> Any:
@@ -227,38 +206,21 @@ def _polars_dtype(dtype: Dtype) -> Any:
 def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
     import pyarrow as pa
 
-    makers = {"timestamp": _arrow_times, "decimal": _arrow_decimals}
-    if dtype.name in makers:
-        return makers[dtype.name](dtype, cells, holes)
+    if dtype.name == "timestamp":
+        unit = dtype.get("unit")
+        times = pa.array(cells.astype(dtype.numpy), mask=holes)
+        times = times.cast(pa.timestamp(unit))
+        return times.cast(pa.timestamp(unit, dtype.get("zone")))
+    if dtype.name == "decimal":
+        make = getattr(pa, f"decimal{dtype.get('bits')}")
+        kind = make(dtype.get("precision"), dtype.get("scale"))
+        return pa.array(np.array(_decimals(dtype, cells), object), kind, mask=holes)
     if dtype.name == "dictionary":
-        return _arrow_dictionary(dtype, cells)
+        value, index = map(pa.type_for_alias, (dtype.get("value"), dtype.get("index")))
+        kind = pa.dictionary(index, value, dtype.get("in_order"))
+        return pa.array(cells, value).dictionary_encode().cast(kind)
     cells = cells if cells.dtype == object else cells.astype(dtype.numpy)
     return pa.array(cells, pa.type_for_alias(dtype.name), mask=holes)
-
-
-def _arrow_times(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
-    import pyarrow as pa
-
-    unit = dtype.get("unit")
-    times = pa.array(cells.astype(dtype.numpy), mask=holes)
-    times = times.cast(pa.timestamp(unit))
-    return times.cast(pa.timestamp(unit, dtype.get("zone")))
-
-
-def _arrow_decimals(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
-    import pyarrow as pa
-
-    make = getattr(pa, f"decimal{dtype.get('bits')}")
-    kind = make(dtype.get("precision"), dtype.get("scale"))
-    return pa.array(np.array(_decimals(dtype, cells), object), kind, mask=holes)
-
-
-def _arrow_dictionary(dtype: Dtype, cells: np.ndarray) -> Any:
-    import pyarrow as pa
-
-    value, index = map(pa.type_for_alias, (dtype.get("value"), dtype.get("index")))
-    kind = pa.dictionary(index, value, dtype.get("in_order"))
-    return pa.array(cells, value).dictionary_encode().cast(kind)
 
 
 def _decimals(dtype: Dtype, cells: np.ndarray) -> list[Decimal]:

@@ -24,7 +24,13 @@ def first_unsupported(name: Any, numbers: np.ndarray, likelihood: Likelihood) ->
         return []
     low = np.fmin.reduce(numbers, initial=np.inf)
     high = np.fmax.reduce(numbers, initial=-np.inf)
-    _check_range(name, low, high)
+    with np.errstate(over="ignore"):
+        wide = high > low and not np.isfinite(high - low)
+    if wide:
+        raise ValueError(
+            f"Column {short(name)} ranges from {low:.3g} to {high:.3g}, which float64 cannot "
+            "subtract; divide it."
+        )
     found = unsupported(numbers[:, None], likelihood)
     return [(name, likelihood, row, value) for _, row, value in found]
 
@@ -54,13 +60,3 @@ def check_supported(wrong: list[tuple]) -> None:
         f"has {value:.6g} (row {row}). Choose another likelihood, such as likelihood='gaussian', "
         "or transform that column."
     )
-
-
-def _check_range(name: Any, low: float, high: float) -> None:
-    with np.errstate(over="ignore"):
-        wide = high > low and not np.isfinite(high - low)
-    if wide:
-        raise ValueError(
-            f"Column {short(name)} ranges from {low:.3g} to {high:.3g}, which float64 cannot "
-            "subtract; divide it."
-        )
