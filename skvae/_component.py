@@ -33,7 +33,16 @@ class Component(BaseEstimator, ABC):
 
 def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
     """A validated copy of a component given as an object, or made from its name."""
-    component = clone(spec) if isinstance(spec, base) else _class_named(spec, base, room)()
+    classes = known(base, room)
+    if isinstance(spec, base):
+        component = clone(spec)
+    elif isinstance(spec, str) and spec in classes:
+        component = classes[spec]()
+    else:
+        raise ValueError(
+            f"Unknown {base.__name__.lower()} {spec!r}. Known names: "
+            f"{', '.join(sorted(classes))}; or give an object of a subclass of {base.__name__}."
+        )
     component._validate_params()
     return component
 
@@ -41,13 +50,10 @@ def resolve(spec: Any, base: type[Component], room: ModuleType) -> Component:
 def expect(what: str, array: Any, shape: tuple, words: str) -> Any:
     """The array, if it has that shape as far as both are known; else a ValueError that names it."""
     given = tuple(array.shape)
-    if len(given) != len(shape) or not all(map(_may_be_equal, given, shape)):
+    sizes = zip(given, shape, strict=False)
+    if len(given) != len(shape) or not all(None in pair or pair[0] == pair[1] for pair in sizes):
         raise ValueError(f"{what} gave an array of shape {given}, but {words} is expected.")
     return array
-
-
-def _may_be_equal(a: int | None, b: int | None) -> bool:
-    return None in (a, b) or a == b
 
 
 @lru_cache  # asked whenever scikit-learn reads an estimator's tags
@@ -55,17 +61,6 @@ def known(base: type[Component], room: ModuleType) -> dict[str, type[Component]]
     """The public classes of a room by the names under which users know them."""
     classes = (getattr(room, name) for name in room.__all__)
     return {_snake_case(cls.__name__): cls for cls in classes if cls is not base}
-
-
-def _class_named(name: Any, base: type[Component], room: ModuleType) -> type[Component]:
-    classes = known(base, room)
-    if isinstance(name, str) and name in classes:
-        return classes[name]
-    kind = base.__name__.lower()
-    raise ValueError(
-        f"Unknown {kind} {name!r}. Known names: {', '.join(sorted(classes))}; "
-        f"or give an object of a subclass of {base.__name__}."
-    )
 
 
 def _hashable(value: Any) -> Any:

@@ -46,13 +46,9 @@ def stirling_remainder(x: Any) -> Any:
     """
     large = ops.where(x < LARGE, x + LARGE, x)
     series = 0.5 * (LOG_2PI + ops.log(large)) + 1 / (12 * large) - 1 / (360 * large**3)
-    below = sum(map(_rise, (ops.maximum(x + i, TINY) for i in range(LARGE))))
+    small = (ops.maximum(x + i, TINY) for i in range(LARGE))
+    below = sum(1.0 - y * ops.log1p(1.0 / y) for y in small)
     return series - ops.where(x < LARGE, below, 0.0)
-
-
-def _rise(x: Any) -> Any:
-    """The remainder of x + 1 less that of x."""
-    return 1.0 - x * ops.log1p(1.0 / x)
 
 
 def log1p_or_log(x: Any, one_plus_x: Any) -> Any:

@@ -44,16 +44,16 @@ def repeated(step: Callable, n: int, *state: Any) -> tuple:
 
 def clipped(gradients: list, largest: float) -> list:
     """Gradients shortened together, where they are longer."""
-    norm = tf.sqrt(tf.add_n(list(map(_sum_of_squares, gradients))))
+    sums = []
+    for gradient in gradients:
+        # in two sums, where the size is known: XLA fuses only short ones with what they add up
+        size = gradient.shape.num_elements() or 1
+        few = max(n for n in range(1, SHORT_SUM + 1) if size % n == 0)
+        squares = tf.reduce_sum(tf.reshape(gradient, (few, -1)) ** 2, axis=0)
+        # the maximum does nothing but keep XLA from one long sum
+        sums.append(tf.reduce_sum(tf.maximum(squares, 0.0)))
+    norm = tf.sqrt(tf.add_n(sums))
     return [gradient * (largest / tf.maximum(norm, largest)) for gradient in gradients]
-
-
-def _sum_of_squares(x: Any) -> Any:
-    """In two sums, where the size is known: XLA fuses only short ones with what they add up."""
-    size = x.shape.num_elements() or 1
-    few = max(n for n in range(1, SHORT_SUM + 1) if size % n == 0)
-    squares = tf.reduce_sum(tf.reshape(x, (few, -1)) ** 2, axis=0)
-    return tf.reduce_sum(tf.maximum(squares, 0.0))  # does nothing but keep XLA from one long sum
 
 
 def apart(state: State, cut: Callable) -> list[State]:

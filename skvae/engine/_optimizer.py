@@ -88,35 +88,20 @@ def resolve(spec: Any) -> Callable:
     """The optimiser of a name, or one like the given object of Keras."""
     if spec == "adam":
         return adam
-    optimizer = _object(spec)
-    config = optimizer.get_config()
-    for wrong, why in _reasons(optimizer, config):
-        if wrong:
-            raise ValueError(f"optimizer={spec!r} {why}")
-    kept = {name: config[name] for name in config if name not in ("learning_rate", "name")}
-    return OfKeras(type(optimizer), json.dumps(kept, sort_keys=True, default=float))
-
-
-def _object(spec: Any) -> Any:
-    """The optimiser of Keras that is named or given."""
     import keras
 
     if isinstance(spec, str):
-        return keras.optimizers.get({"class_name": spec, "config": NAMED[spec]})
-    if not isinstance(spec, keras.optimizers.Optimizer):
+        optimizer = keras.optimizers.get({"class_name": spec, "config": NAMED[spec]})
+    elif isinstance(spec, keras.optimizers.Optimizer):
+        optimizer = spec
+    else:
         raise TypeError(
             f"optimizer={spec!r}, but a name or an object of keras.optimizers, such as "
             "keras.optimizers.SGD(), is expected."
         )
-    return spec
-
-
-def _reasons(optimizer: Any, config: dict) -> tuple:
-    """What cannot be had, and what to tell."""
-    import keras
-
+    config = optimizer.get_config()
     excluding = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
-    return (
+    reasons = (
         (
             "learning_rate" not in config,
             "is made of other optimisers, but one with a learning rate of its own is expected; "
@@ -147,3 +132,8 @@ def _reasons(optimizer: Any, config: dict) -> tuple:
             "vector, which decay alike.",
         ),
     )
+    for wrong, why in reasons:
+        if wrong:
+            raise ValueError(f"optimizer={spec!r} {why}")
+    kept = {name: config[name] for name in config if name not in ("learning_rate", "name")}
+    return OfKeras(type(optimizer), json.dumps(kept, sort_keys=True, default=float))

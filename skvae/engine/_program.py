@@ -64,7 +64,13 @@ def compiled(function: Callable, architecture: Architecture, mapped: int = 0) ->
         of_arrays = partial(function, architecture.network, w)
         if not mapped:
             return of_arrays(*arrays)
-        return (_mapped(of_arrays, arrays[:mapped], arrays[mapped:]),)
+        stacked = tf.map_fn(
+            lambda block: tf.stack(of_arrays(*block, *arrays[mapped:])),
+            arrays[:mapped],
+            fn_output_signature=tf.float32,
+            parallel_iterations=AT_ONCE,
+        )
+        return (stacked,)
 
     return run.get_concrete_function()
 
@@ -73,15 +79,6 @@ def _signature(function: Callable, architecture: Architecture, mapped: int) -> l
     blocks = [[None] * (i < mapped) for i in range(len(function.shapes))]
     specs = [spec(s, architecture, *b) for s, b in zip(function.shapes, blocks, strict=True)]
     return [*vectors(architecture), *specs]
-
-
-def _mapped(function: Callable, blocks: tuple, others: tuple) -> Any:
-    """What the function gives for each block and the other arrays, stacked."""
-
-    def of_block(block: tuple) -> Any:
-        return tf.stack(function(*block, *others))
-
-    return tf.map_fn(of_block, blocks, fn_output_signature=tf.float32, parallel_iterations=AT_ONCE)
 
 
 def run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0) -> list[np.ndarray]:

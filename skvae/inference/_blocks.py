@@ -52,18 +52,14 @@ def by_group(
     function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray
 ) -> Iterator[list[np.ndarray]]:
     """The same, group by group of rows."""
-    rows = height * _blocks_in_call(model, height, arrays)
+    widest = max(model.network.decoder.n_out, *(array[:1].size for array in arrays))
+    rows = height * max(1, min(GROUP, NUMBERS // widest) // height)
     for start in range(0, len(arrays[0]), rows):
         group = [array[start : start + rows] for array in arrays]
         blocks = [_stacked(array, height) for array in group]
         out = run(function, model, *blocks, *more.values(), mapped=len(blocks))[0]
         n = len(group[0])
         yield [part.reshape(-1, *part.shape[2:])[:n] for part in out.swapaxes(0, 1)]
-
-
-def _blocks_in_call(model: Model, height: int, arrays: tuple) -> int:
-    widest = max(model.network.decoder.n_out, *(array[:1].size for array in arrays))
-    return max(1, min(GROUP, NUMBERS // widest) // height)
 
 
 def _stacked(rows: np.ndarray, height: int) -> np.ndarray:

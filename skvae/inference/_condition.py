@@ -39,78 +39,53 @@ def latents_given(
 
     x is (1, cells).
     """
-    mixture = _adapted(model, x, _start(model, x, rng), rng)
-    z, log_w = _weighted(model, x, mixture, max(FEWEST, PER_ROW * n), rng)
-    return z[_systematic(log_w, n, rng)], _effective_size(log_w), len(z)
-
-
-def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:
-    """Normals fitted to the row, from the encoder's mean and from likely draws of the prior on."""
-    starts = np.concatenate([near(model, x)[0], _likely(model, x, STARTS - 1, rng)])
-    wide = np.full_like(starts, -1.0)
-    mean, log_scale = refine(model, np.repeat(x, STARTS, axis=0), starts, wide, height=STARTS)
-    return _equal_shares(mean, log_scale)
-
-
-def _likely(model: Model, x: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws of the prior, chosen by how well they explain the row, (n, d)."""
-    noise = rng.standard_normal((SCREEN, model.network.latent_dim), np.float32)
-    z = prior_sample(model, noise)
-    log_lik = log_joint(model, x, z) - log_prior(model, z)
-    return z[np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[:n]]
-
-
-def _equal_shares(mean: np.ndarray, log_scale: np.ndarray) -> Mixture:
-    """The prior and the normals, (k, d) each, as often."""
-    k, d = mean.shape
-    factor = np.exp(log_scale, dtype=np.float64)[:, :, None] * np.eye(d)
-    return Mixture(np.full(1 + k, -np.log(1 + k)), mean.astype(np.float64), factor)
-
-
-def _adapted(model: Model, x: np.ndarray, mixture: Mixture, rng: np.random.Generator) -> Mixture:
-    """The mixture after some rounds in which it follows the weighted draws."""
+    mixture = _start(model, x, rng)
     for _ in range(ROUNDS):
         z = _draw(model, mixture, BATCH, rng)
         log_q, log_own = _log_density(model, mixture, z)
         log_w = log_joint(model, x, z) - log_q
         w = np.exp(log_w - logsumexp(log_w))
         mixture = _reweighted(mixture, z, w[:, None] * np.exp(log_own - log_q[:, None]))
-    return mixture
+    enough = max(FEWEST, PER_ROW * n)
+    z, log_w = np.empty((0, model.network.latent_dim), np.float32), np.empty(0)
+    while len(z) < BATCH or (_effective_size(log_w) < enough and len(z) < MOST):
+        draws = _draw(model, mixture, max(BATCH, len(z)), rng)  # twice as many in all
+        new = log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
+        z, log_w = np.concatenate([z, draws]), np.append(log_w, new)
+    return z[_systematic(log_w, n, rng)], _effective_size(log_w), len(z)
+
+
+def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:
+    """Normals fitted to the row, from the encoder's mean and from likely draws of the prior on."""
+    encoded = near(model, x)[0]
+    z = prior_sample(model, rng.standard_normal((SCREEN, model.network.latent_dim), np.float32))
+    log_lik = log_joint(model, x, z) - log_prior(model, z)
+    likely = z[np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[: STARTS - 1]]
+    starts = np.concatenate([encoded, likely])
+    wide = np.full_like(starts, -1.0)
+    mean, log_scale = refine(model, np.repeat(x, STARTS, axis=0), starts, wide, height=STARTS)
+    k, d = mean.shape
+    factor = np.exp(log_scale, dtype=np.float64)[:, :, None] * np.eye(d)
+    return Mixture(np.full(1 + k, -np.log(1 + k)), mean.astype(np.float64), factor)
 
 
 def _reweighted(mixture: Mixture, z: np.ndarray, w: np.ndarray) -> Mixture:
     """Shares, means and covariances of draws, weighted for each part, (draws, 1 + k)."""
     share = np.maximum(w.sum(axis=0), 1e-3)
     share[0] = max(share[0], DEFENCE)
-    parts = zip(mixture.mean, mixture.factor, w[:, 1:].T, strict=True)
-    mean, factor = zip(*(_moved(*part, z) for part in parts), strict=True)
-    return Mixture(np.log(share / share.sum()), np.stack(mean), np.stack(factor))
-
-
-def _moved(mean: np.ndarray, factor: np.ndarray, w: np.ndarray, z: np.ndarray) -> tuple:
-    """Mean and factor of a normal after weighted draws; near the old ones where those are few."""
-    total, d = w.sum(), z.shape[1]
-    size = total**2 / (w**2).sum() if total > 1e-6 else 0.0
-    if size < 10:
-        return mean, factor
-    keep = 2 * d / (2 * d + size)
-    new = w @ z / total
-    centred = z - new
-    covariance = (w * centred.T) @ centred / total
-    factor = np.linalg.cholesky(keep * factor @ factor.T + (1 - keep) * covariance)
-    return keep * mean + (1 - keep) * new, factor
-
-
-def _weighted(
-    model: Model, x: np.ndarray, mixture: Mixture, enough: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws and logarithms of their weights, until `enough` are effective or `MOST` are made."""
-    z, log_w = np.empty((0, model.network.latent_dim), np.float32), np.empty(0)
-    while len(z) < BATCH or (_effective_size(log_w) < enough and len(z) < MOST):
-        draws = _draw(model, mixture, max(BATCH, len(z)), rng)  # twice as many in all
-        new = log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
-        z, log_w = np.concatenate([z, draws]), np.append(log_w, new)
-    return z, log_w
+    mean, factor = mixture.mean.copy(), mixture.factor.copy()
+    for i, v in enumerate(w[:, 1:].T):
+        total, d = v.sum(), z.shape[1]
+        size = total**2 / (v**2).sum() if total > 1e-6 else 0.0
+        if size < 10:
+            continue
+        keep = 2 * d / (2 * d + size)  # near the old ones where draws are few
+        new = v @ z / total
+        centred = z - new
+        covariance = (v * centred.T) @ centred / total
+        mean[i] = keep * mean[i] + (1 - keep) * new
+        factor[i] = np.linalg.cholesky(keep * factor[i] @ factor[i].T + (1 - keep) * covariance)
+    return Mixture(np.log(share / share.sum()), mean, factor)
 
 
 def _draw(model: Model, mixture: Mixture, n: int, rng: np.random.Generator) -> np.ndarray:

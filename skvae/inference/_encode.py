@@ -38,24 +38,16 @@ def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
     """The decoder's raw numbers at each latent point, block by block, (n, n_raw)."""
     start = 0
     for (raw,) in by_group(_decode, model, min(HEIGHT, height_of(model, 1)), z):
-        _check_decoded(raw, z[start:], start)
+        with np.errstate(invalid="ignore"):
+            total = raw.sum(dtype=np.float64)
+        if not np.isfinite(total) and (wrong := ~np.isfinite(raw).all(axis=1)).any():
+            row = start + int(np.argmax(wrong))
+            raise ValueError(
+                f"The latent point {z[row].tolist()} (row {row}) is too far out for the decoder, "
+                "which gives no finite numbers there; points near those of transform are expected."
+            )
         start += len(raw)
         yield raw
-
-
-def _check_decoded(raw: np.ndarray, z: np.ndarray, first: int) -> None:
-    with np.errstate(invalid="ignore"):
-        total = raw.sum(dtype=np.float64)
-    if np.isfinite(total):
-        return
-    wrong = ~np.isfinite(raw).all(axis=1)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(
-            f"The latent point {z[row].tolist()} (row {first + row}) is too far out for the "
-            "decoder, which gives no finite numbers there; points near those of transform are "
-            "expected."
-        )
 
 
 def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:

@@ -41,21 +41,17 @@ def weighted_draws(
     """
     holes = x.rows_with_holes(model.learned()["cells"]["varies"] > 0)
     whole, holed = np.flatnonzero(~holes), np.flatnonzero(holes)
-    for rows, *draws in _by_encoder(model, x.where(~holes), n_draws):
-        yield whole[rows], *draws
-    for some in _pieces(holed, max(1, DENSE // x.shape[1])):
+    for rows, block, noise in with_noise(model, x.where(~holes), n_draws):
+        yield whole[rows], *_of_rows(len(rows), *run(_draws_of_encoder, model, block, noise))
+    at_once = max(1, DENSE // x.shape[1])
+    for start in range(0, len(holed), at_once):
+        some = holed[start : start + at_once]
         for rows, *draws in _by_mixture(model, x.take(some)[:], n_draws):
             yield some[rows], *draws
 
 
-def _by_encoder(model: Model, x: Cells, n_draws: int) -> Iterator[tuple]:
-    """The same where no row has holes."""
-    for rows, block, noise in with_noise(model, x, n_draws):
-        yield rows, *_of_rows(len(rows), *run(_draws_of_encoder, model, block, noise))
-
-
 def _by_mixture(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple]:
-    """The same where all rows do."""
+    """The same where all rows have holes."""
     fitted = refine(model, x, *near(model, x))
     for rows, block, noise in with_noise(model, x, n_draws):
         normals = [padded(part[rows], len(block)) for part in fitted]
@@ -69,10 +65,6 @@ def _of_rows(n: int, z: np.ndarray, log_w: np.ndarray) -> tuple[np.ndarray, np.n
     So sums over draws do not depend on how many rows there are.
     """
     return z[:, :n], np.ascontiguousarray(log_w[:, :n].T, dtype=np.float64)
-
-
-def _pieces(places: np.ndarray, most: int) -> Iterator[np.ndarray]:
-    return (places[i : i + most] for i in range(0, len(places), most))
 
 
 def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,28 +96,15 @@ def _proposed(
 ) -> tuple:
     """Draws from the three parts of a mixture in turns, and their log-density under all of it."""
     turn = np.resize(TURNS, len(noise))
-    z = np.choose(turn[:, None, None], _draws_of_parts(model, x, noise, mean, log_scale))
-    log_probs = _log_probs_of_parts(model, x, z, mean, log_scale)
+    of_prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
+    draws = [run(_draws_of_q, model, x, noise)[0], mean + np.exp(log_scale) * noise, of_prior]
+    z = np.choose(turn[:, None, None], draws)  # (draws, rows, d)
+    standard = (z - mean) * np.exp(-log_scale)
+    log_normal = normal_log_prob(standard, log_scale).sum(axis=-1)
+    log_p = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
+    log_probs = [run(_log_q, model, x, z)[0], log_normal, log_p]  # (draws, rows) each
     shares = np.bincount(turn, minlength=3) / len(turn)
     return z, logsumexp(log_probs, b=shares[:, None, None], axis=0)
-
-
-def _draws_of_parts(
-    model: Model, x: np.ndarray, noise: np.ndarray, mean: np.ndarray, log_scale: np.ndarray
-) -> list[np.ndarray]:
-    """Draws from q(z | x), the fitted normal and the prior, (draws, rows, d) each."""
-    prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
-    return [run(_draws_of_q, model, x, noise)[0], mean + np.exp(log_scale) * noise, prior]
-
-
-def _log_probs_of_parts(
-    model: Model, x: np.ndarray, z: np.ndarray, mean: np.ndarray, log_scale: np.ndarray
-) -> list[np.ndarray]:
-    """Log-densities of draws under the same three, (draws, rows) each."""
-    standard = (z - mean) * np.exp(-log_scale)
-    fitted = normal_log_prob(standard, log_scale).sum(axis=-1)
-    prior = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(z.shape[:2])
-    return [run(_log_q, model, x, z)[0], fitted, prior]
 
 
 def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -175,7 +154,9 @@ def _refined(
     network: Network, w: dict, x: Any, mean: Any, log_scale: Any, shifts: Any, points: Any
 ) -> tuple:
     def step(i: Any, q: Any, *slots: Any) -> tuple:
-        rate, noise = _rate(i), normal_quantile((points[i] + shifts) % 1.0)
+        first, last = REFINE_RATE
+        rate = first * (last / first) ** (ops.cast(i + 1, "float32") / REFINE_STEPS)
+        noise = normal_quantile((points[i] + shifts) % 1.0)
         downwards = -gradient_of(partial(_bound, network, w, x, noise), q)
         q, slots = adam_step(q, slots, downwards, rate, REFINE_BETA_2)
         return q, *slots
@@ -190,9 +171,3 @@ def _bound(network: Network, w: dict, x: Any, noise: Any, q: Any) -> Any:
     """The ELBO of rows with their mean and log-scale, but for a constant: (2, rows, d), (rows,)."""
     log_joint = _log_joint(network, w, x, q[0] + ops.exp(q[1]) * noise)
     return ops.mean(log_joint, axis=0) + ops.sum(q[1], axis=-1)
-
-
-def _rate(i: Any) -> Any:
-    """The learning rate of step i."""
-    start, end = REFINE_RATE
-    return start * (end / start) ** (ops.cast(i + 1, "float32") / REFINE_STEPS)

@@ -47,7 +47,13 @@ class KerasStack:
 
     @property
     def cost(self) -> int:
-        return sum(map(_multiplications, _leaves(_model(self))))
+        cost = 0
+        for layer in _leaves(_model(self)):
+            ends = [getattr(layer, end, None) for end in ("input", "output")]
+            shapes = [getattr(end, "shape", ()) for end in ends]
+            places = max(prod(n for n in shape[1:-1] if n is not None) for shape in shapes)
+            cost += max(1, places * layer.count_params())  # its weights, at each of its places
+        return cost
 
     def init(self, rng: np.random.Generator) -> dict:
         model = self.built(int(rng.integers(2**31)))
@@ -102,29 +108,18 @@ def of_user(build: Callable, name: str, before: Any = None) -> Callable[[int, in
         model = _built(build, name, n_in, n_out, 0)
         structure, told = _structure(model)
         new = KerasStack(build, name, n_in, n_out, structure, "" if told else uuid4().hex)
-        if _alike(before, new):
+        by_same = isinstance(before, KerasStack) and before.build is build
+        if by_same and replace(before, token=new.token) == new:  # as far as its layers tell
             return before
         _model(new)  # made here: the first program that needs it would be traced twice
-        _expect_others(new, model)
+        first, second = ({id(v) for v in made.variables} for made in (model, new.built(0)))
+        if first & second:
+            raise TypeError(
+                f"{name}={build!r} gives the same layers at each call, but new ones are expected."
+            )
         return new
 
     return stack
-
-
-def _alike(before: Any, new: KerasStack) -> bool:
-    """Whether a stack comes from the same function and has the same layers, as far as they tell."""
-    by_same = isinstance(before, KerasStack) and before.build is new.build
-    return by_same and replace(before, token=new.token) == new
-
-
-def _expect_others(stack: KerasStack, model: keras.Model) -> None:
-    """A TypeError where what the stack builds next shares variables with the model."""
-    first, second = ({id(v) for v in made.variables} for made in (model, stack.built(0)))
-    if first & second:
-        raise TypeError(
-            f"{stack.name}={stack.build!r} gives the same layers at each call, but new ones are "
-            "expected."
-        )
 
 
 @lru_cache(maxsize=8)
@@ -217,10 +212,3 @@ def _sizes(layer: Any) -> list[list[int]]:
     """The axes but the first of what layers give, where Keras knows."""
     shapes = [getattr(getattr(inner, "output", None), "shape", ()) for inner in _leaves(layer)]
     return [[n for n in shape[1:] if n is not None] for shape in shapes]
-
-
-def _multiplications(layer: Any) -> int:
-    """About how often a layer multiplies for a row: its weights, at each of its places."""
-    shapes = [getattr(getattr(layer, end, None), "shape", ()) for end in ("input", "output")]
-    places = max(prod(n for n in shape[1:-1] if n is not None) for shape in shapes)
-    return max(1, places * layer.count_params())

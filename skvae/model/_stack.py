@@ -83,8 +83,12 @@ class DenseStack:
         return sum(a * b for a, b in pairwise(self.sizes))
 
     def init(self, rng: np.random.Generator) -> list:
-        edges = pairwise(self.sizes)
-        return [(_glorot_uniform(a, b, rng), np.zeros(b, np.float32)) for a, b in edges]
+        layers = []
+        for n_in, n_out in pairwise(self.sizes):
+            limit = np.sqrt(6 / (n_in + n_out))  # Glorot, Bengio (2010)
+            kernel = rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)
+            layers.append((kernel, np.zeros(n_out, np.float32)))
+        return layers
 
     def apply(self, arrays: list, x: Any, mode: Mode, part: str) -> Any:
         activation = keras.activations.get(self.activation)
@@ -107,8 +111,3 @@ class DenseStack:
 def dense(hidden: tuple[int, ...], activation: str) -> Callable[[int, int], DenseStack]:
     """The function from numbers of inputs and outputs to dense layers between them."""
     return lambda n_in, n_out: DenseStack((n_in, *hidden, n_out), activation)
-
-
-def _glorot_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
-    limit = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_in, n_out)).astype(np.float32)

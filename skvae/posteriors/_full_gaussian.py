@@ -48,16 +48,11 @@ class FullGaussian(Posterior):
 def _parts(raw: Any) -> tuple[Any, Any, Any]:
     """Mean, log of the Cholesky factor's diagonal, (..., d) each, and the factor, (..., d, d)."""
     d = _latent_dim(raw)
-    mean, log_scale = raw[..., :d], at_most(WIDEST, raw[..., d : 2 * d])
-    return mean, log_scale, _factor(raw[..., 2 * d :], ops.exp(log_scale))
-
-
-def _factor(below: Any, diagonal: Any) -> Any:
-    """The Cholesky factor, from the numbers below its diagonal and those on it."""
-    d = diagonal.shape[-1]
+    mean, log_scale, below = raw[..., :d], at_most(WIDEST, raw[..., d : 2 * d]), raw[..., 2 * d :]
+    diagonal = ops.exp(log_scale)
     numbers = ops.concatenate([below, diagonal, ops.zeros_like(diagonal[..., :1])], axis=-1)
     factor = ops.take(numbers, _places(d).ravel(), axis=-1)
-    return ops.reshape(factor, (*ops.shape(factor)[:-1], d, d))
+    return mean, log_scale, ops.reshape(factor, (*ops.shape(factor)[:-1], d, d))
 
 
 def _places(d: int) -> np.ndarray:
