@@ -5,7 +5,7 @@
 
 Tokens are those of Python without comments, docstrings and line breaks. A function's are those of
 its body, with the functions inside of it. A function is called once if its name stands once in the
-package but for its definition and imports; methods and what is public are left out.
+package but for its definition and imports; methods do not count as private ones.
 """
 
 import argparse
@@ -80,6 +80,7 @@ def own_functions(tree):
 def figures(root):
     """The table of one checkout."""
     lines, bodies, parameters, widths, used, private = {}, {}, {}, [], Counter(), []
+    names = []
     for path in sorted((root / "skvae").rglob("*.py")):
         source = path.read_text()
         tree, name = ast.parse(source), str(path.relative_to(root / "skvae"))
@@ -92,9 +93,12 @@ def figures(root):
         for function in (node for node in ast.walk(tree) if isinstance(node, FUNCTION)):
             place = f"{name}:{function.lineno} {function.name}"
             bodies[place] = body_tokens(function, places)
+            names.append(function.name)
             if function.name != "__init__":
                 parameters[place] = n_parameters(function)
-    once = sum(used[name] == 1 for name in private) / len(private)
+    once, all_once = (
+        sum(used[name] == 1 for name in some) / len(some) for some in (private, names)
+    )
     longest, most, largest = (max(d, key=d.get) for d in (bodies, parameters, lines))
     return {
         "files": len(lines),
@@ -110,6 +114,7 @@ def figures(root):
         "functions of more than 7 parameters": sum(n > 7 for n in parameters.values()),
         "private functions": len(private),
         "of these called once": f"{once:.0%}",
+        "of all functions called once": f"{all_once:.1%}",
     }, dict(sorted(bodies.items(), key=lambda item: -item[1]))
 
 

@@ -24,6 +24,7 @@ def test_functions_and_files_are_short(structure):
     assert table["bodies of more than 300 tokens"] == 0
     assert table["functions of more than 7 parameters"] == 0
     assert int(table["largest file"].split()[0]) <= 400
+    assert float(table["of all functions called once"].rstrip("%")) <= 23.0  # no splintering
 
 
 def test_tokens_of_a_body_leave_out_docstrings_comments_and_signatures(structure):
