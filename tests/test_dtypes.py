@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from skvae import VAETransformer, inference
+from skvae._fitting import chooser
 from skvae.table import Codec, Frame, checked
 from skvae.table._dtypes import Dtype, of_scalars, read, short
 
@@ -272,7 +273,7 @@ def test_a_column_without_a_cell_is_a_column_of_holes_in_any_dtype(name, likelih
     X = blank(COLUMNS[meaning, dtype])
     vae = VAETransformer(likelihood={"x": "categorical" if meaning == "text" else likelihood})
     rows = checked(vae, X, reset=True)
-    codec = Codec.learn(rows, Frame.of(X, rows.names), vae._chooser(), min_count=1)
+    codec = Codec.learn(rows, Frame.of(X, rows.names), chooser(vae.likelihood), min_count=1)
     for later in (tuple(name.split(" ", 1)) for name in FEW):
         with np.errstate(all="raise"):
             x = codec.encode(checked(vae, blank(COLUMNS[later]), reset=False, like=codec.frame)).x

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from skvae import VAEImputer, VAEOutlierDetector, VAETransformer
+from skvae._fitting import chooser
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -171,7 +172,7 @@ def test_wide_frames_are_read_in_time_that_grows_with_their_width():
         frame.columns = range(2 * width)
         start, vae = process_time(), short()
         rows = checked(vae, frame, reset=True)
-        Codec.learn(rows, Frame.of(frame, rows.names), vae._chooser()).encode(rows)
+        Codec.learn(rows, Frame.of(frame, rows.names), chooser(vae.likelihood)).encode(rows)
         return process_time() - start
 
     seconds(10)

@@ -71,9 +71,9 @@ def test_float_arrays_under_the_bernoulli_come_back_as_probabilities_and_are_dra
 
 def test_auto_looks_at_dtypes_and_never_at_values():
     bits = RNG.random((50, 2)) < 0.5
-    assert repr(short().fit(bits).likelihood_) == "Bernoulli()"
-    assert repr(short().fit(bits.astype(float)).likelihood_) == "Gaussian()"
-    assert repr(short().fit(bits.astype(int)).likelihood_) == "Histogram()"
+    assert repr(short().fit(bits).likelihood_) == "{0: Bernoulli(), 1: Bernoulli()}"
+    assert repr(short().fit(bits.astype(float)).likelihood_) == "{0: Gaussian(), 1: Gaussian()}"
+    assert repr(short().fit(bits.astype(int)).likelihood_) == "{0: Histogram(), 1: Histogram()}"
     mixed = {name: repr(likelihood) for name, likelihood in short().fit(FRAME).likelihood_.items()}
     assert mixed == {
         "float": "Gaussian()",
