@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from copy import copy
-from functools import lru_cache, partial
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,11 +11,11 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skvae import likelihoods, objectives, posteriors, priors, schedules
+from skvae import objectives, posteriors, priors, schedules
 from skvae._component import resolve
 from skvae._memory import aligned
 from skvae._sklearn import warn
-from skvae.likelihoods._auto import automatic
+from skvae.likelihoods._auto import chooser
 from skvae.table import Cells, Codec, Encoded, Frame, checked, parted
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is
 VALIDATION_ROWS = 10, 25_000  # fewer cannot tell one epoch from another, more tell no better
 WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, so many epochs, steps
 SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
-MOST_NUMBERS = 2**29  # of draws in a step: 2 GiB
+MOST_IN_A_STEP = 2**29  # of draws in a step: 2 GiB
 AUTO_BATCH = 16, 128  # the smallest and the largest; between, a power of two, some sixteen an epoch
 HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # signs
 INPUTS = "n_features_in_", "feature_names_in_"
@@ -77,14 +77,19 @@ def fit(vae: Any, X: Any) -> None:
     state, interrupt = _trained(plan, int(vae.verbose))
     try:
         attributes = learned(plan, state)
-    except KeyboardInterrupt as late:  # training is not lost by it; a second one ends all
-        attributes, interrupt = learned(plan, state), interrupt or late
+    except KeyboardInterrupt as late:  # training is not lost by it
+        if interrupt is not None:
+            raise
+        attributes, interrupt = learned(plan, state), late
     if interrupt is None:
         _warn_of_collapse(attributes["latent_kl_"].sum(), attributes["n_iter_"] * plan.task.n_steps)
         _warn_of_more(state, vae.tol)
     kept = {name: value for name, value in vars(vae).items() if name not in INPUTS}
     vae.__dict__ = kept | plan.inputs | attributes
     if interrupt is not None:
+        interrupt.add_note(
+            f"The model is that of the best of {vae.n_iter_} epochs: {vae.best_iter_}."
+        )
         raise interrupt
 
 
@@ -95,7 +100,8 @@ def _trained(plan: Plan, verbose: int) -> tuple["TrainState", KeyboardInterrupt 
     state = plan.start
     try:
         for state in states(plan.task, plan.start):
-            if verbose and state.ends_epoch and state.epochs % verbose == 0:
+            ended = state.ends_epoch or state.ended
+            if verbose and ended and state.epochs % verbose == 0:
                 curve = zip(HISTORY, state.by_epoch()[-1] + plan.shift, strict=True)
                 values = "  ".join(f"{name} {value:.4g}" for name, value in curve)
                 print(f"epoch {state.epochs:4d}  {values}")
@@ -103,9 +109,12 @@ def _trained(plan: Plan, verbose: int) -> tuple["TrainState", KeyboardInterrupt 
     except KeyboardInterrupt as interrupt:
         if not state.part:
             raise
-        epoch = state.part // state.pace.parts + 1
-        interrupt.add_note(f"Training ended in epoch {epoch}, and the model is the best so far.")
-        return (judged(plan.task, state) if state.summed else state), interrupt
+        try:
+            return (judged(plan.task, state) if state.summed else state), interrupt
+        except ValueError:  # the part that is done has gone astray
+            if state.watch.best is None:
+                raise interrupt from None
+            return state, interrupt
 
 
 def learned(plan: Plan, state: "TrainState") -> dict:
@@ -322,10 +331,10 @@ def _task(vae: Any, model: "Model", optimizer: Callable, data: Data) -> "Task":
 
 
 def _check_draws(n_draws: int, batch_size: int, numbers: int) -> None:
-    if n_draws > 1 and n_draws * batch_size * numbers > MOST_NUMBERS:
+    if n_draws > 1 and n_draws * batch_size * numbers > MOST_IN_A_STEP:
         raise ValueError(
             f"n_draws={n_draws} takes {n_draws} x {batch_size} x {numbers} numbers in each step, "
-            f"but at most {MOST_NUMBERS} are expected; lower n_draws or batch_size."
+            f"but at most {MOST_IN_A_STEP} are expected; lower n_draws or batch_size."
         )
 
 
@@ -355,14 +364,6 @@ def _schedule(vae: Any, epochs_before: int, n_steps: int) -> schedules.Schedule:
     return (
         schedules.Constant(vae.beta) if epochs_before else schedules.LinearWarmup(length, vae.beta)
     )
-
-
-def chooser(likelihood: Any) -> Callable[[Any, str], likelihoods.Likelihood]:
-    """The function from a column's name and kind to its likelihood."""
-    by_name = likelihood if isinstance(likelihood, dict) else {}
-    named = {name: _likelihood(spec) for name, spec in by_name.items()}
-    others = _likelihood("auto" if by_name is likelihood else likelihood)
-    return lambda name, kind: named.get(name, others)(kind)
 
 
 def generator(random_state: Any) -> np.random.Generator:
@@ -398,7 +399,7 @@ def _warn_of_more(state: "TrainState", tol: float) -> None:
         return
     before = max(watch.first, pace.fall - 1 - watch.patience)
     gain = state.curves[before, 4] - state.curves[pace.fall - 1, 4]
-    if gain > tol:
+    if np.isfinite(gain) and gain > tol:
         epochs = (pace.fall - 1 - before) / pace.parts
         warn(
             f"Training was still gaining, {gain:.2g} nats per row in {epochs:.3g} epochs, when its "
@@ -415,11 +416,3 @@ def _hidden_layers(sizes: Any) -> tuple[int, ...]:
             "least 1, such as (128, 64); () makes a linear model."
         )
     return tuple(int(size) for size in layers)
-
-
-def _likelihood(spec: Any) -> Callable[[str], likelihoods.Likelihood]:
-    """The function from a column's kind to the likelihood that a parameter asks for."""
-    if isinstance(spec, str) and spec == "auto":
-        return lru_cache(automatic)  # columns share one object: comparing many takes long
-    fixed = resolve(spec, likelihoods.Likelihood, likelihoods)
-    return lambda kind: fixed

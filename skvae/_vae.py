@@ -11,8 +11,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import likelihoods, objectives, posteriors, priors, schedules
-from skvae._fitting import chooser, fit, generator
+from skvae._fitting import fit, generator
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context, output_container, warn
+from skvae.likelihoods._auto import chooser
 from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid
 
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}

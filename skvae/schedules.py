@@ -16,21 +16,23 @@ class Schedule(Component):
     """How beta moves while training. Early stopping waits until it stays at its last value.
 
     Subclass it to bring your own: `betas` is enough. A long epoch is trained in parts, and asks
-    `beta` for each of them; `settles` says from when on beta stays.
+    `beta_at` for each of them; `settles` says from when on beta stays. Both look at all `betas`
+    unless they are replaced, which a very large `max_iter` wants.
     """
 
     @abstractmethod
     def betas(self, max_iter: int) -> np.ndarray:
         """Beta in each epoch, (max_iter,). A fit that goes on from an earlier one has the last."""
 
-    def beta_at(self, epochs: float, max_iter: int) -> float:
-        """Beta in the part of training that ends when so many epochs are done."""
+    def beta_at(self, epochs: float, max_iter: int, length: float = 1.0) -> float:
+        """Beta in a part of training that takes `length` and ends after so many epochs."""
         return float(self._checked(max_iter)[min(ceil(epochs), max_iter) - 1])
 
     def settles(self, max_iter: int) -> float:
         """How many epochs are done when beta first stays at its last value for good."""
         betas = self._checked(max_iter)
-        return float(np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0) + 1)
+        before = np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)
+        return float(np.nextafter(before, np.inf))  # from the start of the next epoch on
 
     def _checked(self, max_iter: int) -> np.ndarray:
         betas = np.asarray(self.betas(max_iter), float)
@@ -64,7 +66,7 @@ class Constant(Schedule):
     def betas(self, max_iter: int) -> np.ndarray:
         return np.full(max_iter, float(self.beta))
 
-    def beta_at(self, epochs: float, max_iter: int) -> float:
+    def beta_at(self, epochs: float, max_iter: int, length: float = 1.0) -> float:
         return float(self.beta)
 
     def settles(self, max_iter: int) -> float:
@@ -104,7 +106,7 @@ class LinearWarmup(Schedule):
     def betas(self, max_iter: int) -> np.ndarray:
         return self.beta_at(np.arange(1, max_iter + 1), max_iter)
 
-    def beta_at(self, epochs: float, max_iter: int) -> float:
+    def beta_at(self, epochs: float, max_iter: int, length: float = 1.0) -> float:
         return self.beta * np.minimum(1.0, epochs / self.settles(max_iter))
 
     def settles(self, max_iter: int) -> float:
@@ -146,10 +148,10 @@ class Cyclical(Schedule):
     def betas(self, max_iter: int) -> np.ndarray:
         return self.beta_at(np.arange(1, max_iter + 1), max_iter)
 
-    def beta_at(self, epochs: float, max_iter: int) -> float:
-        before = np.maximum(epochs - 1, 0)
-        place = before * self.n_cycles % max_iter / self.n_cycles + epochs - before  # in the cycle
-        beta = self.beta * np.minimum(1.0, place * self.n_cycles / (self.rise * max_iter))
+    def beta_at(self, epochs: float, max_iter: int, length: float = 1.0) -> float:
+        start = np.round((epochs - length) * self.n_cycles, 9) % max_iter  # in a cycle
+        risen = (start + length * self.n_cycles) / (self.rise * max_iter)
+        beta = self.beta * np.minimum(1.0, np.round(risen, 9))
         return np.where(epochs == max_iter, self.beta, beta)[()]  # rounding may miss the end
 
     def settles(self, max_iter: int) -> float:

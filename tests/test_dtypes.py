@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from skvae import VAETransformer, inference
-from skvae._fitting import chooser
+from skvae.likelihoods._auto import chooser
 from skvae.table import Codec, Frame, checked
 from skvae.table._dtypes import Dtype, of_scalars, read, short
 

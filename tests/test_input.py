@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from skvae import VAEImputer, VAEOutlierDetector, VAETransformer
-from skvae._fitting import chooser
+from skvae.likelihoods._auto import chooser
 
 N = 60
 RNG = np.random.default_rng(0)

@@ -295,6 +295,25 @@ def test_equal_layers_with_other_weights_share_a_program_but_not_the_weights(tra
         np.testing.assert_array_equal(vae.encoder_.get_weights()[0], np.float32(-0.02))
 
 
+def standardising(center):
+    """A function whose layers hold constants that they do not tell."""
+
+    def build(n_inputs, n_outputs):
+        scaled = layers.Normalization()
+        scaled.adapt(np.random.default_rng(0).normal(center, 1, (50, n_inputs)))
+        return keras.Sequential([keras.Input((n_inputs,)), scaled, layers.Dense(n_outputs)])
+
+    return build
+
+
+def test_equal_layers_with_other_constants_share_no_program():
+    small(encoder=standardising(0.0)).fit(X)
+    vae = small(encoder=standardising(3.0)).fit(X)
+    inputs = ((X - X.mean(0)) / np.where(X.std(0), X.std(0), 1)).astype(np.float32)
+    raw = np.asarray(vae.encoder_(inputs, training=False))
+    np.testing.assert_allclose(vae.transform(X), raw[:, :2], atol=1e-4)
+
+
 def test_a_model_is_pickled_with_its_own_function_not_with_that_of_an_equal_one():
     small(encoder=lambda n_inputs, n_outputs: convolutional(n_inputs, n_outputs)).fit(X)
     vae = small(encoder=convolutional).fit(

@@ -7,6 +7,7 @@ from sklearn.datasets import load_iris
 from skvae import VAETransformer, schedules
 from skvae._component import known
 from skvae.schedules import Constant, Cyclical, LinearWarmup, Schedule
+from skvae.training import Pace
 
 IRIS = load_iris().data
 every_schedule = pytest.mark.parametrize(
@@ -70,3 +71,43 @@ def test_a_fit_that_goes_on_keeps_the_last_beta():
 def test_a_wrong_schedule_is_told_in_fit():
     with pytest.raises(ValueError, match="'beta' parameter of Constant must be a float"):
         VAETransformer(beta=Constant(-1.0)).fit(IRIS)
+
+
+@pytest.mark.parametrize("max_iter", [1, 4, 8, 30])
+@pytest.mark.parametrize("parts", [1, 4, 5])
+@every_schedule
+def test_long_epochs_have_a_beta_for_each_part(schedule, parts, max_iter):
+    pace = Pace.of(1.0, schedule, max_iter, parts)
+    betas = np.array([pace.beta(part) for part in range(max_iter * parts)])
+    if parts == 1:
+        np.testing.assert_array_equal(betas, schedule.betas(max_iter))
+    assert betas[-1] == pace.last_beta == 2
+    assert (betas[pace.settled :] == 2).all()
+    assert pace.settled == 0 or betas[pace.settled - 1] < 2
+    cycles = (np.diff(betas) < -0.5).sum()
+    assert cycles == (3 if isinstance(schedule, Cyclical) and max_iter * parts > 15 else cycles)
+
+
+class Late(Schedule):
+    """By epochs alone."""
+
+    def betas(self, max_iter):
+        return np.where(np.arange(max_iter) < 2, 0.5, 1.0)
+
+
+def test_a_schedule_of_ones_own_holds_its_values_over_the_parts_of_epochs():
+    pace = Pace.of(1.0, Late(), 6, 5)
+    assert [pace.beta(part) for part in range(8, 12)] == [0.5, 0.5, 1.0, 1.0]
+    assert pace.settled == 10
+
+
+class Below(Late):
+    def beta_at(self, epochs, max_iter, length=1.0):
+        return -1.0
+
+
+def test_a_negative_beta_is_told():
+    with pytest.raises(
+        ValueError, match=r"Below\(\) gave -1.0 .* but a finite number of at least 0"
+    ):
+        Pace.of(1.0, Below(), 6, 5).beta(3)

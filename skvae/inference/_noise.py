@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from skvae._math import normal_quantile
+from skvae.engine import enter
 from skvae.inference._blocks import height_of, in_blocks
 from skvae.model import Model
 from skvae.table import Cells
@@ -18,6 +19,7 @@ def with_noise(
     model: Model, x: Cells | np.ndarray, n_draws: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Blocks of rows: their places, the rows filled up to one height, and noise of each."""
+    enter()  # keras.ops run here
     points = sobol(n_draws, model.network.latent_dim)[:, None]
     varies = model.learned()["cells"]["varies"] > 0
     places = np.arange(len(x))

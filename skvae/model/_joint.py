@@ -37,9 +37,8 @@ class Joint(Component):
         features = [part.features(v, x, seen) for part, v, x, seen in self._each(w, *blocks)]
         for found, (part, size) in zip(features, self._parts(), strict=True):
             n = part.n_features(size)
-            expect(
-                f"{part}.features", found, (*x.shape[:-1], n), f"(..., {n}), as n_features has it,"
-            )
+            shape, words = (*x.shape[:-1], n), f"(..., {n}), as n_features has it,"
+            expect(f"{part}.features", found, shape, words)
         return ops.concatenate(features, axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:

@@ -111,13 +111,12 @@ class TrainState(NamedTuple):
 
     def by_epoch(self) -> np.ndarray:
         """The curves of epochs: means over their steps, and beta and validation loss at the end."""
-        if self.pace.parts == 1:
+        if self.pace.parts == 1 or not self.part:
             return self.curves[:, :5]
         starts = np.arange(0, self.part, self.pace.parts)
-        ends = np.append(starts[1:], self.part) - 1
-        steps = self.curves[:, 5:]
-        means = np.add.reduceat(self.curves[:, :3] * steps, starts) / np.add.reduceat(steps, starts)
-        return np.column_stack([means, self.curves[ends, 3:5]])
+        terms, ends, steps = np.split(self.curves, [3, 5], axis=1)
+        means = np.add.reduceat(terms * steps, starts) / np.add.reduceat(steps, starts)
+        return np.hstack([means, ends[np.append(starts[1:], self.part) - 1]])
 
 
 def generator_of(state: dict) -> np.random.Generator:

@@ -21,6 +21,8 @@ class Pace(NamedTuple):
     schedule: Schedule
     max_iter: int  # epochs
     parts: int  # of an epoch
+    last_beta: float
+    settled: int  # the first part from which on beta stays
     fall: int  # the part from which on the learning rate falls
     end: int
 
@@ -28,7 +30,13 @@ class Pace(NamedTuple):
     def of(cls, learning_rate: float, schedule: Schedule, max_iter: int, parts: int) -> Self:
         """The pace of a fit that never stalls."""
         end = max_iter * parts
-        return cls(learning_rate, schedule, max_iter, parts, ceil(end / (1 + COOL_DOWN)), end)
+        last_beta = float(schedule.beta_at(max_iter, max_iter, 1 / parts))
+        settled = max(0, ceil(schedule.settles(max_iter) * parts) - 1)
+        fall = ceil(end / (1 + COOL_DOWN))
+        pace = cls(learning_rate, schedule, max_iter, parts, last_beta, settled, fall, end)
+        while pace.settled and pace.beta(pace.settled - 1) == last_beta:  # cycles of a part each
+            pace = pace._replace(settled=pace.settled - 1)
+        return pace
 
     def falling_from(self, part: int) -> Self:
         """The pace after a stall: the rate falls from a part on."""
@@ -43,22 +51,19 @@ class Pace(NamedTuple):
 
     def beta(self, part: int) -> float:
         """The KL term's weight in a part."""
-        return float(self.schedule.beta_at((part + 1) / self.parts, self.max_iter))
-
-    @property
-    def last_beta(self) -> float:
-        """The weight that it ends with."""
-        return float(self.schedule.beta_at(self.max_iter, self.max_iter))
-
-    @property
-    def settled(self) -> int:
-        """The first part from which on beta stays."""
-        return max(0, ceil(self.schedule.settles(self.max_iter) * self.parts) - 1)
+        epochs = (part + 1) / self.parts
+        beta = float(self.schedule.beta_at(epochs, self.max_iter, 1 / self.parts))
+        if not 0 <= beta < np.inf:
+            raise ValueError(
+                f"beta={self.schedule} gave {beta} for the part that ends after {epochs:g} epochs, "
+                "but a finite number of at least 0 is expected."
+            )
+        return beta
 
     @property
     def stalled(self) -> bool:
-        """Whether training ends before `max_iter` epochs are done."""
-        return self.end < self.max_iter * self.parts
+        """Whether the learning rate fell before `max_iter` made it."""
+        return self.fall < ceil(self.max_iter * self.parts / (1 + COOL_DOWN))
 
     def patience(self, n_iter_no_change: int) -> int:
         """Parts without a gain after which training counts as stalled."""

@@ -60,7 +60,7 @@ def embedded(init: Any, model: Model, x: Cells, features: np.ndarray, rng: Any) 
     xla = xla_pays(model.network, model.layout.weights.size, EPOCHS * ROWS // BATCH)
     recipe = Recipe(_to_embedding, adam, 1, False, False, False, xla, z.shape[1])
     task = Task(model, recipe, Dense(rows), None, BATCH, 0.0, 0.0)
-    pace = Pace(RATE, Constant(), EPOCHS, 1, fall=0, end=EPOCHS)
+    pace = Pace.of(RATE, Constant(), EPOCHS, 1)._replace(fall=0)
     start = begun(task, None, pace, Watch(None, 0.0, 0), rng)
     last = deque(states(task, start), maxlen=1).pop()
     rng.bit_generator.state = last.generator
