@@ -77,8 +77,8 @@ RNG = np.random.default_rng(0)
 X = np.exp(RNG.normal(size=(400, 1)) @ RNG.normal(size=(1, 3)) + 0.3 * RNG.normal(size=(400, 3)))
 
 
-def fitted(**parts):
-    return VAETransformer(2, max_iter=60, learning_rate=0.01, random_state=0, **parts).fit(X)
+def fitted(max_iter=60, **parts):
+    return VAETransformer(2, max_iter=max_iter, learning_rate=0.01, random_state=0, **parts).fit(X)
 
 
 def test_a_likelihood_of_ones_own_learns_scores_restores_and_draws():
@@ -207,7 +207,7 @@ class InDouble(Shifted):
 
 
 def test_a_prior_of_ones_own_may_draw_in_any_precision():
-    vae = fitted(likelihood=LogNormal(), prior=InDouble())
+    vae = fitted(3, likelihood=LogNormal(), prior=InDouble())
     holes = np.where(RNG.random((20, 3)) < 0.3, np.nan, X[:20])
     assert np.isfinite(vae.impute(holes)).all()
     assert np.isfinite(vae.impute(holes, draw=True)).all()
@@ -226,7 +226,7 @@ def test_a_prior_whose_draws_have_another_shape_is_told():
     with pytest.raises(
         ValueError, match=r"^Flat\(\).sample gave an array of shape \(3,\), but a point"
     ):
-        fitted(prior=Flat()).sample(3)
+        fitted(1, prior=Flat()).sample(3)
 
 
 class OneDraw(Posterior):
@@ -252,7 +252,7 @@ class OneDraw(Posterior):
 @pytest.mark.parametrize("lost", ["draws", "log_q"])
 def test_a_posterior_whose_draws_have_another_shape_is_told(lost):
     with pytest.raises(ValueError, match=r"OneDraw\(.*\).sample gave an array of shape .* but a"):
-        fitted(posterior=OneDraw(lost))
+        fitted(1, posterior=OneDraw(lost))
 
 
 class Fussy(LogNormal):
@@ -265,12 +265,12 @@ class Fussy(LogNormal):
 
 
 def test_constants_are_learned_from_the_rows_of_fit_alone_in_any_shape():
-    assert fitted(likelihood=Fussy()).score(X) == fitted(likelihood=LogNormal()).score(X)
+    assert fitted(3, likelihood=Fussy()).score(X) == fitted(3, likelihood=LogNormal()).score(X)
 
 
 def test_zeros_apart_from_a_likelihood_of_ones_own():
     zeros = np.where(RNG.random(X.shape) < 0.3, 0.0, X)
-    vae = fitted(likelihood=ZeroInflated(LogNormal()))
+    vae = fitted(20, likelihood=ZeroInflated(LogNormal()))
     vae.fit(zeros)
     assert (vae.sample(500, random_state=0) == 0).mean() == pytest.approx(0.3, abs=0.1)
 
@@ -285,7 +285,7 @@ def test_a_likelihood_that_does_not_say_its_measure_is_told_where_that_is_needed
     with pytest.raises(
         ValueError, match=r"Unsaid does not say its measure; set\s+measure = 'density'"
     ):
-        fitted(likelihood=ZeroInflated(Unsaid()))
+        fitted(1, likelihood=ZeroInflated(Unsaid()))
 
 
 class Impossible(LogNormal):
@@ -296,7 +296,7 @@ class Impossible(LogNormal):
 
 
 def test_draws_at_which_a_row_is_impossible_are_some_of_several_to_iwae():
-    vae = fitted(likelihood=Impossible(), objective="iwae", n_draws=20)
+    vae = fitted(5, likelihood=Impossible(), objective="iwae", n_draws=20)
     assert np.isfinite(vae.history_["loss"]).all()
     assert np.isfinite(vae.history_["validation_loss"]).all()
     assert not np.isfinite(vae.history_["log_likelihood"]).all()  # the mean over all draws
