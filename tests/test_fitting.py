@@ -299,3 +299,35 @@ def test_no_memory_is_taken_for_epochs_that_never_come(beta):
     plan = _fitting.planned(small(max_iter=10**9, beta=beta), X)
     assert plan.start.pace.end == 10**9
     assert len(pickle.dumps(plan.start)) < 100_000
+
+
+@pytest.mark.parametrize("n_draws", [1, 3, 7])
+def test_rows_held_out_are_judged_by_whole_sets_of_draws(n_draws, monkeypatch):
+    for most in (1, 1000):
+        monkeypatch.setattr(_loop, "VALIDATION_DRAWS", most)
+        task = _fitting.planned(small(n_draws=n_draws), X).task
+        draws = _loop._n_judging_draws(task)
+        assert draws % n_draws == 0
+        assert draws == n_draws * max(1, most // (len(task.validation) * n_draws))
+
+
+def test_no_more_rows_are_held_out_than_tell(monkeypatch):
+    monkeypatch.setattr(_fitting, "VALIDATION_ROWS", (10, 25))
+    task = _fitting.planned(small(validation_fraction=0.5), X).task
+    assert (len(task.rows), len(task.validation)) == (275, 25)
+
+
+def test_draws_beyond_memory_are_told_before_they_are_taken():
+    vae = small(max_iter=1).fit(X)
+    for call in (vae.score_samples, vae.impute):
+        with pytest.raises(
+            ValueError, match=r"n_draws=100000000 takes .* at most \d+ are expected"
+        ):
+            call(X, n_draws=10**8)
+    with pytest.raises(ValueError, match=r"n_draws=10000000 takes .* lower n_draws or batch_size"):
+        small(n_draws=10**7).fit(X)
+
+
+def test_more_latent_dimensions_than_scores_can_have_are_told():
+    with pytest.raises(ValueError, match=r"'latent_dim' parameter .* in the range \[1, 21201\]"):
+        small(latent_dim=10**6).fit(X)

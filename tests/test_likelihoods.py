@@ -638,3 +638,10 @@ def test_a_column_of_at_most_one_slot_is_certain(likelihood, n_slots):
     drawn = likelihood.sample(w, raw.numpy(), np.random.default_rng(0))
     assert (np.floor(drawn)[:, certain] == 0).all()
     assert likelihood.features(w, x, x + 1).shape == (2, likelihood.n_features(size))
+
+
+def test_draws_of_a_poisson_stay_within_what_it_supports():
+    w = {"log_mean": np.float32([16.0, 0.0]), "center": np.zeros(2), "spread": np.ones(2)}
+    drawn = Poisson().sample(w, np.full((50, 2), 30.0, np.float32), np.random.default_rng(0))
+    assert drawn.max() == 2.0**24
+    assert Poisson().supports(drawn).all()

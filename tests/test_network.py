@@ -1,10 +1,12 @@
 """The model against oracles in closed form."""
 
+import dataclasses
 import warnings
 
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logsumexp
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning
@@ -145,3 +147,14 @@ def test_terms_are_the_sums_that_make_the_elbo():
 def test_equal_architectures_are_equal_keys():
     assert network() == network()
     assert hash(network()) == hash(network())
+
+
+def test_rows_are_judged_by_the_objective_with_its_own_number_of_draws():
+    net = dataclasses.replace(network(), objective=objectives.IWAE())
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(size=(6, 3)), rng.random((6, 2)) < 0.5]).astype(np.float32)
+    w, noise = w_of(net, x), rng.normal(size=(15, 6, 2)).astype(np.float32)
+    _, log_lik, log_ratio = map(np.asarray, net.terms(w, x, noise, Inference())[:3])
+    bounds = logsumexp((log_lik - log_ratio).reshape(3, 5, 6), axis=0) - np.log(3)
+    found = net.validation_losses(w, x, noise, 3, 1.0)
+    np.testing.assert_allclose(found, -bounds.mean(axis=0), rtol=1e-5)
