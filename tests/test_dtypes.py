@@ -402,6 +402,12 @@ def test_what_cannot_be_learned_is_refused_by_the_name_of_its_column_and_what_to
         short_fit(table(column))
 
 
+def test_of_several_odd_types_the_first_one_is_named():
+    column = pd.Series([(1, 2), [1], {}, b"a"] * (N // 4))
+    with pytest.raises(ValueError, match="objects of type tuple"):
+        short_fit(table(column))
+
+
 @pytest.mark.parametrize(
     "dtype", ["object", "str", "string", "category", "string[pyarrow]", "pl.String", "pl.Enum"]
 )

@@ -8,6 +8,7 @@ from sklearn.datasets import load_iris, make_swiss_roll
 from sklearn.decomposition import PCA, FastICA
 
 from skvae import VAETransformer
+from skvae.likelihoods import Gaussian
 from skvae.training._embedding import embedding
 
 IRIS = load_iris().data
@@ -112,3 +113,14 @@ def test_an_embedding_of_another_shape_is_an_error():
         match=r"init=Wrong\(\) gave an array of shape \(150, 1\) for 150 rows, but finite",
     ):
         VAETransformer(2, init=Wrong(), early_stopping=False).fit(IRIS)
+
+
+class Lost(Gaussian):
+    def log_prob(self, w, x, raw):
+        return super().log_prob(w, x, raw) * np.nan
+
+
+def test_a_start_that_goes_astray_says_that_it_was_the_start():
+    vae = VAETransformer(2, init="pca", likelihood=Lost(), random_state=0)
+    with pytest.raises(ValueError, match="The start from init='pca' went astray; set init='rand"):
+        vae.fit(IRIS)

@@ -20,7 +20,7 @@ def of_objects(name: Any, cells: np.ndarray, dtype: Dtype) -> Values:
     except ArithmeticError:  # of a signalling NaN
         holes = np.array([is_hole(cell) for cell in cells])
         cells = np.where(holes, None, cells)
-    for kind in set(map(type, cells[~holes])):
+    for kind in dict.fromkeys(map(type, cells[~holes])):
         if not issubclass(kind, LABELS):
             example = next(cell for cell in cells[~holes] if type(cell) is kind)
             what = f"holds objects of type {kind.__name__}, such as {short(example)}"

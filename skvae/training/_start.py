@@ -62,7 +62,13 @@ def embedded(init: Any, model: Model, x: Cells, features: np.ndarray, rng: Any) 
     task = Task(model, recipe, Dense(rows), None, BATCH, 0.0, 0.0)
     pace = Pace.of(RATE, Constant(), EPOCHS, 1)._replace(fall=0)
     start = begun(task, None, pace, Watch(None, 0.0, 0), rng)
-    last = deque(states(task, start), maxlen=1).pop()
+    try:
+        last = deque(states(task, start), maxlen=1).pop()
+    except ValueError as error:
+        raise ValueError(
+            f"The start from init={init!r} went astray; set init='random', or transform columns "
+            "with extreme values."
+        ) from error
     rng.bit_generator.state = last.generator
     return np.asarray(last.state.weights)
 
