@@ -455,3 +455,11 @@ def test_one_row_sets_no_resolution_and_rounding_makes_no_negative_zeros():
     x = np.where(RNG.random(N) < 0.5, 0.0, RNG.normal(size=N).round(2))
     drawn = short(likelihood="histogram").fit(x[:, None]).sample(2000, random_state=0)
     assert not np.signbit(drawn[drawn == 0]).any()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_few_values_whose_sum_overflows_have_a_mean():
+    X = np.array([-0.2, -0.2, *[1.7e308] * 3])[:, None]
+    assert np.isfinite(short(min_count=5).fit(X).sample(20)).all()
+    drawn = short(min_count=5, likelihood="histogram").fit(X).sample(20)
+    np.testing.assert_allclose(drawn / 1.7e308, 0.6)

@@ -119,8 +119,9 @@ def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
     if min_count == 1:
         return X
     if len(X) < 2 * min_count:
+        middle = X.min() + ((X - X.min()) / len(X)).sum()  # the sum of X may overflow
         whole = (np.floor(X) == X).all()
-        return np.full(len(X), np.rint(X.mean()) if whole else X.mean())
+        return np.full(len(X), np.rint(middle) if whole else middle)
     return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
 
 

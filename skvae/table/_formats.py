@@ -269,8 +269,11 @@ def _middle(observed: np.ndarray) -> Any:
     """The mean, rounded where values are no floats."""
     observed = observed.astype(np.int8) if observed.dtype.kind == "b" else observed
     low = observed.min()
-    middle = (observed - low).mean(dtype=np.float64)
-    return low.item() + (middle if observed.dtype.kind == "f" else round(middle))
+    with np.errstate(over="ignore"):  # a range that is refused later
+        above = observed - low
+    if observed.dtype.kind == "f":
+        return low.item() + (above / len(above)).sum(dtype=np.float64)  # their sum may overflow
+    return low.item() + round(above.mean(dtype=np.float64))
 
 
 def _check_exact(name: Any, observed: np.ndarray) -> None:
