@@ -4,6 +4,7 @@ import datetime
 import io
 import json
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -376,8 +377,6 @@ def test_an_empty_numeric_column_keeps_later_cells_and_stays_empty_elsewhere():
 
 
 def test_decimals_that_a_dtype_has_no_room_for_are_refused_or_widened():
-    from decimal import Decimal
-
     frame = pl.DataFrame(
         {"x": pl.Series([Decimal("1.25"), Decimal("2.50")] * 20, dtype=pl.Decimal(6, 2))}
     )
@@ -463,3 +462,11 @@ def test_few_values_whose_sum_overflows_have_a_mean():
     assert np.isfinite(short(min_count=5).fit(X).sample(20)).all()
     drawn = short(min_count=5, likelihood="histogram").fit(X).sample(20)
     np.testing.assert_allclose(drawn / 1.7e308, 0.6)
+
+
+def test_a_whole_number_that_no_float_holds_is_not_rounded_among_decimals():
+    dtype = pl.Decimal(6, 2)
+    halves = pl.DataFrame({"x": pl.Series([Decimal("1.25"), Decimal("2.50")] * 20, dtype=dtype)})
+    later = pl.DataFrame({"x": pl.Series([2**64 - 1, None], dtype=pl.UInt64)})
+    with pytest.raises(ValueError, match="Column 'x' has 18446744073709551615, which cannot be k"):
+        short().fit(halves).impute(later)

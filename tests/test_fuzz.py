@@ -412,8 +412,10 @@ def snapshot(X: Any) -> Any:
         return [(id(name), id(value)) for name, value in X.items()]
     if isinstance(X, Iterator):
         return None
-    try:  # a pickle of polars' would tell of its flags too
-        return repr((X.schema, X.rows())) if isinstance(X, pl.DataFrame) else pickle.dumps(X)
+    if isinstance(X, pl.DataFrame):  # the same
+        return X.schema, [repr(column.to_physical().to_list()) for column in X]
+    try:
+        return pickle.dumps(X)
     except Exception:
         return list(map(id, X.ravel())) if isinstance(X, np.ndarray) else None
 

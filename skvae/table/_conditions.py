@@ -119,7 +119,10 @@ def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
         return labels
     if values.dtype.kind == "O":
         return _as_numbers(values)
-    return values.astype(np.float64) if feature.dtype.get("scale") is not None else values
+    if feature.dtype.get("scale") is None:
+        return values
+    floats = values.astype(np.float64)
+    return floats if floats.tolist() == values.tolist() else values  # large whole numbers
 
 
 def _as_numbers(values: np.ndarray) -> np.ndarray:
