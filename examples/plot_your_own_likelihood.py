@@ -44,7 +44,7 @@ class Weibull(Likelihood):
     def supports(self, X):  # needed: whether each number can have come from it
         return (X > 0) & np.isfinite(X)
 
-    def location_and_scale(self, X):  # cells are (X - location) / scale: of about 1, for float32
+    def location_and_scale(self, X):  # needed unless cells are of about 1
         return 0.0, np.exp(np.log(X).mean())
 
     def n_raw(self, size):  # numbers that the decoder gives: one for each cell, as by default

@@ -88,7 +88,7 @@ def fit(vae: Any, X: Any) -> None:
     vae.__dict__ = kept | plan.inputs | attributes
     if interrupt is not None:
         interrupt.add_note(
-            f"The model is that of the best of {vae.n_iter_} epochs: {vae.best_iter_}."
+            f"The model is that of epoch {vae.best_iter_}, the best that this fit came to."
         )
         raise interrupt
 

@@ -147,18 +147,20 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     prior_, posterior_ : Prior, Posterior
     encoder_, decoder_ : keras.Model
         The encoder network, from a row as the likelihood prepares it (standardised columns for
-        "gaussian", one-hot levels for "categorical") to the raw parameters of q(z | x), and the
-        decoder network, from a latent point to the raw parameters of p(x | z). If `fit` met
-        holes, the encoder's last inputs say where they are. Built anew at each access.
+        "gaussian", one-hot levels for "categorical", with room for more) to the raw parameters of
+        q(z | x), and the decoder network, from a latent point to the raw parameters of p(x | z).
+        If `fit` met holes, the encoder's last inputs say where they are. Built anew at each access.
     n_iter_ : int
         Epochs trained; the last may have been ended within.
     best_iter_ : int
-        The epoch whose weights were kept, from 1 on; under `warm_start` counted over all fits.
+        The epoch whose weights were kept, from 1 on: the best of the last fit, from where beta has
+        risen to its last value; under `warm_start` counted over all fits.
     history_ : dict of ndarray of shape (n_iter_,)
         "loss", "log_likelihood", "kl" and "validation_loss" in nats per row in the units of
-        X, and "beta". Without held-out rows "validation_loss" is the loss. "loss" has the
-        penalties that layers of one's own put on their weights. All are those of the prior in
-        training, which for "fitted" is "normal".
+        X, and "beta". "loss" is taken at the epoch's beta, so it may rise while beta does, and has
+        the penalties that layers of one's own put on their weights. "validation_loss" is taken at
+        the last beta throughout, of rows that each fit holds out anew; without them it is the loss.
+        All are those of the prior in training, which for "fitted" is "normal".
     lower_bound_ : float
         ELBO of training rows, of 16,000 where they are more, with beta = 1, whatever the
         objective was, in nats per row in the units of X.
@@ -307,8 +309,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             of these, if the schema differs from that of an earlier fit under `warm_start`, or
             if the loss stops being finite. The model of an earlier fit is left as it was.
         KeyboardInterrupt
-            At an interrupt, within about a second. The best model so far is kept, whole; before the
-            first epoch, or its first 1,000 steps, has been judged, that of an earlier fit.
+            At an interrupt, within about a second. The best model of this fit so far is kept,
+            whole; before its first epoch, or first 1,000 steps, has been judged, or at a second
+            interrupt while that model is made ready, that of an earlier fit.
 
         Warns
         -----

@@ -275,17 +275,52 @@ def test_zeros_apart_from_a_likelihood_of_ones_own():
     assert (vae.sample(500, random_state=0) == 0).mean() == pytest.approx(0.3, abs=0.1)
 
 
-class Unsaid(LogNormal):
+class Unmeasured(LogNormal):
     """It does not say its measure."""
 
     measure = property()  # as if there were none
 
 
-def test_a_likelihood_that_does_not_say_its_measure_is_told_where_that_is_needed():
-    with pytest.raises(
-        ValueError, match=r"Unsaid does not say its measure; set\s+measure = 'density'"
-    ):
-        fitted(1, likelihood=ZeroInflated(Unsaid()))
+class Pdf(LogNormal):
+    measure = "pdf"
+
+
+class Unsupported(LogNormal):
+    support = None
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "message"),
+    [
+        (Unmeasured(), "Unmeasured has measure=None; set measure = 'density'"),
+        (ZeroInflated(Unmeasured()), "Unmeasured has measure=None; set measure = 'density'"),
+        (Pdf(), "Pdf has measure='pdf'; set measure = 'density'"),
+        (Unsupported(), "Unsupported does not say its support; set it in the class"),
+    ],
+)
+def test_a_likelihood_that_does_not_say_what_it_is_of_is_told(likelihood, message):
+    with pytest.raises(ValueError, match=message):
+        fitted(1, likelihood=likelihood)
+
+
+class OneColumn(LogNormal):
+    """Its draws and points are of the first column alone."""
+
+    def sample(self, w, raw, rng):
+        return super().sample(w, raw, rng)[..., :1]
+
+    def point(self, w, raw):
+        return 1.0
+
+
+def test_draws_and_points_of_another_shape_are_told():
+    vae = fitted(1, likelihood=OneColumn())
+    for use, method in [
+        (vae.sample, "sample"),
+        (lambda: vae.inverse_transform(np.zeros((1, 2))), "point"),
+    ]:
+        with pytest.raises(ValueError, match=rf"OneColumn\(\).{method} gave an array of"):
+            use()
 
 
 class Impossible(LogNormal):

@@ -11,6 +11,7 @@ from skvae.likelihoods._grid import Grid
 # Slots are rounded up to a multiple of this, or of an eighth of the power of two below.
 PADDING = 64
 ROUNDING = 1e-6  # a scaler may miss the ends of its range by as much
+MEASURES = "density", "mass", "mixed"
 
 
 class Size(NamedTuple):
@@ -31,7 +32,8 @@ class Likelihood(Component):
     """Distribution of the cells of a row given its latent point, p(x | z).
 
     Subclass it to bring your own; `likelihood=Mine()` then works without registration. It needs
-    `measure`, `support`, `supports`, `log_prob` (with `keras.ops`), `point` and `sample` (NumPy).
+    `measure`, `support`, `supports`, `log_prob` (with `keras.ops`), `point` and `sample` (NumPy);
+    `location_and_scale` too, unless values are of about 1 as they are.
     Cells `x` are the encoded values, `(..., size.cells)`; `raw` is what the decoder gives,
     `(..., n_raw(size))`; `w` is a dict with the arrays of `init` and `constants`.
     `size.slots` is 0 but for likelihoods over levels or a grid.
@@ -50,10 +52,26 @@ class Likelihood(Component):
     def supports(self, X: np.ndarray) -> np.ndarray:
         """Whether each value can have come from this distribution; X is of any shape."""
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        name, measure = type(self).__name__, getattr(self, "measure", None)
+        if measure not in MEASURES:
+            raise ValueError(
+                f"{name} has measure={measure!r}; set measure = 'density' in the class for "
+                "numbers, 'mass' for counts or labels, or 'mixed' where some values have a "
+                "probability of their own."
+            )
+        if not isinstance(getattr(self, "support", None), str):
+            raise ValueError(
+                f"{name} does not say its support; set it in the class, in words for messages, "
+                "such as support = 'positive numbers'."
+            )
+
     def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
         """Of a column, from its observed values: its cells are (X - location) / scale.
 
-        Both are counted in every score.
+        Both are counted in every score. Cells of about 1 are what networks and float32 want: a
+        density for columns of any magnitude gives their mean and deviation here.
         """
         return 0.0, 1.0
 

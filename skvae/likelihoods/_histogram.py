@@ -94,11 +94,10 @@ class Histogram(Likelihood):
         """Of each slot, tilted by its normal score: columns depend on each other by order first."""
         n_slots, n_cells = w["base"].shape[-1], w["start"].shape[-1]
         columns = xp.swapaxes(_slots.membership(w, xp), 0, 1)
-        tilt = xp.matmul(raw[..., n_slots : n_slots + n_cells], columns)
-        bend = xp.matmul(raw[..., n_slots + n_cells :], columns)
+        own, *by_cell = xp.split(raw, [n_slots, n_slots + n_cells], axis=-1)
+        tilt, bend = (xp.matmul(part, columns) for part in by_cell)
         score = w["score"]
-        own = raw[..., :n_slots] + tilt * score + bend * (score * score - 1.0)
-        return w["base"] + bounded(own, xp)
+        return w["base"] + bounded(own + tilt * score + bend * (score * score - 1.0), xp)
 
 
 def _normal_scores(shares: np.ndarray) -> np.ndarray:

@@ -117,11 +117,6 @@ class ZeroInflated(Likelihood):
         from skvae import likelihoods
 
         inner = resolve(self.likelihood, Likelihood, likelihoods)
-        if not hasattr(inner, "measure"):
-            raise ValueError(
-                f"ZeroInflated({inner}): {type(inner).__name__} does not say its measure; set "
-                "measure = 'density' in the class for numbers, or 'mass' for counts."
-            )
         supported = inner.supports(np.array([-1.0, 0.0, 0.5, 1.0])).tolist()
         of_numbers = inner.measure == "mass" and not inner.over_levels
         if of_numbers and supported == [False, True, False, True]:

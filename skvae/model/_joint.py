@@ -44,29 +44,29 @@ class Joint(Component):
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         blocks = _split(x, self._cells()), _split(raw, self._raw_sizes())
         log_probs = [part.log_prob(v, x, raw) for part, v, x, raw in self._each(w, *blocks)]
-        for log_prob, (part, size) in zip(log_probs, self._parts(), strict=True):
-            shape = (*raw.shape[:-1], size.cells)
-            expect(
-                f"{part}.log_prob", log_prob, shape, f"a number for each cell, (..., {size.cells}),"
-            )
-        return ops.concatenate(log_probs, axis=-1)
+        return ops.concatenate(self._by_cell("log_prob", log_probs, raw.shape[:-1]), axis=-1)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())
-        return np.concatenate(
-            [part.point(v, raw) for part, v, raw in self._each(w, blocks)], axis=-1
-        )
+        points = [np.asarray(part.point(v, raw)) for part, v, raw in self._each(w, blocks)]
+        return np.concatenate(self._by_cell("point", points, raw.shape[:-1]), axis=-1)
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())
         points = [part.point_of_mixture(v, raw, weights) for part, v, raw in self._each(w, blocks)]
-        return np.concatenate(points, axis=-1)
+        return np.concatenate(self._by_cell("point_of_mixture", points, raw.shape[1:-1]), axis=-1)
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         blocks = _split(raw, self._raw_sizes())
-        return np.concatenate(
-            [part.sample(v, raw, rng) for part, v, raw in self._each(w, blocks)], axis=-1
-        )
+        draws = [np.asarray(part.sample(v, raw, rng)) for part, v, raw in self._each(w, blocks)]
+        return np.concatenate(self._by_cell("sample", draws, raw.shape[:-1]), axis=-1)
+
+    def _by_cell(self, method: str, arrays: list, rows: tuple) -> list:
+        """What the parts gave, if it is a number for each cell."""
+        for array, (part, size) in zip(arrays, self._parts(), strict=True):
+            words = f"a number for each cell, (..., {size.cells}),"
+            expect(f"{part}.{method}", array, (*rows, size.cells), words)
+        return arrays
 
     def _parts(self) -> Any:
         return zip(self.likelihoods, self.sizes, strict=True)

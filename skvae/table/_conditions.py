@@ -121,7 +121,7 @@ def _as_fit_has_them(feature: Feature, values: np.ndarray) -> np.ndarray:
         return _as_numbers(values)
     if feature.dtype.get("scale") is None:
         return values
-    floats = values.astype(np.float64)
+    floats = values.astype(float)
     return floats if floats.tolist() == values.tolist() else values  # large whole numbers
 
 
