@@ -111,7 +111,7 @@ print((resident() - before) / 2**20)
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert float(result.stdout) < 20
+    assert float(result.stdout) < 40  # a program left behind at each of 80 fits takes 80 or more
 
 
 def stepped(xla, dropout, seed=(1, 2)):
