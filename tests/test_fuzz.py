@@ -412,7 +412,7 @@ def snapshot(X: Any) -> Any:
         return [(id(name), id(value)) for name, value in X.items()]
     if isinstance(X, Iterator):
         return None
-    if isinstance(X, pl.DataFrame):  # the same
+    if isinstance(X, pl.DataFrame):  # a pickle would tell of its flags
         return X.schema, [repr(column.to_physical().to_list()) for column in X]
     try:
         return pickle.dumps(X)

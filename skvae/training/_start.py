@@ -65,10 +65,8 @@ def embedded(init: Any, model: Model, x: Cells, features: np.ndarray, rng: Any) 
     try:
         last = deque(states(task, start), maxlen=1).pop()
     except ValueError as error:
-        raise ValueError(
-            f"The start from init={init!r} went astray; set init='random', or transform columns "
-            "with extreme values."
-        ) from error
+        error.add_note(f"This was the start from init={init!r}; init='random' does without it.")
+        raise
     rng.bit_generator.state = last.generator
     return np.asarray(last.state.weights)
 
