@@ -111,7 +111,7 @@ print((resident() - before) / 2**20)
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert float(result.stdout) < 40  # a program left behind at each of 80 fits takes 80 or more
+    assert float(result.stdout) < 40  # of 80 fits; the programs of one take 16
 
 
 def stepped(xla, dropout, seed=(1, 2)):
