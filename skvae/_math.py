@@ -5,10 +5,13 @@ Importing or constructing components must not import Keras: they take `ops` from
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 LOG_2PI = 1.8378770664093453
 LARGE = 8  # from which on a few terms of Stirling's series are exact to float32
 TINY = 1e-30
 MAX_LOG_SCALE = 10.0  # exp(10) is 22026: beyond any standardised column
+MOST_BOUNDED = 0.99  # share of it that is still undone
 
 
 class _AtFirstUse:
@@ -36,6 +39,11 @@ def normal_log_prob(standard: Any, log_scale: Any = 0.0) -> Any:
 def bounded(x: Any, xp: Any = ops) -> Any:
     """About x near zero, and smoothly never beyond MAX_LOG_SCALE either way."""
     return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)
+
+
+def unbounded(x: np.ndarray) -> np.ndarray:
+    """What `bounded` makes about x of, as far as it can."""
+    return MAX_LOG_SCALE * np.arctanh((x / MAX_LOG_SCALE).clip(-MOST_BOUNDED, MOST_BOUNDED))
 
 
 def stirling_remainder(x: Any) -> Any:

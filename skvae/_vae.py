@@ -1,6 +1,5 @@
 """The estimator: parameters, what they may be, and methods that name the rooms they go through."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
@@ -11,7 +10,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import likelihoods, objectives, posteriors, priors, schedules
-from skvae._fitting import fit, generator
+from skvae._fitting import fit
+from skvae._plan import generator
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context, output_container, warn
 from skvae.likelihoods._auto import chooser
 from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid
@@ -210,6 +210,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "n_draws": [Interval(Integral, 1, None, closed="left")],
         "encoder": [None, callable],
         "decoder": [None, callable],
+        "autoregressive": ["boolean"],
         "hide": [Interval(Real, 0, 1, closed="left")],
         "init": [
             StrOptions({"random", "pca", "isomap"}),
@@ -244,6 +245,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         n_draws=1,
         encoder=None,
         decoder=None,
+        autoregressive=False,
         hide=0.0,
         init="random",
         optimizer="adam",
@@ -271,6 +273,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.n_draws = n_draws
         self.encoder = encoder
         self.decoder = decoder
+        self.autoregressive = autoregressive
         self.hide = hide
         self.init = init
         self.optimizer = optimizer
@@ -599,16 +602,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return self._codec.encode(rows, warns=True).x, rows.dtype
 
     def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
-        return self._codec.decode(self._drawn(z, rng), len(z), like=like)
+        from skvae.inference import drawn
 
-    def _drawn(self, z: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """A row of cells for each latent point, block by block."""
-        from skvae import inference
-
-        sample = self._model.network.likelihood.sample
-        return inference.cells(
-            self._model, z.astype(np.float32), lambda w, raw: sample(w, raw, rng)
-        )
+        blocks = drawn(self._model, z.astype(np.float32), rng)
+        return self._codec.decode(blocks, len(z), like=like)
 
     def _draw_prior(self, n: Any, name: str, rng: np.random.Generator) -> np.ndarray:
         check_is_fitted(self)
@@ -619,23 +616,20 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _draw_given(self, n: int, given: Any, rng: np.random.Generator) -> Any:
         """n rows for each condition."""
-        from skvae.inference import latents_given
+        from skvae.inference import rows_given
 
         met = conditions(self._codec, given)
-        found = [latents_given(self._model, met.x[i : i + 1], n, rng) for i in range(len(met.x))]
-        size, n_drawn = min((size, n_drawn) for _, size, n_drawn in found)
+        blocks, size, n_drawn = rows_given(self._model, met.x, n, rng)
         if size < n:
             warn(
                 f"The condition is far from what the model knows: {n} rows rest on {size:.0f} "
                 f"effective draws of {n_drawn}, and some share a latent point. Ask for less, or "
                 "for fewer rows."
             )
-        z = np.stack([z for z, _, _ in found], axis=1)
-        z = z.reshape(-1, z.shape[-1])
-        columns = overlaid(
-            self._codec, self._codec.restore(self._drawn(z, rng), len(z)), met, met.kept, len(z)
-        )
-        return self._codec.table(columns, len(z), given)
+        n_rows = n * len(met.x)
+        restored = self._codec.restore(blocks, n_rows)
+        columns = overlaid(self._codec, restored, met, met.kept, n_rows)
+        return self._codec.table(columns, n_rows, given)
 
     def _draw_posterior(self, x: Cells, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
         from skvae import inference

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from sklearn.pipeline import make_pipeline
 
-from skvae import VAEImputer, VAETransformer, inference
+from skvae import VAEImputer, VAETransformer
 from skvae.inference import _condition
 from skvae.inference._prior import log_prior
 from skvae.likelihoods import Gaussian
@@ -97,7 +97,7 @@ def test_arrays_and_polars_frames_take_conditions_too():
 
 def test_a_thousand_rows_rest_on_nearly_as_many_latent_points(vae):
     x = conditions(vae._codec, {"job": "judge", "income": 22}).x
-    z, size, _ = _condition.latents_given(vae._model, x, 1000, np.random.default_rng(0))
+    z, size, _ = _condition.points_given(vae._model, x, 1000, np.random.default_rng(0))
     assert len(np.unique(z, axis=0)) >= 900
     assert size >= 1000
 
@@ -316,8 +316,8 @@ def is_met(cell, value):
 @pytest.mark.parametrize("name", FITTED)
 def test_a_condition_is_met_exactly_or_refused(name, library, monkeypatch):
     monkeypatch.setattr(
-        inference,
-        "latents_given",
+        _condition,
+        "points_given",
         lambda model, x, n, rng: (rng.normal(size=(n, 2)).astype("f4"), 1e9, 1),
     )
     frame = pd.DataFrame({"x": FITTED[name], "z": NARROW["z"]})

@@ -11,7 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from skvae import VAETransformer, inference
+from skvae import VAETransformer
+from skvae.inference import _condition
 from skvae.likelihoods._auto import chooser
 from skvae.table import Codec, Frame, checked
 from skvae.table._dtypes import Dtype, of_scalars, read, short
@@ -181,7 +182,7 @@ def anywhere(monkeypatch):
     def points(model, x, n, rng):
         return rng.normal(size=(n, 2)).astype(np.float32), 1e9, 1
 
-    monkeypatch.setattr(inference, "latents_given", points)
+    monkeypatch.setattr(_condition, "points_given", points)
 
 
 def short_fit(X, **parameters):

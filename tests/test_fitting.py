@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skvae import VAETransformer, _fitting, schedules
+from skvae import VAETransformer, _fitting, _plan, schedules
 from skvae.engine import _training
 from skvae.training import _loop, states
 
@@ -256,7 +256,7 @@ def test_a_search_stops_at_an_interrupt(sound, in_pieces, monkeypatch):
 
 def test_long_epochs_warm_up_are_judged_in_parts_and_end_when_they_have_learned(monkeypatch):
     monkeypatch.setattr(_loop, "PART", 32)
-    monkeypatch.setattr(_fitting, "WARM_UP", (0.25, 50, 128))
+    monkeypatch.setattr(_plan, "WARM_UP", (0.25, 50, 128))
     rows = np.resize(X, (3000, 5)) + 0.1 * RNG.normal(size=(3000, 5))
     vae = small(max_iter=40, batch_size=4, learning_rate=0.01, n_iter_no_change=2, tol=0.01)
     plan = _fitting.planned(vae, rows)
@@ -315,7 +315,7 @@ def test_rows_held_out_are_judged_by_whole_sets_of_draws(n_draws, monkeypatch):
 
 
 def test_no_more_rows_are_held_out_than_tell(monkeypatch):
-    monkeypatch.setattr(_fitting, "VALIDATION_ROWS", (10, 25))
+    monkeypatch.setattr(_plan, "VALIDATION_ROWS", (10, 25))
     task = _fitting.planned(small(validation_fraction=0.5), X).task
     assert (len(task.rows), len(task.validation)) == (275, 25)
 

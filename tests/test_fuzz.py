@@ -60,9 +60,9 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 import skvae
-from skvae import VAEImputer, VAEOutlierDetector, VAETransformer, _fitting, inference, training
+from skvae import VAEImputer, VAEOutlierDetector, VAETransformer, _fitting, training
 from skvae.engine import _gradient, _program
-from skvae.inference import _blocks, _encode, _noise, _prior, _proposals
+from skvae.inference import _blocks, _condition, _encode, _noise, _prior, _proposals
 from skvae.table._dtypes import short
 
 CALLS, PER_FIT = 5000, 15  # calls in all, and on each fitted model
@@ -464,7 +464,7 @@ def quick_model(trained: bool) -> Iterator[None]:
             ],
             (_fitting, "SUMMARY_DRAWS", 40),
             (_proposals, "PRIOR_DRAWS", 32),
-            (inference, "latents_given", anywhere),
+            (_condition, "points_given", anywhere),
             *[(training, "begun", begun), (training, "states", lambda *_: iter(()))]
             * (not trained),
         ]:

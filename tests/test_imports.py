@@ -14,7 +14,8 @@ ROOT = Path(skvae.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 # Who may import whom inside the package. No arrow runs back:
-#     _vae -> _fitting -> { table, training, inference } -> engine -> model -> components -> BASE
+#     _vae -> _fitting -> _plan -> { table, training, inference } -> engine -> model -> components
+#     -> BASE
 COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives", "schedules"}
 BASE = {"_component", "_math", "_memory", "_sklearn"}
 WORKERS = {"table", "training", "inference"}
@@ -22,8 +23,9 @@ MAY_IMPORT = {
     "__init__": {"_vae", "_imputer", "_outliers", *COMPONENTS},
     "_outliers": {"_imputer", "_vae", *BASE},
     "_imputer": {"_vae", *BASE},
-    "_vae": {"_fitting", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
-    "_fitting": {*WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "_vae": {"_fitting", "_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "_fitting": {"_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "_plan": {*WORKERS, "engine", "model", *COMPONENTS, *BASE},
     "training": {"training", "table", "engine", "model", *COMPONENTS, *BASE},
     "inference": {"inference", "table", "engine", "model", *COMPONENTS, *BASE},
     "table": {"table", "likelihoods", "_memory", "_sklearn"},
@@ -35,7 +37,7 @@ MAY_IMPORT = {
 }
 HEAVY = {
     "tensorflow": {"engine"},
-    "keras": {"engine", "model", "training", "inference", "_fitting", "_math"},
+    "keras": {"engine", "model", "training", "inference", "_plan", "_math"},
     "pandas": {"table"},
     "narwhals": {"table"},
     "polars": {"table"},

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skvae import (
     VAETransformer,
-    _fitting,
+    _plan,
     inference,
     likelihoods,
     objectives,
@@ -274,12 +274,12 @@ def test_the_kl_term_comes_in_linearly_and_ends_at_beta():
 )
 def test_warm_up_is_bounded_in_epochs_and_steps(max_iter, n_steps, epochs):
     parts = -(-n_steps // 1000)
-    schedule = _fitting._schedule(small(max_iter=max_iter), 0, n_steps)
+    schedule = _plan._schedule(small(max_iter=max_iter), 0, n_steps)
     pace = Pace.of(1.0, schedule, max_iter, parts)
     assert pace.settled == int(np.ceil(epochs * parts)) - 1
     assert pace.beta(pace.settled) == 1
     assert pace.settled == 0 or pace.beta(pace.settled - 1) < 1
-    again = Pace.of(1.0, _fitting._schedule(small(max_iter=max_iter), 7, n_steps), max_iter, parts)
+    again = Pace.of(1.0, _plan._schedule(small(max_iter=max_iter), 7, n_steps), max_iter, parts)
     assert again.beta(0) == 1
 
 

@@ -1,7 +1,7 @@
 """Programs: the only room that knows TensorFlow."""
 
 from skvae.engine._gradient import State, gradient_of, repeated
-from skvae.engine._optimizer import adam, adam_step
+from skvae.engine._optimizer import adam, adam_step, averaged_adam
 from skvae.engine._optimizer import resolve as optimizer_of
 from skvae.engine._process import enter, limit_threads
 from skvae.engine._program import (
@@ -32,6 +32,7 @@ __all__ = [
     "State",
     "adam",
     "adam_step",
+    "averaged_adam",
     "chunk_length",
     "compiled",
     "enter",

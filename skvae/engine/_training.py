@@ -41,6 +41,8 @@ class Recipe(NamedTuple):
     sparse: bool
     xla: bool
     beside: int = 0  # numbers that rows carry beside their cells
+    noise: int = 0  # random numbers for each row beside those of z
+    judge: Callable | None = None  # the loss of rows that are held out; None: the network's own
 
 
 class Program(NamedTuple):
@@ -122,7 +124,8 @@ class _Chunk:
         length, batch = tf.unstack(tf.shape(order))
         shapes = self._droppable(batch)
         seeds = tf.random.split(seed, 3 + len(shapes))
-        noise = normal((length, self.recipe.n_draws, batch, self.network.latent_dim), seeds[0])
+        width = self.network.latent_dim + self.recipe.noise
+        noise = normal((length, self.recipe.n_draws, batch, width), seeds[0])
         x = taken(rows, order)
         x = with_holes(x, rates.hide, seeds[1:3]) if self.recipe.hides else x
         if not self.recipe.drops:

@@ -5,11 +5,14 @@ conditions that the encoder never met, with several explanations, are met too. A
 population Monte Carlo (Cappe et al. 2008), the mixture follows the weights of its draws.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
+from skvae.inference._completions import log_joint_of_rows
+from skvae.inference._draw import completed, drawn
 from skvae.inference._prior import log_prior, prior_sample
 from skvae.inference._proposals import log_joint, near, refine
 from skvae.model import Model
@@ -32,13 +35,25 @@ class Mixture(NamedTuple):
     factor: np.ndarray  # (k, d, d), lower Cholesky factors of the covariances
 
 
-def latents_given(
+def rows_given(
+    model: Model, x: np.ndarray, n: int, rng: np.random.Generator
+) -> tuple[Iterator[np.ndarray], float, int]:
+    """n rows for each row of x with holes, block by block; on how many draws they rest at least.
+
+    First one of each, then the second of each, and so on. Draws are counted effectively and in all.
+    """
+    found, *counts = zip(*(points_given(model, row[None], n, rng) for row in x), strict=True)
+    rows = np.stack(found, axis=1).reshape(-1, found[0].shape[-1])
+    blocks = iter([rows])
+    if model.network.chain is None:
+        blocks = drawn(model, rows.astype(np.float32), rng)
+    return blocks, *min(zip(*counts, strict=True))
+
+
+def points_given(
     model: Model, x: np.ndarray, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, float, int]:
-    """n points z from p(z | x) of one row x; how many draws they rest on, effectively and in all.
-
-    x is (1, cells).
-    """
+    """n points z from p(z | x) of one row x, or whole rows where cells see each other."""
     mixture = _start(model, x, rng)
     for _ in range(ROUNDS):
         z = _draw(model, mixture, BATCH, rng)
@@ -47,12 +62,25 @@ def latents_given(
         w = np.exp(log_w - logsumexp(log_w))
         mixture = _reweighted(mixture, z, w[:, None] * np.exp(log_own - log_q[:, None]))
     enough = max(FEWEST, PER_ROW * n)
-    z, log_w = np.empty((0, model.network.latent_dim), np.float32), np.empty(0)
-    while len(z) < BATCH or (_effective_size(log_w) < enough and len(z) < MOST):
-        draws = _draw(model, mixture, max(BATCH, len(z)), rng)  # twice as many in all
-        new = log_joint(model, x, draws) - _log_density(model, mixture, draws)[0]
-        z, log_w = np.concatenate([z, draws]), np.append(log_w, new)
-    return z[_systematic(log_w, n, rng)], _effective_size(log_w), len(z)
+    found, log_w = [], np.empty(0)
+    while len(log_w) < BATCH or (_effective_size(log_w) < enough and len(log_w) < MOST):
+        draws = _draw(model, mixture, max(BATCH, len(log_w)), rng)  # twice as many in all
+        rows, new = _weighed(model, x, draws, rng)
+        found.append(rows)
+        log_w = np.append(log_w, new - _log_density(model, mixture, draws)[0])
+    rows = np.concatenate(found)
+    return rows[_systematic(log_w, n, rng)], _effective_size(log_w), len(rows)
+
+
+def _weighed(
+    model: Model, x: np.ndarray, z: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points z and log p(x, z) of a row x; or rows that complete it and log p(row, z) / q(row)."""
+    if model.network.chain is None:
+        return z, log_joint(model, x, z)
+    repeated = np.repeat(x.astype(np.float64), len(z), axis=0)
+    rows, log_q = completed(model, repeated, z, lambda cell: cell.sample(rng))
+    return rows, log_joint_of_rows(model, rows, z) - log_q
 
 
 def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:

@@ -1,11 +1,14 @@
 """The missing cells of rows, given the observed ones."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.special import softmax
 
-from skvae.inference._encode import cells, decode
+from skvae.inference._completions import Completions, completions
+from skvae.inference._draw import drawn
+from skvae.inference._encode import decode
 from skvae.inference._proposals import weighted_draws
 from skvae.model import Model
 from skvae.table import Cells
@@ -13,31 +16,55 @@ from skvae.table import Cells
 
 def expected_cells(model: Model, x: Cells, n_draws: int) -> np.ndarray:
     """Conditional mean or most likely level of all cells of rows with holes; zeros elsewhere."""
-    likelihood, w = model.network.likelihood, model.learned()["likelihood"]
+    return _filled(model, x, n_draws, partial(_expected, model))
 
-    def expected(z: np.ndarray, log_w: np.ndarray) -> np.ndarray:
-        raw = np.concatenate(list(decode(model, z.reshape(-1, z.shape[-1]))))
-        weights = softmax(log_w, axis=1).T
-        return likelihood.point_of_mixture(w, raw.reshape(*weights.shape, -1), weights)
 
-    return _filled(model, x, n_draws, expected)
+def _expected(model: Model, x: np.ndarray, z: np.ndarray, log_w: np.ndarray) -> np.ndarray:
+    if model.network.chain is not None:
+        return _expected_of(completions(model, x, z, log_w))
+    raw = np.concatenate(list(decode(model, z.reshape(-1, z.shape[-1]))))
+    w, weights = model.learned()["likelihood"], softmax(log_w, axis=1).T
+    likelihood, raw = model.network.likelihood, raw.reshape(*weights.shape, -1)
+    return likelihood.point_of_mixture(w, raw, weights)
 
 
 def drawn_cells(model: Model, x: Cells, n_draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draws of all cells of the rows with holes; zeros elsewhere."""
-    sample = model.network.likelihood.sample
 
-    def drawn(z: np.ndarray, log_w: np.ndarray) -> np.ndarray:
-        chosen = (log_w + rng.gumbel(size=log_w.shape)).argmax(axis=1)
-        z = z[chosen, np.arange(len(chosen))]
-        return np.concatenate(list(cells(model, z, lambda w, raw: sample(w, raw, rng))))
+    def drawn_once(x: np.ndarray, z: np.ndarray, log_w: np.ndarray) -> np.ndarray:
+        rows = np.arange(len(x))
+        if model.network.chain is not None:
+            full = completions(model, x, z, log_w, rng)
+            return full.x[rows, _chosen(full.log_w, rng)]
+        return np.concatenate(list(drawn(model, z[_chosen(log_w, rng), rows], rng)))
 
-    return _filled(model, x, n_draws, drawn)
+    return _filled(model, x, n_draws, drawn_once)
+
+
+def _chosen(log_w: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of the draws of each row, by their weights (rows, draws)."""
+    return (log_w + rng.gumbel(size=log_w.shape)).argmax(axis=1)
+
+
+def _expected_of(full: Completions) -> np.ndarray:
+    """What a mixture of the distributions that cells were drawn from expects, cell by cell."""
+    weights, cells = softmax(full.log_w, axis=1), {}
+    n_draws, expected = full.x.shape[1], full.x[:, 0].copy()
+    for cell in full.cells:
+        cells.setdefault(cell.cell, []).append(cell)
+    for j, blocks in cells.items():
+        rows = np.concatenate([block.rows for block in blocks])[::n_draws] // n_draws
+        raw = np.concatenate([block.raw for block in blocks])
+        raw = raw.reshape(len(rows), n_draws, -1).swapaxes(0, 1)
+        points = blocks[0].likelihood.point_of_mixture(blocks[0].w, raw, weights[rows].T)
+        expected[rows, j] = points[:, 0]
+    return expected
 
 
 def _filled(model: Model, x: Cells, n_draws: int, read: Callable) -> np.ndarray:
     """What `read` makes of weighted draws of z, of the rows with holes; zeros elsewhere."""
     filled, holes = np.zeros(x.shape), np.flatnonzero(x.rows_with_holes(np.ones(x.shape[1], bool)))
-    for rows, *draws in weighted_draws(model, x.take(holes), n_draws):
-        filled[holes[rows]] = read(*draws)
+    holed = x.take(holes)
+    for rows, *draws in weighted_draws(model, holed, n_draws):
+        filled[holes[rows]] = read(holed.take(rows)[:], *draws)
     return filled

@@ -118,13 +118,13 @@ def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 @takes(ROWS, DRAWS)
 def _draws_of_encoder(network: Network, w: dict, x: Any, noise: Any) -> tuple:
-    z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise)
+    z, log_q = network.posterior_sample(w, x, noise)
     return z, _log_joint(network, w, x, z) - log_q
 
 
 @takes(ROWS, DRAWS)
 def _draws_of_q(network: Network, w: dict, x: Any, noise: Any) -> tuple:
-    return (network.posterior.sample(w["posterior"], network.encode(w, x, Inference()), noise)[0],)
+    return (network.posterior_sample(w, x, noise)[0],)
 
 
 @takes(ROWS, DRAWS)

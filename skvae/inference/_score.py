@@ -7,6 +7,7 @@ from keras import ops
 from scipy.special import logsumexp
 
 from skvae.engine import DRAWS, ROWS, run, takes
+from skvae.inference._completions import completions
 from skvae.inference._noise import with_noise
 from skvae.inference._proposals import weighted_draws
 from skvae.model import Inference, Model, Network
@@ -16,9 +17,17 @@ from skvae.table import Cells
 def log_likelihood(model: Model, x: Cells, n_draws: int) -> np.ndarray:
     """Importance-weighted lower bound of log p of each row's observed cells, in nats, (rows,)."""
     bounds = np.empty(len(x))
-    for rows, _, log_w in weighted_draws(model, x, n_draws):
-        bounds[rows] = logsumexp(log_w, axis=1) - np.log(n_draws)
+    holes = x.rows_with_holes(model.learned()["cells"]["varies"] > 0)
+    for rows, z, log_w in weighted_draws(model, x, n_draws):
+        bounds[rows] = _log_mean(log_w)
+        if model.network.chain is not None and holes[rows].any():  # then so of all of them
+            bounds[rows] += _log_mean(completions(model, x.take(rows)[:], z, log_w).log_w)
     return bounds
+
+
+def _log_mean(log_w: np.ndarray) -> np.ndarray:
+    """The logarithm of the mean weight of each row."""
+    return logsumexp(log_w, axis=1) - np.log(log_w.shape[1])
 
 
 def lower_bound(model: Model, x: Cells, n_draws: int) -> tuple[float, np.ndarray]:

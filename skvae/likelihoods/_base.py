@@ -83,11 +83,15 @@ class Likelihood(Component):
         raise NotImplementedError
 
     def n_features(self, size: Size) -> int:
-        """How many numbers the encoder sees of those cells."""
+        """How many numbers the encoder sees of those cells; they lie as those of `n_raw` do."""
         return size.cells
 
     def n_raw(self, size: Size) -> int:
-        """How many raw numbers the decoder has to give for those cells."""
+        """How many raw numbers the decoder has to give for those cells.
+
+        Those for slots lie first, cell after cell. Others follow as runs over the cells: first one
+        number of each cell, then another.
+        """
         return size.cells
 
     def init(self, size: Size) -> dict[str, np.ndarray]:
@@ -106,6 +110,17 @@ class Likelihood(Component):
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         """What the encoder sees of the cells, `(..., n_features(size))`; 0 where `seen` is 0."""
         return x * seen
+
+    def n_codes(self, column: Column) -> int:
+        """How many values a cell of that column has, if those are codes 0, 1, ...; else 0."""
+        return column.n_slots
+
+    def raw_of(self, w: dict, log_probs: np.ndarray) -> np.ndarray | None:
+        """Raw numbers of one cell that give its codes these probabilities, (..., n_raw), if any do.
+
+        A decoder whose cells see each other starts from them.
+        """
+        return None
 
     @abstractmethod
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:

@@ -41,6 +41,12 @@ class Bernoulli(Likelihood):
         rate = x.mean(axis=0, dtype=np.float64).clip(MIN_RATE, 1 - MIN_RATE)
         return {"base_logit": logit(rate).astype(np.float32)}
 
+    def n_codes(self, column: Column) -> int:
+        return 2
+
+    def raw_of(self, w: dict, log_probs: np.ndarray) -> np.ndarray:
+        return np.diff(log_probs, axis=-1) - w["base_logit"]
+
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         logits = w["base_logit"] + raw
         return x * logits - ops.softplus(logits)

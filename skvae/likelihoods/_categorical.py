@@ -47,6 +47,9 @@ class Categorical(Likelihood):
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return _slots.one_hot(w, x, seen)
 
+    def raw_of(self, w: dict, log_probs: np.ndarray) -> np.ndarray:
+        return _slots.raw_of(w, log_probs)
+
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         return _slots.log_prob(w, x, w["base"] + bounded(raw))
 

@@ -76,6 +76,10 @@ class Histogram(Likelihood):
         score = seen * ops.take(w["score"], _slots.slot(w, x)[0])
         return ops.concatenate([_slots.one_hot(w, x, seen), score], axis=-1)
 
+    def raw_of(self, w: dict, log_probs: np.ndarray) -> np.ndarray:
+        untilted = np.zeros((*log_probs.shape[:-1], 2), np.float32)
+        return np.concatenate([_slots.raw_of(w, log_probs), untilted], axis=-1)
+
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         return _slots.log_prob(w, x, self._logits(w, raw, ops))
 

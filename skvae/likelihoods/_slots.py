@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import ops
+from skvae._math import ops, unbounded
 from skvae.likelihoods._base import Column, padded
 
 FEWEST = 0.5  # pseudo-count of a slot that no row fell into
@@ -46,6 +46,13 @@ def with_more(arrays: dict[str, np.ndarray], **more: np.ndarray) -> dict[str, np
         return np.append(array, np.zeros(n - len(array))).astype(np.float32)
 
     return arrays | {name: filled(array) for name, array in more.items()}
+
+
+def raw_of(w: dict, log_probs: np.ndarray) -> np.ndarray:
+    """Raw logits of the slots of one column that have these log-probabilities, (..., slots)."""
+    n = log_probs.shape[-1]
+    padding = np.zeros((*log_probs.shape[:-1], len(w["base"]) - n), np.float32)
+    return np.concatenate([unbounded(log_probs - w["base"][:n]), padding], axis=-1)
 
 
 def membership(w: dict, xp: Any) -> Any:

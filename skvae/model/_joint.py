@@ -20,55 +20,55 @@ class Joint(Component):
         return sum(self._cells())
 
     def n_features(self) -> int:
-        return sum(part.n_features(size) for part, size in self._parts())
+        return sum(part.n_features(size) for part, size in self.parts())
 
     def n_raw(self) -> int:
         return sum(self._raw_sizes())
 
     def init(self) -> dict[str, dict]:
-        return _numbered([part.init(size) for part, size in self._parts()])
+        return numbered([part.init(size) for part, size in self.parts()])
 
     def spans(self) -> list[tuple[int, int]]:
         """Where the cells of each start and stop."""
         return list(pairwise(np.cumsum([0, *self._cells()]).tolist()))
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
-        blocks = _split(x, self._cells()), _split(seen, self._cells())
+        blocks = split(x, self._cells()), split(seen, self._cells())
         features = [part.features(v, x, seen) for part, v, x, seen in self._each(w, *blocks)]
-        for found, (part, size) in zip(features, self._parts(), strict=True):
+        for found, (part, size) in zip(features, self.parts(), strict=True):
             n = part.n_features(size)
             shape, words = (*x.shape[:-1], n), f"(..., {n}), as n_features has it,"
             expect(f"{part}.features", found, shape, words)
         return ops.concatenate(features, axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        blocks = _split(x, self._cells()), _split(raw, self._raw_sizes())
+        blocks = split(x, self._cells()), split(raw, self._raw_sizes())
         log_probs = [part.log_prob(v, x, raw) for part, v, x, raw in self._each(w, *blocks)]
         return ops.concatenate(self._by_cell("log_prob", log_probs, raw.shape[:-1]), axis=-1)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        blocks = _split(raw, self._raw_sizes())
+        blocks = split(raw, self._raw_sizes())
         points = [np.asarray(part.point(v, raw)) for part, v, raw in self._each(w, blocks)]
         return np.concatenate(self._by_cell("point", points, raw.shape[:-1]), axis=-1)
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        blocks = _split(raw, self._raw_sizes())
+        blocks = split(raw, self._raw_sizes())
         points = [part.point_of_mixture(v, raw, weights) for part, v, raw in self._each(w, blocks)]
         return np.concatenate(self._by_cell("point_of_mixture", points, raw.shape[1:-1]), axis=-1)
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        blocks = _split(raw, self._raw_sizes())
+        blocks = split(raw, self._raw_sizes())
         draws = [np.asarray(part.sample(v, raw, rng)) for part, v, raw in self._each(w, blocks)]
         return np.concatenate(self._by_cell("sample", draws, raw.shape[:-1]), axis=-1)
 
     def _by_cell(self, method: str, arrays: list, rows: tuple) -> list:
         """What the parts gave, if it is a number for each cell."""
-        for array, (part, size) in zip(arrays, self._parts(), strict=True):
+        for array, (part, size) in zip(arrays, self.parts(), strict=True):
             words = f"a number for each cell, (..., {size.cells}),"
             expect(f"{part}.{method}", array, (*rows, size.cells), words)
         return arrays
 
-    def _parts(self) -> Any:
+    def parts(self) -> Any:
         return zip(self.likelihoods, self.sizes, strict=True)
 
     def _each(self, w: dict, *blocks: list) -> Any:
@@ -79,13 +79,15 @@ class Joint(Component):
         return [size.cells for size in self.sizes]
 
     def _raw_sizes(self) -> list[int]:
-        return [part.n_raw(size) for part, size in self._parts()]
+        return [part.n_raw(size) for part, size in self.parts()]
 
 
-def _numbered(parts: list[dict]) -> dict[str, dict]:
+def numbered(parts: list[dict]) -> dict[str, dict]:
+    """Arrays of parts by their numbers."""
     return {str(i): part for i, part in enumerate(parts)}
 
 
-def _split(array: Any, sizes: list[int]) -> list:
+def split(array: Any, sizes: list[int]) -> list:
+    """An array in pieces of its last axis."""
     edges = np.cumsum([0, *sizes])
     return [array[..., start:stop] for start, stop in pairwise(edges)]

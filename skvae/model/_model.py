@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from skvae.model._network import Network
-from skvae.model._weights import Layout, Nest
+from skvae.model._weights import Layout, Nest, merged
 
 
 class Architecture(NamedTuple):
@@ -46,3 +46,28 @@ class Model(NamedTuple):
         return self._replace(
             network=replace(self.network, prior=prior), layout=layout, weights=vector
         )
+
+    def frozen(self, chain: Any, arrays: dict, constants: dict) -> Self:
+        """The model with cells that see each other, whose arrays alone are weights."""
+        once = merged(
+            self.layout.weights.unpack(self.weights), self.layout.constants.unpack(self.constants)
+        )
+        network = replace(self.network, chain=chain)
+        return Model.of(network, {"chain": arrays}, {**once, "chain": constants})
+
+    def with_chain(self, frozen: Self) -> Self:
+        """This model with the cells of a frozen one."""
+        arrays = frozen.layout.weights.unpack(frozen.weights)
+        once = frozen.layout.constants.unpack(frozen.constants)
+        constants = self.layout.constants.unpack(self.constants) | {"chain": once["chain"]}
+        weights = self.layout.weights.unpack(self.weights) | arrays
+        return Model.of(frozen.network, weights, constants)
+
+    def without_chain(self) -> Self:
+        """The model whose cells do not see each other."""
+        if self.network.chain is None:
+            return self
+        weights = self.layout.weights.unpack(self.weights)
+        once = self.layout.constants.unpack(self.constants)
+        del weights["chain"], once["chain"]
+        return Model.of(replace(self.network, chain=None), weights, once)

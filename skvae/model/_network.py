@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from skvae._component import expect
+from skvae.model._chain import Chain
 from skvae.model._joint import Joint
 from skvae.model._stack import Inference, Mode, Stack
 from skvae.model._weights import merged
@@ -38,6 +39,7 @@ class Network:
     posterior: Posterior
     objective: Objective
     holes: bool = False  # whether the encoder is told which cells are holes
+    chain: Chain | None = None  # cells that see each other, in the place of the decoder's
 
     @classmethod
     def of(
@@ -97,7 +99,12 @@ class Network:
     @property
     def numbers_per_draw(self) -> int:
         """What one draw of z takes room for."""
-        return max(self.decoder.widest, self.prior.width(self.latent_dim))
+        cells = self.decoder.widest if self.chain is None else self.chain.numbers_per_draw
+        return max(cells, self.prior.width(self.latent_dim))
+
+    def cost(self, n_draws: int) -> int:
+        """Multiplications for a row with so many draws of z, about."""
+        return self.encoder.cost + n_draws * (self.chain or self.decoder).cost
 
     def features(self, w: dict, x: Any) -> Any:
         """Rows as the encoder sees them, (rows, n_features)."""
@@ -117,10 +124,20 @@ class Network:
 
     def log_likelihood(self, w: dict, x: Any, z: Any, mode: Mode) -> Any:
         """log p(x | z) of the cells that are no holes, (draws, rows)."""
-        cells = self.likelihood.log_prob(
-            w["likelihood"], self._filled(w, x), self.decode(w, z, mode)
-        )
-        return ops.sum(w["cells"]["varies"] * (1.0 - _holes(x)) * cells, axis=-1)
+        if self.chain is not None:
+            return self.chained(w, x, z, np.tri(self.n_cells, k=-1, dtype=np.float32))
+        filled, raw = self._filled(w, x), self.decode(w, z, mode)
+        cells = self.likelihood.log_prob(w["likelihood"], filled, raw)
+        return ops.sum(self._counts(w, x) * cells, axis=-1)
+
+    def chained(self, w: dict, x: Any, z: Any, before: Any) -> Any:
+        """The same in some order: `before` (cells, cells) is 1 where the second comes first."""
+        filled, counts = self._filled(w, x), self._counts(w, x)
+        return self.chain.log_likelihood(w["chain"], filled, counts, z, before)
+
+    def _counts(self, w: dict, x: Any) -> Any:
+        """1 where a cell has a part in the model; 0 in holes and where all rows are alike."""
+        return w["cells"]["varies"] * (1.0 - _holes(x))
 
     def log_prior(self, w: dict, z: Any) -> Any:
         """log p(z), (...,)."""
@@ -143,12 +160,16 @@ class Network:
     def terms(self, w: dict, x: Any, noise: Any, mode: Mode) -> tuple[Any, Any, Any, Any]:
         """Draws of z, their log-likelihood and log q/p, (draws, rows), and exact KL, (rows, d)."""
         raw = self.encode(w, x, mode)
-        z, log_q = self._posterior_sample(w, raw, noise)
+        z, log_q = self._draws(w, raw, noise)
         log_ratio = log_q - self.log_prior(w, z)
         kl = self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
         return z, self.log_likelihood(w, x, z, mode), log_ratio, kl
 
-    def _posterior_sample(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
+    def posterior_sample(self, w: dict, x: Any, noise: Any) -> tuple[Any, Any]:
+        """Draws of q(z | x) and their log-density, (draws, rows, d) and (draws, rows)."""
+        return self._draws(w, self.encode(w, x, Inference()), noise)
+
+    def _draws(self, w: dict, raw: Any, noise: Any) -> tuple[Any, Any]:
         z, log_q = self.posterior.sample(w["posterior"], raw, noise)
         draws = f"of noise of shape {tuple(noise.shape)}"
         what = f"{self.posterior}.sample"

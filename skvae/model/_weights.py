@@ -63,9 +63,8 @@ class Layout(NamedTuple):
 
 def merged(weights: dict, constants: dict) -> dict:
     """The argument `w`: what is trained, beside what was learned once."""
-    once = constants["likelihood"]
-    own = {part: {**arrays, **once[part]} for part, arrays in weights["likelihood"].items()}
-    return {**weights, "likelihood": own, "cells": constants["cells"]}
+    both = weights.keys() & constants.keys()
+    return {**weights, **constants, **{k: merged(weights[k], constants[k]) for k in both}}
 
 
 def _numbered(nest: Any, leaves: list) -> Any:

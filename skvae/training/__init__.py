@@ -1,5 +1,6 @@
 """From an untrained model to a trained one, state by state."""
 
+from skvae.training._chain import second
 from skvae.training._loop import Task, TrainState, begun, generator_of, judged, states
 from skvae.training._pace import Pace, Watch
 from skvae.training._start import ROWS as START_ROWS
@@ -15,6 +16,7 @@ __all__ = [
     "embedded",
     "generator_of",
     "judged",
+    "second",
     "states",
     "untrained",
 ]

@@ -1,6 +1,7 @@
 """Training as a value: from a state to the next one, after so many steps, until it ends."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,15 @@ class Task(NamedTuple):
     hide: float
 
     @property
+    def program(self) -> Program:
+        """The compiled steps."""
+        return trainer(self.model.architecture, self.recipe)
+
+    def kept(self, state: State) -> Model:
+        """The model with the weights of a state that are judged and kept."""
+        return self.model._replace(weights=self.program.steps.kept(state))
+
+    @property
     def n_steps(self) -> int:
         """Steps of an epoch."""
         return -(-len(self.rows) // self.batch_size)
@@ -65,8 +75,7 @@ class Task(NamedTuple):
     def piece(self) -> int:
         """Chunks between two states."""
         most, numbers = PIECE
-        network = self.model.network
-        by_row = network.encoder.cost + self.recipe.n_draws * network.decoder.cost
+        by_row = self.model.network.cost(self.recipe.n_draws)
         steps = min(most, numbers / (6 * self.batch_size * by_row))
         return max(1, int(steps) // self.length)
 
@@ -80,8 +89,7 @@ class TrainState(NamedTuple):
     watch: Watch
     judges: np.ndarray  # seeds of the noise under which rows that are held out judge
     curves: np.ndarray  # (parts, 6): loss, log-likelihood, KL, beta, validation loss and steps
-    stage: int = 0  # of training, where it has several
-    averaged: Any = None  # weights averaged over steps, where a stage has them
+    before: Any = None  # the last state of the stage before, where there is one
     steps: int = 0  # done in all
     order: np.ndarray | None = None  # rows of the epoch, (chunks, steps, batch); None between two
     seed: np.ndarray | None = None  # of the epoch
@@ -130,17 +138,16 @@ def begun(
     task: Task, slots: tuple | None, pace: Pace, watch: Watch, rng: np.random.Generator
 ) -> TrainState:
     """The state before the first step; `slots` None starts the optimiser anew."""
-    program = trainer(task.model.architecture, task.recipe)
     weights = task.model.weights
-    state = State(weights, program.steps.start(weights) if slots is None else slots)
+    state = State(weights, task.program.steps.start(weights) if slots is None else slots)
     judges = _seeds(rng, 0 if task.validation is None else len(_blocks(task)))
     return TrainState(state, rng.bit_generator.state, pace, watch, judges, np.empty((0, 6)))
 
 
 def states(task: Task, state: TrainState) -> Iterator[TrainState]:
     """The states that follow, one after every so many steps, until training ends."""
-    program = trainer(task.model.architecture, task.recipe)
-    rows, ends, piece = rows_of(task.rows.arrays()), task.ends, task.piece
+    program, rows = task.program, rows_of(task.rows.arrays())
+    ends, piece = task.ends, task.piece
     while not state.ended:
         state = _epoch_begun(task, state) if state.order is None else state
         end = ends[state.part % state.pace.parts]
@@ -212,17 +219,16 @@ def _n_judging_draws(task: Task) -> int:
 def _validation_losses(task: Task, state: TrainState) -> np.ndarray:
     """The loss of each row that is held out, at the last beta."""
     starts, draws = _blocks(task), [_n_judging_draws(task), task.recipe.n_draws]
-    model = task.model._replace(weights=state.state.weights)
-    draws, beta = np.array(draws, np.int32), np.float32(state.pace.last_beta)
-    blocks = [
-        run(_losses, model, task.validation[i : i + starts.step], draws, seed, beta)[0]
-        for i, seed in zip(starts, state.judges, strict=True)
-    ]
-    return np.concatenate(blocks).astype(np.float64)
+    judge = partial(run, task.recipe.judge or _losses, task.kept(state.state))
+    more = np.array(draws, np.int32), np.float32(state.pace.last_beta)
+    losses = []
+    for i, seed in zip(starts, state.judges, strict=True):
+        losses += judge(task.validation[i : i + starts.step], seed, *more)
+    return np.concatenate(losses).astype(np.float64)
 
 
-@takes(ROWS, Shape((2,), "int32"), SEED, NUMBER)
-def _losses(network: Network, w: dict, x: Any, draws: Any, seed: Any, beta: Any) -> tuple:
+@takes(ROWS, SEED, Shape((2,), "int32"), NUMBER)
+def _losses(network: Network, w: dict, x: Any, seed: Any, draws: Any, beta: Any) -> tuple:
     noise = normal((draws[0], ops.shape(x)[0], network.latent_dim), seed)
     return (network.validation_losses(w, x, noise, draws[1], beta),)
 

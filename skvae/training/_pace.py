@@ -39,9 +39,9 @@ class Pace(NamedTuple):
         return pace
 
     def falling_from(self, part: int) -> Self:
-        """The pace after a stall: the rate falls from a part on."""
+        """The pace after a stall: the rate falls from a part on; or ends, if it always fell."""
         if part >= self.fall:
-            return self
+            return self if self.fall else self._replace(end=part)
         return self._replace(fall=part, end=min(self.end, part + ceil(COOL_DOWN * part)))
 
     def rate(self, part: int) -> float:

@@ -9,7 +9,7 @@ from keras import ops
 from skvae._math import normal_log_prob
 from skvae.engine import Recipe, adam, xla_pays
 from skvae.likelihoods import Likelihood
-from skvae.model import Mode, Model, Network
+from skvae.model import Mode, Model, Network, numbered
 from skvae.schedules import Constant
 from skvae.table import Cells, Dense
 from skvae.training._embedding import embedding
@@ -33,15 +33,15 @@ def untrained(
 def _constants(network: Network, x: Cells, columns: list, varies: np.ndarray) -> dict:
     """What is learned once from the encoded rows, without holes: NumPy arrays by part."""
     joint = network.likelihood
-    own = {
-        str(i): _learned(part, x.span(*span), columns[slice(*span)])
-        for i, (part, span) in enumerate(zip(joint.likelihoods, joint.spans(), strict=True))
-    }
+    own = [
+        learned(part, x.span(*span), columns[slice(*span)])
+        for part, span in zip(joint.likelihoods, joint.spans(), strict=True)
+    ]
     cells = {"varies": varies.astype(np.float32), "filler": x.mean()}  # no row's own cells
-    return {"likelihood": own, "cells": cells}
+    return {"likelihood": numbered(own), "cells": cells}
 
 
-def _learned(part: Likelihood, x: Cells, columns: list) -> dict[str, np.ndarray]:
+def learned(part: Likelihood, x: Cells, columns: list) -> dict[str, np.ndarray]:
     """The constants of a likelihood; without slots it sees some columns at a time."""
     if part.has_slots:
         return part.constants(x, columns)

@@ -1,0 +1,121 @@
+"""Rows drawn from p(x | z), of cells that do not see each other or of a chain of them."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+from skvae.engine import enter
+from skvae.inference._blocks import padded
+from skvae.inference._encode import cells
+from skvae.likelihoods import Likelihood
+from skvae.model import STATE, Chain, Model
+
+BLOCK, SEEN = 2**15, 2**11  # rows in which cells are drawn in turn, and in which cells are read
+
+
+class Drawn(NamedTuple):
+    """A cell of some rows, about to be drawn."""
+
+    cell: int
+    rows: np.ndarray
+    likelihood: Likelihood
+    w: dict
+    raw: np.ndarray  # (rows, n_raw)
+
+    def sample(self, rng: np.random.Generator, rows: slice = slice(None)) -> np.ndarray:
+        """A value for each of the rows, or some."""
+        with np.errstate(over="ignore", invalid="ignore"):  # brought back into its column's range
+            return self.likelihood.sample(self.w, self.raw[rows], rng)[:, 0]
+
+
+def drawn(model: Model, z: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """A row of cells for each latent point, block by block."""
+    if model.network.chain is None:
+        sample = model.network.likelihood.sample
+        yield from cells(model, z, lambda w, raw: sample(w, raw, rng))
+        return
+    for start in range(0, len(z), BLOCK):
+        block = z[start : start + BLOCK]
+        holes = np.full((len(block), model.network.n_cells), np.nan)
+        yield completed(model, holes, block, lambda cell: cell.sample(rng))[0]
+
+
+def completed(
+    model: Model, x: np.ndarray, z: np.ndarray, draw: Callable, height: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose holes are drawn in turn, given z and the cells that are none; and log q of that.
+
+    `draw` makes values of a `Drawn`. With a height, rows go through in blocks of as many, so that
+    what a row gets does not depend on the others.
+    """
+    enter()
+    chain, learned, x = model.network.chain, model.learned(), x.copy()
+    w, varies = learned["chain"], learned["cells"]["varies"]
+    numbers, seen = _numbers(x, varies)
+    known, log_q = _known(chain, w, numbers, seen, height), np.zeros(len(x))
+    for j in np.flatnonzero(np.isnan(x).any(axis=0)):
+        one, at = _Cell(*chain.of_cell(w, j)), slice(j, j + 1)
+        for rows in _in_blocks(np.flatnonzero(np.isnan(x[:, j])), height):
+            some = partial(_some, rows, height)
+            raw = one.raw(*some(numbers, seen, known, z))
+            x[rows, j] = draw(Drawn(j, rows, one.likelihood, one.arrays, raw[: len(rows)]))
+            numbers[rows, at], seen[rows, at] = _numbers(x[rows, at], varies[at])
+            log_prob, said = one.told(*some(numbers[:, at], seen[:, at]), raw)
+            log_q[rows] += log_prob[: len(rows)]
+            known[rows] += said[: len(rows)]
+    return x, log_q
+
+
+class _Cell(NamedTuple):
+    """A chain of one cell, and its arrays."""
+
+    chain: Chain
+    w: dict
+
+    @property
+    def likelihood(self) -> Likelihood:
+        return self.chain.joint.likelihoods[0]
+
+    @property
+    def arrays(self) -> dict:
+        """Of the likelihood."""
+        return self.w["likelihood"]["0"]
+
+    def raw(self, x: np.ndarray, seen: np.ndarray, known: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Raw numbers after the cells that are seen, which say what is known, (rows, n_raw)."""
+        starts = self.chain.starts(self.w, x, seen, np.ones((1, x.shape[1]), np.float32))
+        return np.asarray(self.chain.raw(self.w, known[None], z[None], starts))[0]
+
+    def told(self, x: np.ndarray, seen: np.ndarray, raw: np.ndarray) -> tuple:
+        """Log-probability of the cell, (rows,), and what it says, (rows, STATE)."""
+        log_prob = np.asarray(self.chain.joint.log_prob(self.w["likelihood"], x, raw))
+        said = np.asarray(self.chain.said(self.w, x, seen))
+        return (seen * log_prob)[:, 0].astype(np.float64), said[0]
+
+
+def _numbers(x: np.ndarray, varies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cells with 0 in holes, and which are none and tell something."""
+    return np.nan_to_num(x, nan=0.0).astype(np.float32), varies * ~np.isnan(x)
+
+
+def _some(rows: np.ndarray, height: int | None, *arrays: np.ndarray) -> list[np.ndarray]:
+    """Some rows of arrays, filled up to a height."""
+    return [padded(array[rows], height or len(rows)) for array in arrays]
+
+
+def _known(
+    chain: Chain, w: dict, x: np.ndarray, seen: np.ndarray, height: int | None
+) -> np.ndarray:
+    """What the cells of each row that are seen say in all, (rows, STATE)."""
+    known = np.zeros((len(x), STATE), np.float32)
+    for rows in _in_blocks(np.flatnonzero(seen.any(axis=1)), height or SEEN):
+        said = chain.said(w, *_some(rows, height, x, seen))
+        known[rows] = np.asarray(ops.sum(said, axis=0))[: len(rows)]
+    return known
+
+
+def _in_blocks(rows: np.ndarray, height: int | None) -> list[np.ndarray]:
+    return np.split(rows, range(height, len(rows), height)) if height else [rows]

@@ -1,0 +1,183 @@
+"""Cells one after the other: each given the latent point and the cells before it."""
+
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import Any, Self
+
+import numpy as np
+from keras import ops
+
+from skvae.likelihoods._base import Column, Size, padded
+from skvae.model._joint import Joint, split
+from skvae.model._runs import Runs, Span
+
+VALUE, STATE = 16, 128  # widths of a value, and of what is known
+HIDDEN, ALL_HIDDEN = (16, 128), 5400  # units of a cell's own layer, and of all cells in all
+HELD = 4  # blocks may hold so many more numbers than those of a decoder
+PARENTS = 4  # most cells from one of which a cell starts
+
+
+@dataclass(frozen=True)
+class Chain:
+    """p(x | z) as a product over cells in some order, each given z and those before it.
+
+    What the cells before say is added up, and each cell reads the sum through a layer of its own:
+    the cost grows with the number of cells, not with its square, and any order will do (Larochelle,
+    Murray 2011, The Neural Autoregressive Distribution Estimator; Uria, Murray, Larochelle 2014). A
+    cell starts from what one cell before it tells of it (Chow, Liu 1968), or from its own shares.
+
+    Arrays come in as the argument `w`. `before` (cells, cells) is 1 where the second cell comes
+    before the first.
+    """
+
+    latent_dim: int
+    hidden: int  # units of a cell's own layer
+    joint: Joint
+    spans: tuple[tuple[Span, ...], ...]  # of each part
+
+    @classmethod
+    def of(cls, latent_dim: int, joint: Joint, columns: list[Column]) -> Self:
+        """The chain of cells with these likelihoods."""
+        slots, (fewest, most) = [column.n_slots for column in columns], HIDDEN
+        hidden = max(fewest, min(most, ALL_HIDDEN // joint.n_cells // fewest * fewest))
+        spans = tuple(_spans(np.array(slots), *place) for place in joint.spans())
+        return cls(latent_dim, hidden, joint, spans)
+
+    @property
+    def n_cells(self) -> int:
+        return self.joint.n_cells
+
+    @property
+    def numbers_per_draw(self) -> int:
+        """What one draw of z takes room for, about."""
+        return max(self.n_cells * self.hidden, self.joint.n_raw()) // HELD
+
+    @property
+    def cost(self) -> int:
+        """Multiplications for a row, about."""
+        by_cell = VALUE * STATE + STATE * (self.n_cells + self.hidden)
+        return self.n_cells * by_cell + self.hidden * self.joint.n_raw()
+
+    def init(self, rng: np.random.Generator) -> dict:
+        """Random arrays to start training from."""
+        n, d, hidden = self.n_cells, self.latent_dim, self.hidden
+        widths = [self._widths("n_features"), self._widths("n_raw")]
+        cells = [span.n_cells for span in chain(*self.spans)]
+        return {
+            "values": [_normal(rng, 0.5, *of, VALUE) for of in zip(cells, widths[0], strict=True)],
+            "spread": _normal(rng, (4 / (n * VALUE)) ** 0.5, n, VALUE, STATE),
+            "read": _normal(rng, (2 / STATE) ** 0.5, n, STATE, hidden),
+            "latent": _normal(rng, (2 / d) ** 0.5, n, d, hidden),
+            "bias": np.zeros((n, 1, hidden), np.float32),
+            "out": [
+                _normal(rng, 0.1 * hidden**-0.5, k, hidden, width)
+                for k, width in zip(cells, widths[1], strict=True)
+            ],
+            "likelihood": self.joint.init(),
+        }
+
+    def log_likelihood(self, w: dict, x: Any, seen: Any, z: Any, before: Any) -> Any:
+        """log p(x | z) of the cells that are seen, (draws, rows), at z (draws, rows, d)."""
+        said = ops.reshape(self.said(w, x, seen), (self.n_cells, -1))
+        known = ops.reshape(ops.matmul(before, said), (self.n_cells, -1, STATE))
+        raw = self.raw(w, known, z, self.starts(w, x, seen, before))
+        return ops.sum(seen * self.joint.log_prob(w["likelihood"], x, raw), axis=-1)
+
+    def said(self, w: dict, x: Any, seen: Any) -> Any:
+        """What each cell tells those after it, (cells, rows, STATE); 0 of a hole."""
+        features = self.joint.features(w["likelihood"], x, seen)
+        runs = self._runs("n_features")
+        blocks = split(features, [kind.n_features(size) for kind, size in self.joint.parts()])
+        numbers = [own for part in map(Runs.apart, runs, blocks, self.spans) for own in part]
+        values = list(map(ops.matmul, numbers, w["values"]))
+        return ops.matmul(ops.concatenate(values, axis=0), w["spread"])
+
+    def raw(self, w: dict, known: Any, z: Any, starts: list) -> Any:
+        """Raw numbers of all cells, (draws, rows, n_raw).
+
+        Of `known` (cells, rows, STATE), the sum of what was said before each; of z; and of numbers
+        from which the cells of each span start, (cells, rows, numbers of a cell).
+        """
+        n_draws = ops.shape(z)[0]
+        of_z = ops.matmul(ops.reshape(z, (-1, self.latent_dim)), w["latent"])
+        of_z = ops.reshape(of_z, (self.n_cells, n_draws, -1, self.hidden))
+        read = ops.matmul(known, w["read"]) + w["bias"]
+        hidden = ops.relu(ops.expand_dims(read, 1) + of_z)
+        numbers = []
+        for span, kernel, start in zip(chain(*self.spans), w["out"], starts, strict=True):
+            own = ops.matmul(ops.reshape(hidden[span.at], (span.n_cells, -1, self.hidden)), kernel)
+            own = ops.reshape(own, (span.n_cells, n_draws, -1, kernel.shape[-1]))
+            numbers.append(own + ops.expand_dims(start, 1))
+        left = iter(numbers)
+        parts = [[next(left) for _ in spans] for spans in self.spans]
+        parts = map(Runs.together, self._runs("n_raw"), parts, self.spans)
+        return ops.concatenate(list(parts), axis=-1)
+
+    def starts(self, w: dict, x: Any, seen: Any, before: Any) -> list:
+        """Raw numbers from which the cells of each span start, (cells, rows, numbers of a cell).
+
+        A row of each cell's table: the first one if no parent is known, else one for the code of
+        the first parent that is. All cells of x are looked at.
+        """
+        parents = ops.cast(w["parent"], "int32")  # (cells, PARENTS)
+        comes = ops.expand_dims(ops.take_along_axis(before, parents, axis=1), -1)
+        known = comes * ops.take(ops.transpose(seen), parents, axis=0)
+        codes = ops.take(ops.transpose(ops.floor(x)), parents, axis=0)
+        rows, row = ops.expand_dims(w["row"], -1) + codes, ops.zeros_like(codes[:, 0])
+        for k in reversed(range(PARENTS)):
+            row = ops.where(known[:, k] > 0, rows[:, k], row)
+        row = ops.cast(row, "int32")
+        tables = zip(chain(*self.spans), w["table"], strict=True)
+        return [_taken(table, row[span.at]) for span, table in tables]
+
+    def of_cell(self, w: dict, cell: int) -> tuple[Self, dict]:
+        """The chain of one cell, and its arrays."""
+        part = next(i for i, spans in enumerate(self.spans) if cell < spans[-1].stop)
+        i, span = next((i, s) for i, s in enumerate(chain(*self.spans)) if cell < s.stop)
+        at, inner = slice(cell, cell + 1), slice(cell - span.start, cell - span.start + 1)
+        one = {name: w[name][at] for name in ("spread", "read", "latent", "bias", "parent", "row")}
+        one |= {name: [w[name][i][inner]] for name in ("values", "out", "table")}
+        one["likelihood"] = {"0": self.alone(w, cell, part)}
+        joint = Joint((self.joint.likelihoods[part],), (alone(span.slots),))
+        return Chain(self.latent_dim, self.hidden, joint, ((Span(0, 1, span.slots),),)), one
+
+    def alone(self, w: dict, cell: int, part: int) -> dict:
+        """The arrays of the likelihood of a cell: what goes over cells does so on its last axis."""
+        place, n_cells = cell - self.joint.spans()[part][0], self.joint.sizes[part].cells
+        own = {
+            name: array[..., place : place + 1] if np.shape(array)[-1:] == (n_cells,) else array
+            for name, array in w["likelihood"][str(part)].items()
+        }
+        return own | w["alone"].get(str(cell), {})
+
+    def _widths(self, count: str) -> list[int]:
+        """Features or raw numbers of one cell of each span."""
+        runs = zip(self._runs(count), self.spans, strict=True)
+        return [own.width(span.slots) for own, spans in runs for span in spans]
+
+    def _runs(self, count: str) -> list[Runs]:
+        """How features or raw numbers lie in each part."""
+        return [Runs.of(getattr(kind, count), size) for kind, size in self.joint.parts()]
+
+
+def alone(slots: int) -> Size:
+    """One cell with so many slots."""
+    return Size(1, padded(slots) if slots else 0)
+
+
+def _spans(slots: np.ndarray, start: int, stop: int) -> tuple[Span, ...]:
+    """Runs of cells with as many slots each, from a place to another."""
+    between = start + 1 + np.flatnonzero(np.diff(slots[start:stop]))
+    edges = pairwise([start, *between.tolist(), stop])
+    return tuple(Span(i, j, int(slots[i])) for i, j in edges)
+
+
+def _taken(table: Any, row: Any) -> Any:
+    """A row of the table of each cell (cells, height, n), (cells, rows, n)."""
+    n_cells, height, n = table.shape
+    first = height * np.arange(n_cells, dtype=np.int32)[:, None]
+    return ops.take(ops.reshape(table, (-1, n)), ops.clip(row, 0, height - 1) + first, axis=0)
+
+
+def _normal(rng: np.random.Generator, scale: float, *shape: int) -> np.ndarray:
+    return (scale * rng.standard_normal(shape)).astype(np.float32)
