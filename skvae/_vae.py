@@ -84,6 +84,15 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         "gaussian" and "bernoulli". Only functions that a module defines can be pickled.
         Sequential and functional models tell how wide their layers are, so that blocks of rows
         fit into memory.
+    autoregressive : bool, default=False
+        Whether cells see each other: p(x | z) is then a product over columns, each given z and the
+        columns before it, so that what depends on each other stays together: a city and its
+        country, a total and its parts. It is trained in a second stage, with the encoder as it is,
+        on draws of q(z | x), for at most `max_iter` epochs; then a GaussianMixture of latent points
+        takes the place of `prior` where that suits held-out rows better (not under `warm_start`).
+        Draws, scores, conditions and filled cells are those of the whole. `transform`,
+        `inverse_transform`, `encoder_`, `decoder_` and `history_` are those of the first stage.
+        For up to 1,100 columns; scores and conditions take several times as long.
     hide : float in [0, 1), default=0.0
         Share of cells that are hidden at random in each training step, so that the encoder
         learns to live with holes that the rows of `fit` do not have. It differs from row to
@@ -180,6 +189,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     Kingma, Welling (2014). Auto-Encoding Variational Bayes.
     Rezende, Mohamed, Wierstra (2014). Stochastic Backpropagation and Approximate Inference
     in Deep Generative Models.
+    Larochelle, Murray (2011). The Neural Autoregressive Distribution Estimator.
 
     Examples
     --------
