@@ -14,7 +14,7 @@ from skvae._fitting import fit
 from skvae._plan import generator
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context, output_container, warn
 from skvae.likelihoods._auto import chooser
-from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid
+from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid, with_holes
 
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
 OPTIMIZERS = {"adam", "adamw", "rmsprop", "sgd"}
@@ -382,12 +382,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         cells = inference.cells(self._model, points, self._model.network.likelihood.point)
         return self._codec.decode(cells, len(points), points=True, like=Z)
 
-    def sample(self, n_samples=1, random_state=None, *, given=None):
+    def sample(self, n_samples=1, random_state=None, *, given=None, missing=False):
         """New rows drawn from the model, as a table like the one seen in `fit`.
 
         Each cell is drawn from its likelihood; it is not the mean. Integer and datetime columns
         stay within the range seen; float columns under "gaussian" may leave it, as a normal
-        distribution does. No cell is missing, whatever `fit` saw.
+        distribution does. No cell is missing, whatever `fit` saw, unless `missing`.
 
         Parameters
         ----------
@@ -398,6 +398,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             Cells that the rows shall have, exactly; the others are drawn given them. A frame
             may leave out columns and have holes: for each of its rows, `n_samples` are drawn.
             A whole number or datetime that `fit` never saw counts as the nearest one it saw.
+        missing : bool, default=False
+            Whether cells are missing as in the table of `fit`: together where they were, and given
+            the other cells; never where `given` has one. It takes `autoregressive=True`.
 
         Returns
         -------
@@ -409,7 +412,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ------
         ValueError
             If a condition cannot be met exactly: an unknown column or label, a value of another
-            kind, or one that the dtype of the column cannot hold.
+            kind, or one that the dtype of the column cannot hold; or if `missing` without
+            `autoregressive`.
 
         Warns
         -----
@@ -421,11 +425,17 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ----------
         Rubin (1988). Using the SIR algorithm to simulate posterior distributions.
         """
-        rng = generator(random_state)
-        if given is None:
-            return self._draw_rows(self._draw_prior(n_samples, "n_samples", rng), rng)
         check_is_fitted(self)
-        return self._draw_given(_count(n_samples, "n_samples"), given, rng)
+        rng, n = generator(random_state), _count(n_samples, "n_samples")
+        if missing and self._model.network.chain is None:
+            raise ValueError(
+                "missing=True, but this model has not learned which cells are missing; fit with "
+                "autoregressive=True."
+            )
+        if given is not None:
+            return self._draw_given(n, given, missing, rng)
+        z = self._draw_prior(n, rng)
+        return self._draw_rows(z, rng) if not missing else self._draw_holed(z, rng)
 
     def sample_latent(self, X=None, n_draws=1, random_state=None):
         """Latent points drawn from q(z | x), or from the prior.
@@ -445,7 +455,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         rng = generator(random_state)
         if X is None:
-            return self._draw_prior(n_draws, "n_draws", rng)
+            check_is_fitted(self)
+            return self._draw_prior(_count(n_draws, "n_draws"), rng)
         x, dtype = self._encoded(X)
         return self._draw_posterior(x, n_draws, rng).astype(dtype)
 
@@ -617,14 +628,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         blocks = drawn(self._model, z.astype(np.float32), rng)
         return self._codec.decode(blocks, len(z), like=like)
 
-    def _draw_prior(self, n: Any, name: str, rng: np.random.Generator) -> np.ndarray:
-        check_is_fitted(self)
+    def _draw_prior(self, n: int, rng: np.random.Generator) -> np.ndarray:
         from skvae import inference
 
-        noise = rng.standard_normal((_count(n, name), self._n_features_out), np.float32)
+        noise = rng.standard_normal((n, self._n_features_out), np.float32)
         return inference.prior_sample(self._model, noise).astype(np.float64)
 
-    def _draw_given(self, n: int, given: Any, rng: np.random.Generator) -> Any:
+    def _draw_given(self, n: int, given: Any, missing: bool, rng: np.random.Generator) -> Any:
         """n rows for each condition."""
         from skvae.inference import rows_given
 
@@ -636,10 +646,29 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"effective draws of {n_drawn}, and some share a latent point. Ask for less, or "
                 "for fewer rows."
             )
-        n_rows = n * len(met.x)
+        n_rows, blocks = n * len(met.x), list(blocks)
         restored = self._codec.restore(blocks, n_rows)
         columns = overlaid(self._codec, restored, met, met.kept, n_rows)
+        if missing:
+            columns = self._holed(columns, blocks, np.tile(met.kept, (n, 1)), rng)
         return self._codec.table(columns, n_rows, given)
+
+    def _draw_holed(self, z: np.ndarray, rng: np.random.Generator) -> Any:
+        """A row for each latent point, with missing cells."""
+        from skvae.inference import drawn
+
+        blocks = list(drawn(self._model, z.astype(np.float32), rng))
+        columns = self._codec.typed(self._codec.restore(blocks, len(z)))
+        columns = self._holed(columns, blocks, np.zeros((len(z), len(columns)), bool), rng)
+        return self._codec.table(columns, len(z), None)
+
+    def _holed(self, columns: list, blocks: list, kept: np.ndarray, rng: Any) -> list:
+        """Columns of rows, encoded in blocks, of which cells are missing that are not kept."""
+        from skvae.inference import missing
+
+        holes = np.empty(kept.shape, bool)
+        holes[:, self._codec.order] = missing(self._model, np.concatenate(blocks), rng)
+        return with_holes(columns, holes & ~kept)
 
     def _draw_posterior(self, x: Cells, n_draws: Any, rng: np.random.Generator) -> np.ndarray:
         from skvae import inference

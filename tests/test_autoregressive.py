@@ -305,3 +305,62 @@ def test_numbers_of_cells_lie_as_they_are_taken_apart(kind, size):
         after = np.asarray(kind.log_prob(w, x, runs.together(changed, spans)))[0]
         moved = (after != before).any(axis=0)
         assert moved.tolist() == [i == cell for i in range(3)]
+
+
+def with_holes(table):
+    """Cells that are missing together, and where other cells say so."""
+    table, rng = table.copy(), np.random.default_rng(1)
+    alike = (table["country"] == "country 1") | (rng.random(len(table)) < 0.05)
+    table.loc[alike, "mean"] = np.nan
+    table["size"] = table["size"].astype("Int64")
+    table.loc[alike & (rng.random(len(table)) < 0.8), "size"] = None
+    return table
+
+
+HOLED = with_holes(TABLE)
+
+
+@pytest.fixture(scope="module")
+def holed():
+    return small(max_iter=25, min_count=10).fit(HOLED)
+
+
+def test_cells_are_missing_where_they_were_and_together(holed):
+    rows = holed.sample(5000, random_state=0, missing=True)
+    assert (rows.dtypes == HOLED.dtypes).all()
+    np.testing.assert_allclose(rows.isna().mean(), HOLED.isna().mean(), atol=0.04)
+    for table in (rows, HOLED):
+        holes = table["mean"].isna()
+        assert holes[table["country"] == "country 1"].mean() > 0.9
+        assert holes[table["country"] != "country 1"].mean() < 0.12
+        assert table["size"].isna()[holes].mean() == pytest.approx(0.8, abs=0.06)
+        assert not table["size"].isna()[~holes].any()
+    assert not holed.sample(500, random_state=0).isna().any(axis=None)
+
+
+def test_patterns_of_missing_cells_of_fewer_rows_are_not_drawn():
+    rare = HOLED.copy()
+    rare.loc[:3, ["city", "country"]] = None
+    seen = small(max_iter=2, min_count=10).fit(rare).sample(4000, random_state=0, missing=True)
+    assert {*map(tuple, seen.isna().to_numpy())} <= {*map(tuple, HOLED.isna().to_numpy())}
+
+
+def test_given_cells_are_never_missing(holed):
+    rows = holed.sample(
+        300, random_state=0, given={"mean": 1.0, "country": "country 1"}, missing=True
+    )
+    assert (rows["mean"] == 1.0).all()
+    assert rows["size"].isna().mean() > 0.3  # as it is where the mean is missing
+
+
+def test_holes_at_random_leave_the_scores_of_complete_rows(vae):
+    whole = TABLE.convert_dtypes()
+    few = whole.mask(np.random.default_rng(2).random(TABLE.shape) < 0.05)
+    scores = [small(max_iter=25).fit(table).score(whole) for table in (whole, few)]
+    assert scores[1] > scores[0] - 0.3
+
+
+def test_missing_cells_take_a_second_stage():
+    with pytest.raises(ValueError, match=r"^missing=True, but this model has not learned"):
+        small(autoregressive=False).fit(HOLED).sample(5, missing=True)
+    assert not small(max_iter=1).fit(TABLE).sample(50, missing=True).isna().any(axis=None)

@@ -1,7 +1,7 @@
 """After fit: encode, decode, score, fill and draw."""
 
 from skvae.inference._condition import rows_given
-from skvae.inference._draw import drawn
+from skvae.inference._draw import drawn, missing
 from skvae.inference._encode import cells, features, posterior_mean, posterior_sample
 from skvae.inference._impute import drawn_cells, expected_cells
 from skvae.inference._prior import finished, prior_sample, refitted, trainable
@@ -16,6 +16,7 @@ __all__ = [
     "finished",
     "log_likelihood",
     "lower_bound",
+    "missing",
     "posterior_mean",
     "posterior_sample",
     "prior_sample",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from keras import ops
+from scipy.special import expit
 
 from skvae.engine import enter
 from skvae.inference._blocks import padded
@@ -119,3 +120,38 @@ def _known(
 
 def _in_blocks(rows: np.ndarray, height: int | None) -> list[np.ndarray]:
     return np.split(rows, range(height, len(rows), height)) if height else [rows]
+
+
+def missing(model: Model, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Which cells of drawn rows are missing, as they are in the rows of fit, (rows, cells)."""
+    enter()
+    chain, learned = model.network.chain, model.learned()
+    found, holes = np.zeros(x.shape, np.float32), chain.holes
+    if holes is None:
+        return found > 0
+    w, varies = learned["chain"], learned["cells"]["varies"]
+    for rows in _in_blocks(np.arange(len(x)), SEEN):
+        said = np.asarray(chain.said(w, *_numbers(x[rows], varies)))
+        possible = _Possible(w["holes"].get("kept"), len(rows))
+        for i, j in enumerate(holes.cells):
+            p = expit(np.asarray(holes.logits(w["holes"], said, found[rows]))[i])
+            found[rows, j] = possible.narrowed(i, rng.random(len(rows)) < p)
+    return found > 0
+
+
+class _Possible:
+    """Which patterns of missing cells rows may still have; None allows all."""
+
+    def __init__(self, patterns: np.ndarray | None, n: int):
+        self.patterns = patterns
+        self.left = None if patterns is None else np.ones((n, len(patterns)), bool)
+
+    def narrowed(self, i: int, holes: np.ndarray) -> np.ndarray:
+        """The holes of the i-th cell as far as patterns have them, of which others are left out."""
+        if self.patterns is None:
+            return holes
+        here = self.patterns[:, i] > 0
+        holes = np.where((self.left & here).any(axis=1), holes, False)
+        holes = np.where((self.left & ~here).any(axis=1), holes, True)
+        self.left &= here == holes[:, None]
+        return holes

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from skvae.likelihoods._base import Column, Size, padded
+from skvae.model._holes import Holes
 from skvae.model._joint import Joint, split
 from skvae.model._runs import Runs, Span
 
@@ -34,14 +35,18 @@ class Chain:
     hidden: int  # units of a cell's own layer
     joint: Joint
     spans: tuple[tuple[Span, ...], ...]  # of each part
+    holes: Holes | None = None  # where cells may be missing
 
     @classmethod
-    def of(cls, latent_dim: int, joint: Joint, columns: list[Column]) -> Self:
-        """The chain of cells with these likelihoods."""
+    def of(
+        cls, latent_dim: int, joint: Joint, columns: list[Column], holed: tuple[int, ...] = ()
+    ) -> Self:
+        """The chain of cells with these likelihoods, of which some may be missing."""
         slots, (fewest, most) = [column.n_slots for column in columns], HIDDEN
         hidden = max(fewest, min(most, ALL_HIDDEN // joint.n_cells // fewest * fewest))
         spans = tuple(_spans(np.array(slots), *place) for place in joint.spans())
-        return cls(latent_dim, hidden, joint, spans)
+        holes = Holes(holed, joint.n_cells) if holed else None
+        return cls(latent_dim, hidden, joint, spans, holes)
 
     @property
     def n_cells(self) -> int:
@@ -74,6 +79,7 @@ class Chain:
                 for k, width in zip(cells, widths[1], strict=True)
             ],
             "likelihood": self.joint.init(),
+            "holes": {} if self.holes is None else self.holes.init(rng, STATE),
         }
 
     def log_likelihood(self, w: dict, x: Any, seen: Any, z: Any, before: Any) -> Any:

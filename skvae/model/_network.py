@@ -135,6 +135,14 @@ class Network:
         filled, counts = self._filled(w, x), self._counts(w, x)
         return self.chain.log_likelihood(w["chain"], filled, counts, z, before)
 
+    def log_holes(self, w: dict, x: Any) -> Any:
+        """Log-probability of which cells are missing, (rows,): no part of that of the others."""
+        holes, chained = self.chain.holes, w["chain"]
+        if holes is None:
+            return ops.zeros_like(x[:, 0])
+        said = self.chain.said(chained, self._filled(w, x), self._counts(w, x))
+        return holes.log_prob(chained["holes"], ops.stop_gradient(said), _holes(x))
+
     def _counts(self, w: dict, x: Any) -> Any:
         """1 where a cell has a part in the model; 0 in holes and where all rows are alike."""
         return w["cells"]["varies"] * (1.0 - _holes(x))

@@ -1,7 +1,7 @@
 """The user's table and encoded cells, both ways: only this room knows pandas, polars and SciPy."""
 
 from skvae.table._cells import Cells, Dense, Sparse, parted
-from skvae.table._codec import Codec, Encoded
+from skvae.table._codec import Codec, Encoded, with_holes
 from skvae.table._conditions import conditions, overlaid
 from skvae.table._frames import Frame
 from skvae.table._input import FLOATS, Rows, checked
@@ -19,4 +19,5 @@ __all__ = [
     "conditions",
     "overlaid",
     "parted",
+    "with_holes",
 ]

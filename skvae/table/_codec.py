@@ -195,15 +195,17 @@ class Codec:
         """
         if self.frame.library == "numpy" and all(feature.is_scaled for feature in self.features):
             return self._scaled(blocks, n)
-        restored = self.restore(blocks, n, points=points)
-        columns = [(f.dtype, *column) for f, column in zip(self.features, restored, strict=True)]
-        return self.table(columns, n, like)
+        return self.table(self.typed(self.restore(blocks, n, points=points)), n, like)
 
     def restore(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False) -> list[tuple]:
         """The same as columns in NumPy, each with its holes, or None for none."""
         cells = np.empty((n, len(self.names)))
         cells[:, self.order] = np.concatenate(list(blocks))
         return [f.restore(cells[:, j], points=points) for j, f in enumerate(self.features)]
+
+    def typed(self, columns: list[tuple]) -> list[tuple]:
+        """Columns in NumPy with the dtypes of fit."""
+        return [(f.dtype, *column) for f, column in zip(self.features, columns, strict=True)]
 
     def table(
         self, columns: list[tuple[Dtype, np.ndarray, np.ndarray | None]], n: int, like: Any
@@ -232,6 +234,15 @@ class Codec:
         for j in np.flatnonzero(self.scaling.unknown):
             observed[:, j] = ~rows.column(j).holes
         return observed
+
+
+def with_holes(columns: list[tuple], holes: np.ndarray) -> list[tuple]:
+    """Columns with dtypes, of which cells are missing (rows, columns) beside those that are."""
+    found = []
+    for (dtype, cells, own), more in zip(columns, holes.T, strict=True):
+        both = more if own is None else own | more
+        found.append((dtype, cells, both if both.any() else own))
+    return found
 
 
 def _features(rows: Rows, choose: Callable, min_count: int) -> list[Feature]:

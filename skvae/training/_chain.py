@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from keras import ops
+from scipy.special import logit
 
 from skvae.engine import NUMBER, ROWS, SEED, Recipe, Shape, averaged_adam, normal, takes
 from skvae.likelihoods._base import Column
@@ -21,6 +22,7 @@ STEPS, EPOCHS = 1000, (9, 40)  # that training takes, and in how many epochs
 RATE = 2e-3
 XLA_PAYS = 1e11  # multiplications from which on it does: it compiles for some seconds
 PATIENCE = 4
+MOST_PATTERNS = 1000  # of missing cells
 
 
 def second(
@@ -36,15 +38,37 @@ def second(
     `task` was that of the first stage, and `model` is what it left.
     """
     network, x = model.network, task.rows
-    chain = Chain.of(network.latent_dim, network.likelihood, columns)
+    holed, holes = _holes(x, model.learned()["cells"]["varies"] > 0, fewest)
+    chain = Chain.of(network.latent_dim, network.likelihood, columns, holed)
     shared = model.layout.constants.unpack(model.constants)["likelihood"]
-    once = {"likelihood": shared, "alone": _alone(chain, x.filled(), columns)}
+    once = {"likelihood": shared, "alone": _alone(chain, x.filled(), columns), "holes": holes}
     once |= starts(chain, once, x, columns, fewest, rng)
     task = _task(task, model.frozen(chain, chain.init(rng), once), max_iter)
     parts = len(task.ends)
     pace = Pace.of(RATE, Constant(), _n_epochs(task.n_steps, max_iter), parts)._replace(fall=0)
     watch = Watch(None if task.validation is None else PATIENCE * parts, 0.0, 0)
     return task, begun(task, None, pace, watch, rng)
+
+
+def _holes(x: Cells, varies: np.ndarray, fewest: int) -> tuple[tuple[int, ...], dict]:
+    """The cells that may be missing, the rarest first, and what is learned once of that.
+
+    Patterns of missing cells that fewer rows have are not kept.
+    """
+    missing = {j: np.isnan(column) for j, column in enumerate(x.T) if varies[j]}
+    missing = {j: holes for j, holes in missing.items() if holes.any()}
+    if not missing:
+        return (), {}
+    cells = sorted(missing, key=lambda j: missing[j].sum())
+    patterns = np.stack([missing[j] for j in cells], axis=1)
+    rows = patterns.sum(axis=0)
+    arrays = {"base": logit((rows + 0.5) / (len(x) + 1)).astype(np.float32)}
+    if fewest > 1:
+        patterns, counts = np.unique(patterns, axis=0, return_counts=True)
+        often = np.argsort(-counts, kind="stable")[:MOST_PATTERNS]
+        kept = patterns[often[counts[often] >= fewest]]
+        arrays["kept"] = kept.astype(np.float32)
+    return tuple(cells), arrays
 
 
 def _alone(chain: Chain, x: Cells, columns: list[Column]) -> dict[str, dict]:
@@ -86,7 +110,7 @@ def _losses(
     z, _ = network.posterior_sample(w, x, noise)
     before = _order(drawn[0, 0], network.n_cells)  # one for all rows
     log_lik = ops.mean(network.chained(w, x, z, before), axis=0)
-    return -log_lik, log_lik, ops.zeros_like(log_lik)
+    return -log_lik - network.log_holes(w, x), log_lik, ops.zeros_like(log_lik)
 
 
 def _order(drawn: Any, n: int) -> Any:
@@ -103,4 +127,5 @@ def _judged(network: Network, w: dict, x: Any, seed: Any, draws: Any, beta: Any)
     """The loss that judges each row, in the cells' own order."""
     noise = normal((draws[0], ops.shape(x)[0], network.latent_dim), seed)
     z, _ = network.posterior_sample(w, x, noise)
-    return (-ops.mean(network.log_likelihood(w, x, z, Inference()), axis=0),)
+    log_lik = ops.mean(network.log_likelihood(w, x, z, Inference()), axis=0)
+    return (-log_lik - network.log_holes(w, x),)

@@ -1,0 +1,54 @@
+"""Which cells of a row are missing: a factor of its own, given the cells that are not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+UNITS = 32  # of a cell's own layer
+
+
+@dataclass(frozen=True)
+class Holes:
+    """p(which cells are missing | the others), one cell after the other.
+
+    A cell is missing or not given the cells that never are, those of the ones before it that are
+    not, and which of those are. It says nothing of their values, so that scores do not know it.
+    """
+
+    cells: tuple[int, ...]  # that may be missing, in the order in which they are decided
+    n_cells: int
+
+    def init(self, rng: np.random.Generator, state: int) -> dict:
+        """Random arrays to start training from; cells say `state` numbers each."""
+        k = len(self.cells)
+        scale = (2 / state) ** 0.5
+        arrays = {
+            "hole": 0.5 * rng.standard_normal((k, state)),
+            "read": scale * rng.standard_normal((k, state, UNITS)),
+            "bias": np.zeros((k, 1, UNITS)),
+            "out": 0.1 * UNITS**-0.5 * rng.standard_normal((k, UNITS, 1)),
+        }
+        return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+    def log_prob(self, w: dict, said: Any, missing: Any) -> Any:
+        """Of which cells of rows are missing (rows, cells), (rows,).
+
+        `said` (cells, rows, state) is what cells say, 0 of those that are missing.
+        """
+        logits = self.logits(w, said, missing)
+        missing = ops.transpose(ops.take(missing, self.cells, axis=1))
+        return ops.sum(missing * logits - ops.softplus(logits), axis=0)
+
+    def logits(self, w: dict, said: Any, missing: Any) -> Any:
+        """Of being missing, (cells that may be, rows), where it is known of those before."""
+        missing = ops.transpose(ops.take(missing, self.cells, axis=1))
+        always = np.setdiff1d(np.arange(self.n_cells), self.cells)
+        own = ops.take(said, self.cells, axis=0) * (1.0 - missing[..., None])
+        own = own + missing[..., None] * ops.expand_dims(w["hole"], 1)
+        before = np.tri(len(self.cells), k=-1, dtype=np.float32)
+        known = ops.einsum("ij,jrs->irs", before, own)
+        known = known + ops.sum(ops.take(said, always, axis=0), axis=0)
+        hidden = ops.relu(ops.matmul(known, w["read"]) + w["bias"])
+        return ops.matmul(hidden, w["out"])[..., 0] + ops.expand_dims(w["base"], 1)
