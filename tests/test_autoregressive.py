@@ -150,7 +150,14 @@ SUPPORTED = {
 }
 
 
-@pytest.mark.parametrize("name", [*known(Likelihood, likelihoods), "auto"])
+QUICK = {"categorical", "gaussian", "histogram", "bernoulli", "ordinal", "zero_inflated"}
+EVERY = [
+    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+    for name in [*known(Likelihood, likelihoods), "auto"]
+]
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_every_likelihood_trains_draws_scores_and_fills(name):
     X = SUPPORTED.get(name, RNG.normal(size=(120, 3)))
     vae = small(max_iter=2, likelihood=name).fit(X)
