@@ -255,10 +255,14 @@ def _start(vae: Any, task: "Task", epochs_before: int, rng: np.random.Generator)
     schedule = _schedule(vae, epochs_before, task.n_steps)
     pace = Pace.of(vae.learning_rate, schedule, int(vae.max_iter), len(task.ends))
     patience = pace.patience(vae.n_iter_no_change) if vae.early_stopping else None
-    before, slots = getattr(vae, "_slots", None) or (None, None)
-    goes_on = epochs_before and before == task.recipe.optimizer
     watch = Watch(patience, vae.tol, pace.settled)
-    return begun(task, slots if goes_on else None, pace, watch, rng)
+    return begun(task, _slots(vae, task, epochs_before), pace, watch, rng)
+
+
+def _slots(vae: Any, task: "Task", epochs_before: int) -> tuple | None:
+    """The optimiser's own arrays of the fit that this one continues, if it is the same one."""
+    before, slots = getattr(vae, "_slots", None) or (None, None)
+    return slots if epochs_before and before == task.recipe.optimizer else None
 
 
 def _schedule(vae: Any, epochs_before: int, n_steps: int) -> schedules.Schedule:

@@ -640,12 +640,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         met = conditions(self._codec, given)
         blocks, size, n_drawn = rows_given(self._model, met.x, n, rng)
-        if size < n:
-            warn(
-                f"The condition is far from what the model knows: {n} rows rest on {size:.0f} "
-                f"effective draws of {n_drawn}, and some share a latent point. Ask for less, or "
-                "for fewer rows."
-            )
+        _warn_of_few(n, size, n_drawn)
         n_rows, blocks = n * len(met.x), list(blocks)
         restored = self._codec.restore(blocks, n_rows)
         columns = overlaid(self._codec, restored, met, met.kept, n_rows)
@@ -701,3 +696,13 @@ def _count(n: Any, name: str) -> int:
     if not isinstance(n, Integral) or n < 1:
         raise ValueError(f"{name}={n!r}, but a whole number of at least 1 is expected.")
     return int(n)
+
+
+def _warn_of_few(n: int, size: float, n_drawn: int) -> None:
+    """Say where so many rows rest on fewer effective draws."""
+    if size < n:
+        warn(
+            f"The condition is far from what the model knows: {n} rows rest on {size:.0f} "
+            f"effective draws of {n_drawn}, and some share a latent point. Ask for less, or for "
+            "fewer rows."
+        )

@@ -52,8 +52,8 @@ def clipped(gradients: list, largest: float) -> list:
         squares = tf.reduce_sum(tf.reshape(gradient, (few, -1)) ** 2, axis=0)
         # the maximum does nothing but keep XLA from one long sum
         sums.append(tf.reduce_sum(tf.maximum(squares, 0.0)))
-    norm = tf.maximum(tf.sqrt(tf.add_n(sums)), largest)
-    return [gradient * (largest / norm) for gradient in gradients]
+    factor = largest / tf.maximum(tf.sqrt(tf.add_n(sums)), largest)
+    return [gradient * factor for gradient in gradients]
 
 
 def apart(state: State, cut: Callable) -> list[State]:

@@ -125,17 +125,22 @@ def _in_blocks(rows: np.ndarray, height: int | None) -> list[np.ndarray]:
 def missing(model: Model, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Which cells of drawn rows are missing, as they are in the rows of fit, (rows, cells)."""
     enter()
-    chain, learned = model.network.chain, model.learned()
-    found, holes = np.zeros(x.shape, np.float32), chain.holes
-    if holes is None:
-        return found > 0
-    w, varies = learned["chain"], learned["cells"]["varies"]
-    for rows in _in_blocks(np.arange(len(x)), SEEN):
-        said = np.asarray(chain.said(w, *_numbers(x[rows], varies)))
-        possible = _Possible(w["holes"].get("kept"), len(rows))
-        for i, j in enumerate(holes.cells):
-            p = expit(np.asarray(holes.logits(w["holes"], said, found[rows]))[i])
-            found[rows, j] = possible.narrowed(i, rng.random(len(rows)) < p)
+    found = np.zeros(x.shape, bool)
+    if model.network.chain.holes is not None:
+        for rows in _in_blocks(np.arange(len(x)), SEEN):
+            found[rows] = _missing(model, x[rows], rng)
+    return found
+
+
+def _missing(model: Model, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same of one block."""
+    chain, learned, found = model.network.chain, model.learned(), np.zeros(x.shape, np.float32)
+    w, holes = learned["chain"], chain.holes
+    said = np.asarray(chain.said(w, *_numbers(x, learned["cells"]["varies"])))
+    possible = _Possible(w["holes"].get("kept"), len(x))
+    for i, j in enumerate(holes.cells):
+        p = expit(np.asarray(holes.logits(w["holes"], said, found))[i])
+        found[:, j] = possible.narrowed(i, rng.random(len(x)) < p)
     return found > 0
 
 

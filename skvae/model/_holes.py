@@ -43,12 +43,15 @@ class Holes:
 
     def logits(self, w: dict, said: Any, missing: Any) -> Any:
         """Of being missing, (cells that may be, rows), where it is known of those before."""
-        missing = ops.transpose(ops.take(missing, self.cells, axis=1))
-        always = np.setdiff1d(np.arange(self.n_cells), self.cells)
-        own = ops.take(said, self.cells, axis=0) * (1.0 - missing[..., None])
-        own = own + missing[..., None] * ops.expand_dims(w["hole"], 1)
-        before = np.tri(len(self.cells), k=-1, dtype=np.float32)
-        known = ops.einsum("ij,jrs->irs", before, own)
-        known = known + ops.sum(ops.take(said, always, axis=0), axis=0)
-        hidden = ops.relu(ops.matmul(known, w["read"]) + w["bias"])
+        hidden = ops.relu(ops.matmul(self._known(w, said, missing), w["read"]) + w["bias"])
         return ops.matmul(hidden, w["out"])[..., 0] + ops.expand_dims(w["base"], 1)
+
+    def _known(self, w: dict, said: Any, missing: Any) -> Any:
+        """The sum of what is said before each cell that may be missing, (cells, rows, state)."""
+        missing = ops.expand_dims(ops.transpose(ops.take(missing, self.cells, axis=1)), -1)
+        holes = missing * ops.expand_dims(w["hole"], 1)
+        own = holes + (1.0 - missing) * ops.take(said, self.cells, axis=0)
+        before = np.tri(len(self.cells), k=-1, dtype=np.float32)
+        always = np.setdiff1d(np.arange(self.n_cells), self.cells)
+        others = ops.sum(ops.take(said, always, axis=0), axis=0)
+        return ops.einsum("ij,jrs->irs", before, own) + others

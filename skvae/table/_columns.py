@@ -93,7 +93,7 @@ class Feature:
     def place(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cells of a column with slots, and log |dx / dX|: of a level, the share of seen ones."""
         seen = ~np.isnan(numbers)
-        cells, log_slope = np.full(len(numbers), np.nan), np.zeros(len(numbers))
+        cells, log_slope = np.full_like(numbers, np.nan), np.zeros_like(numbers)
         if self.grid is not None:
             cells[seen], log_slope[seen] = self.grid.encode(numbers[seen])
             return cells, log_slope

@@ -218,12 +218,11 @@ def _n_judging_draws(task: Task) -> int:
 
 def _validation_losses(task: Task, state: TrainState) -> np.ndarray:
     """The loss of each row that is held out, at the last beta."""
-    starts, draws = _blocks(task), [_n_judging_draws(task), task.recipe.n_draws]
     judge = partial(run, task.recipe.judge or _losses, task.kept(state.state))
-    more = np.array(draws, np.int32), np.float32(state.pace.last_beta)
-    losses = []
-    for i, seed in zip(starts, state.judges, strict=True):
-        losses += judge(task.validation[i : i + starts.step], seed, *more)
+    draws = np.array([_n_judging_draws(task), task.recipe.n_draws], np.int32)
+    starts, beta = _blocks(task), np.float32(state.pace.last_beta)
+    rows = (task.validation[i : i + starts.step] for i in starts)
+    losses = [judge(*one, draws, beta)[0] for one in zip(rows, state.judges, strict=True)]
     return np.concatenate(losses).astype(np.float64)
 
 
