@@ -150,7 +150,7 @@ SUPPORTED = {
 }
 
 
-QUICK = {"categorical", "gaussian", "histogram", "bernoulli", "ordinal", "zero_inflated"}
+QUICK = {"categorical", "gaussian", "histogram", "ordinal"}
 EVERY = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in [*known(Likelihood, likelihoods), "auto"]
@@ -176,7 +176,7 @@ def test_a_fit_goes_on_from_any_state_of_either_stage_to_the_same_bits():
     whole = _fitting.learned(plan, pickle.loads(seen[-1]))
     stage = [pickle.loads(dumped).before is not None for dumped in seen]
     assert sum(stage) == 4  # where it begins, and three epochs
-    for place in (1, stage.index(True) - 1, stage.index(True), len(seen) - 2):
+    for place in (stage.index(True) - 2, stage.index(True), len(seen) - 2):
         again = _fitting.planned(small(), TABLE)
         *_, (_, last) = _fitting.stages(again, pickle.loads(seen[place]))
         other = _fitting.learned(again, last)
@@ -247,7 +247,13 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("name", INPUTS)
+OFTEN = {"sparse", "own networks", "a constant column", "nothing but holes"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in INPUTS],
+)
 def test_it_goes_with(name):
     X, parameters = INPUTS[name]
     vae = small(max_iter=1, **parameters).fit(X)

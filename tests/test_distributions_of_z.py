@@ -329,8 +329,13 @@ def mixed_table(n=200):
 @pytest.mark.parametrize(
     "parts",
     [
-        *({"prior": name} for name in known(priors.Prior, priors)),
-        *({"posterior": name} for name in known(posteriors.Posterior, posteriors)),
+        *(
+            pytest.param(parts, marks=pytest.mark.slow) if "flow" in str(parts) else parts
+            for parts in (
+                *({"prior": name} for name in known(priors.Prior, priors)),
+                *({"posterior": name} for name in known(posteriors.Posterior, posteriors)),
+            )
+        ),
         {"prior": "vamp", "posterior": "flow"},
         {"prior": "flow", "posterior": "full_gaussian", "objective": "iwae", "n_draws": 3},
     ],
@@ -449,7 +454,13 @@ def test_free_bits_and_a_fitted_prior_go_together():
 
 
 @pytest.mark.parametrize(
-    "parts", [{"prior": "vamp"}, {"posterior": "full_gaussian"}, {"posterior": "flow"}], ids=str
+    "parts",
+    [
+        {"prior": "vamp"},
+        pytest.param({"posterior": "full_gaussian"}, marks=pytest.mark.slow),
+        {"posterior": "flow"},
+    ],
+    ids=str,
 )
 def test_few_draws_are_enough_for_rows_with_holes(parts):
     H = np.where(np.random.default_rng(3).random(FACTORS.shape) < 0.1, np.nan, FACTORS)[:200]

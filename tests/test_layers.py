@@ -214,7 +214,13 @@ def test_frozen_layers_stay_as_they_are(init):
 
 
 @pytest.mark.parametrize(
-    "parts", [{"init": "pca"}, {"prior": "vamp"}, {"n_draws": 3, "dropout": 0.2}], ids=str
+    "parts",
+    [
+        pytest.param({"init": "pca"}, marks=pytest.mark.slow),
+        {"prior": "vamp"},
+        {"n_draws": 3, "dropout": 0.2},
+    ],
+    ids=str,
 )
 def test_restless_layers_serve_every_way_of_training(parts):
     vae = small(encoder=restless, decoder=restless, **parts).fit(X)
