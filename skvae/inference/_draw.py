@@ -136,10 +136,11 @@ def _missing(model: Model, x: np.ndarray, rng: np.random.Generator) -> np.ndarra
     """The same of one block."""
     chain, learned, found = model.network.chain, model.learned(), np.zeros(x.shape, np.float32)
     w, holes = learned["chain"], chain.holes
-    said = np.asarray(chain.said(w, *_numbers(x, learned["cells"]["varies"])))
+    numbers, seen = _numbers(x, learned["cells"]["varies"])
+    said = np.asarray(chain.said(w, numbers, seen))
     possible = _Possible(w["holes"].get("kept"), len(x))
     for i, j in enumerate(holes.cells):
-        p = expit(np.asarray(holes.logits(w["holes"], said, found))[i])
+        p = expit(np.asarray(holes.logits(w["holes"], numbers, said, found))[i])
         found[:, j] = possible.narrowed(i, rng.random(len(x)) < p)
     return found > 0
 

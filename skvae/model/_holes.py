@@ -32,19 +32,30 @@ class Holes:
         }
         return {name: array.astype(np.float32) for name, array in arrays.items()}
 
-    def log_prob(self, w: dict, said: Any, missing: Any) -> Any:
+    def log_prob(self, w: dict, x: Any, said: Any, missing: Any) -> Any:
         """Of which cells of rows are missing (rows, cells), (rows,).
 
-        `said` (cells, rows, state) is what cells say, 0 of those that are missing.
+        `said` (cells, rows, state) is what the cells of x (rows, cells) say.
         """
-        logits = self.logits(w, said, missing)
+        logits = self.logits(w, x, said, missing)
         missing = ops.transpose(ops.take(missing, self.cells, axis=1))
         return ops.sum(missing * logits - ops.softplus(logits), axis=0)
 
-    def logits(self, w: dict, said: Any, missing: Any) -> Any:
+    def logits(self, w: dict, x: Any, said: Any, missing: Any) -> Any:
         """Of being missing, (cells that may be, rows), where it is known of those before."""
         hidden = ops.relu(ops.matmul(self._known(w, said, missing), w["read"]) + w["bias"])
-        return ops.matmul(hidden, w["out"])[..., 0] + ops.expand_dims(w["base"], 1)
+        return ops.matmul(hidden, w["out"])[..., 0] + self._starts(w, x, missing)
+
+    def _starts(self, w: dict, x: Any, missing: Any) -> Any:
+        """Log-odds by the code of the one cell before that tells most, (cells, rows)."""
+        parents, holes = ops.cast(w["parent"], "int32"), ops.take(missing, self.cells, axis=1)
+        codes = ops.take(ops.concatenate([ops.floor(x), holes], axis=1), parents, axis=1)
+        known = ops.concatenate([1.0 - missing, ops.ones_like(holes)], axis=1)
+        row = ops.where(ops.take(known, parents, axis=1) > 0, 1.0 + codes, 0.0)
+        n_cells, n = w["table"].shape
+        place = ops.clip(row, 0, n - 1) + n * np.arange(n_cells, dtype=np.float32)
+        found = ops.take(ops.reshape(w["table"], (-1,)), ops.cast(place, "int32"))
+        return ops.transpose(found)
 
     def _known(self, w: dict, said: Any, missing: Any) -> Any:
         """The sum of what is said before each cell that may be missing, (cells, rows, state)."""

@@ -132,16 +132,17 @@ class Network:
 
     def chained(self, w: dict, x: Any, z: Any, before: Any) -> Any:
         """The same in some order: `before` (cells, cells) is 1 where the second comes first."""
-        filled, counts = self._filled(w, x), self._counts(w, x)
-        return self.chain.log_likelihood(w["chain"], filled, counts, z, before)
+        seen = self._counts(w, x)
+        return self.chain.log_likelihood(w["chain"], self._filled(w, x), seen, z, before)
 
     def log_holes(self, w: dict, x: Any) -> Any:
         """Log-probability of which cells are missing, (rows,): no part of that of the others."""
         holes, chained = self.chain.holes, w["chain"]
         if holes is None:
             return ops.zeros_like(x[:, 0])
-        said = self.chain.said(chained, self._filled(w, x), self._counts(w, x))
-        return holes.log_prob(chained["holes"], ops.stop_gradient(said), _holes(x))
+        filled = self._filled(w, x)
+        said = ops.stop_gradient(self.chain.said(chained, filled, self._counts(w, x)))
+        return holes.log_prob(chained["holes"], filled, said, _holes(x))
 
     def _counts(self, w: dict, x: Any) -> Any:
         """1 where a cell has a part in the model; 0 in holes and where all rows are alike."""
@@ -149,10 +150,9 @@ class Network:
 
     def log_prior(self, w: dict, z: Any) -> Any:
         """log p(z), (...,)."""
-        log_prob = self.prior.log_prob(w["prior"], z, self._q(w))
         return expect(
             f"{self.prior}.log_prob",
-            log_prob,
+            self.prior.log_prob(w["prior"], z, self._q(w)),
             z.shape[:-1],
             "a number for each point, (...,) of (..., d),",
         )

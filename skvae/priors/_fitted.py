@@ -48,8 +48,8 @@ class Fitted(Prior):
         return Normal()
 
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:
-        mean, factor = np.zeros((1, latent_dim)), np.eye(latent_dim)[None]
-        return _arrays(np.ones(1), mean, factor, self.n_components)
+        factor = np.eye(latent_dim)[None]
+        return _arrays(np.ones(1), np.zeros((1, latent_dim)), factor, self.n_components)
 
     def fitted(self, z: np.ndarray, seed: int) -> dict:
         # takes longer to import than all of this package

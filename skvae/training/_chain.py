@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from keras import ops
-from scipy.special import logit
 
 from skvae.engine import NUMBER, ROWS, SEED, Recipe, Shape, averaged_adam, normal, takes
 from skvae.likelihoods._base import Column
@@ -13,7 +12,8 @@ from skvae.schedules import Constant
 from skvae.table import Cells
 from skvae.training._loop import Task, TrainState, begun
 from skvae.training._pace import Pace, Watch
-from skvae.training._relations import starts
+from skvae.training._patterns import patterns
+from skvae.training._relations import code_counts, relations, starts
 from skvae.training._start import learned
 
 OWN_ORDER = -0.5244  # 70 % of normal numbers lie above: shares of steps in the order of the cells
@@ -22,7 +22,6 @@ STEPS, EPOCHS = 1000, (9, 40)  # that training takes, and in how many epochs
 RATE = 2e-3
 XLA_PAYS = 1e11  # multiplications from which on it does: it compiles for some seconds
 PATIENCE = 4
-MOST_PATTERNS = 1000  # of missing cells
 
 
 def second(
@@ -38,37 +37,17 @@ def second(
     `task` was that of the first stage, and `model` is what it left.
     """
     network, x = model.network, task.rows
-    holed, holes = _holes(x, model.learned()["cells"]["varies"] > 0, fewest)
+    sizes, varies = code_counts(network.likelihood, columns), model.learned()["cells"]["varies"] > 0
+    holed, holes = patterns(x, sizes, varies, fewest, rng)
     chain = Chain.of(network.latent_dim, network.likelihood, columns, holed)
     shared = model.layout.constants.unpack(model.constants)["likelihood"]
     once = {"likelihood": shared, "alone": _alone(chain, x.filled(), columns), "holes": holes}
-    once |= starts(chain, once, x, columns, fewest, rng)
+    once |= starts(chain, once, relations(x, sizes, fewest, rng))
     task = _task(task, model.frozen(chain, chain.init(rng), once), max_iter)
     parts = len(task.ends)
     pace = Pace.of(RATE, Constant(), _n_epochs(task.n_steps, max_iter), parts)._replace(fall=0)
     watch = Watch(None if task.validation is None else PATIENCE * parts, 0.0, 0)
     return task, begun(task, None, pace, watch, rng)
-
-
-def _holes(x: Cells, varies: np.ndarray, fewest: int) -> tuple[tuple[int, ...], dict]:
-    """The cells that may be missing, the rarest first, and what is learned once of that.
-
-    Patterns of missing cells that fewer rows have are not kept.
-    """
-    missing = {j: np.isnan(column) for j, column in enumerate(x.T) if varies[j]}
-    missing = {j: holes for j, holes in missing.items() if holes.any()}
-    if not missing:
-        return (), {}
-    cells = sorted(missing, key=lambda j: missing[j].sum())
-    patterns = np.stack([missing[j] for j in cells], axis=1)
-    rows = patterns.sum(axis=0)
-    arrays = {"base": logit((rows + 0.5) / (len(x) + 1)).astype(np.float32)}
-    if fewest > 1:
-        patterns, counts = np.unique(patterns, axis=0, return_counts=True)
-        often = np.argsort(-counts, kind="stable")[:MOST_PATTERNS]
-        kept = patterns[often[counts[often] >= fewest]]
-        arrays["kept"] = kept.astype(np.float32)
-    return tuple(cells), arrays
 
 
 def _alone(chain: Chain, x: Cells, columns: list[Column]) -> dict[str, dict]:

@@ -14,7 +14,7 @@ from scipy.special import xlogy
 
 from skvae.likelihoods import Likelihood
 from skvae.likelihoods._base import Column
-from skvae.model import PARENTS, Chain, Runs, alone
+from skvae.model import PARENTS, Chain, Joint, Runs, alone
 from skvae.table import Cells
 
 LEAST_ROWS, MOST_ROWS = 2000, 100_000
@@ -36,21 +36,15 @@ class Relation(NamedTuple):
     parent: int
 
 
-def starts(
-    chain: Chain,
-    w: dict,
-    x: Cells,
-    columns: list[Column],
-    fewest: int,
-    rng: np.random.Generator,
-) -> dict[str, Any]:
-    """The constants from which the cells of a chain start; `w` has those of its likelihoods.
+def code_counts(joint: Joint, columns: list[Column]) -> np.ndarray:
+    """How many codes each cell has; 0 where its values are none."""
+    kinds = [kind for kind, size in joint.parts() for _ in range(size.cells)]
+    return np.array([kind.n_codes(column) for kind, column in zip(kinds, columns, strict=True)])
 
-    Pairs of fewer rows are not kept.
-    """
+
+def starts(chain: Chain, w: dict, related: list[list[Relation]]) -> dict[str, Any]:
+    """The constants from which the cells of a chain start; `w` has those of its likelihoods."""
     kinds = [kind for kind, size in chain.joint.parts() for _ in range(size.cells)]
-    sizes = [kind.n_codes(column) for kind, column in zip(kinds, columns, strict=True)]
-    related = relations(x, np.array(sizes), fewest, rng)
     own = np.arange(len(kinds), dtype=np.float32)
     parent, row = np.tile(own[:, None], PARENTS), np.zeros((len(kinds), PARENTS), np.float32)
     tables = []
@@ -92,7 +86,10 @@ def _as_high(tables: list[np.ndarray]) -> np.ndarray:
 def relations(
     x: Cells, sizes: np.ndarray, fewest: int, rng: np.random.Generator
 ) -> list[list[Relation]]:
-    """The best parents of each cell, the best first; `sizes` counts the codes of each, or is 0."""
+    """The best parents of each cell, the best first; `sizes` counts the codes of each, or is 0.
+
+    Pairs of fewer rows are not kept.
+    """
     some = x.take(rng.permutation(len(x))[: _n_rows(sizes)])
     codes = np.stack([_codes(column, n) for column, n in zip(some.T, sizes, strict=True)], axis=1)
     sizes = np.where((codes >= 0).any(axis=0), sizes, 0)
