@@ -3,11 +3,13 @@
 from skvae import likelihoods, objectives, posteriors, priors, schedules
 from skvae._imputer import VAEImputer
 from skvae._outliers import VAEOutlierDetector
+from skvae._synthesizer import VAESynthesizer
 from skvae._vae import VAETransformer
 
 __all__ = [
     "VAEImputer",
     "VAEOutlierDetector",
+    "VAESynthesizer",
     "VAETransformer",
     "likelihoods",
     "objectives",

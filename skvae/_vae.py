@@ -625,8 +625,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
         from skvae.inference import drawn
 
-        blocks = drawn(self._model, z.astype(np.float32), rng)
-        return self._codec.decode(blocks, len(z), like=like)
+        z = z.astype(np.float32)
+        return self._codec.decode(drawn(self._model, z, rng), len(z), like=like)
 
     def _draw_prior(self, n: int, rng: np.random.Generator) -> np.ndarray:
         from skvae import inference
@@ -675,8 +675,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _n_draws(self, n_draws: Any) -> int:
         """A number of draws of z for each row, if so many fit into memory."""
-        network = self._model.network
-        numbers = max(network.latent_dim, network.numbers_per_draw)
+        numbers = max(self._n_features_out, self._model.network.numbers_per_draw)
         if _count(n_draws, "n_draws") * numbers > MOST_NUMBERS:
             raise ValueError(
                 f"n_draws={n_draws} takes {n_draws} x {numbers} numbers for each row, but draws of "

@@ -20,7 +20,8 @@ COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives", "schedules"}
 BASE = {"_component", "_math", "_memory", "_sklearn"}
 WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
-    "__init__": {"_vae", "_imputer", "_outliers", *COMPONENTS},
+    "__init__": {"_vae", "_imputer", "_outliers", "_synthesizer", *COMPONENTS},
+    "_synthesizer": {"_imputer", "_vae", "_plan", "table", *COMPONENTS, *BASE},
     "_outliers": {"_imputer", "_vae", *BASE},
     "_imputer": {"_vae", *BASE},
     "_vae": {"_fitting", "_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},

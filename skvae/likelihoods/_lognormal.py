@@ -63,8 +63,8 @@ class Lognormal(Likelihood):
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         mean, deviation = self._mean_and_deviation_of_log(w, raw)
-        log_x = mean + deviation * rng.standard_normal(mean.shape)
-        return np.exp(log_x.clip(-MAX_EXPONENT, MAX_EXPONENT))
+        logs = mean + deviation * rng.standard_normal(mean.shape)
+        return np.exp(np.clip(logs, -MAX_EXPONENT, MAX_EXPONENT))
 
     def _standardised_log(self, w: dict, x: Any) -> Any:
         return (ops.log(ops.maximum(x, SMALLEST)) - w["center"]) / w["spread"]

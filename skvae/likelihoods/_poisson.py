@@ -51,4 +51,4 @@ class Poisson(Likelihood):
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rate = np.minimum(self.point(w, raw), _counts.LARGEST)
-        return np.minimum(rng.poisson(rate).astype(np.float64), _counts.LARGEST)
+        return np.minimum(rng.poisson(rate).astype(float), _counts.LARGEST)

@@ -1,5 +1,6 @@
 """The user's table and encoded cells, both ways: only this room knows pandas, polars and SciPy."""
 
+from skvae.table._aside import Aside
 from skvae.table._cells import Cells, Dense, Sparse, parted
 from skvae.table._codec import Codec, Encoded, with_holes
 from skvae.table._conditions import conditions, overlaid
@@ -8,6 +9,7 @@ from skvae.table._input import FLOATS, Rows, checked
 
 __all__ = [
     "FLOATS",
+    "Aside",
     "Cells",
     "Codec",
     "Dense",

@@ -204,8 +204,8 @@ class Sparse(Cells):
 
     def arrays(self) -> tuple:
         rows = self.differing
-        starts, columns = rows.indptr.astype(np.int64), rows.indices.astype(np.int32)
-        return starts, columns, rows.data, self.base
+        kinds = rows.indptr.astype(np.int64), rows.indices.astype(np.int32)
+        return *kinds, rows.data, self.base
 
 
 def differing(block: np.ndarray, base: np.ndarray) -> csr_array:

@@ -1,0 +1,143 @@
+"""Synthetic rows, ready to use."""
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skvae._imputer import fitted
+from skvae._plan import generator
+from skvae._sklearn import fit_context
+from skvae._vae import VAETransformer
+from skvae.likelihoods import Histogram
+from skvae.priors import Mixture
+from skvae.table import Aside, Rows, checked
+
+N_BINS = 100  # of numbers and times
+BY_MEANING = {"ordered": "categorical"}  # so that tables of pairs hold for them too
+
+
+class VAESynthesizer(BaseEstimator):
+    """Draws new rows like those of a table, with a Variational Auto-Encoder.
+
+    The columns of the rows drawn are those of `fit`: names, order, dtypes; numbers within the range
+    seen, whole where they were, with as many decimals; labels among those seen; cells missing where
+    they were. Columns that depend on each other stay together.
+
+    Identifiers are made anew, and free text is left missing: text of which nearly all cells differ,
+    and whole numbers that all differ and follow each other or are called an id. A warning names
+    these columns.
+
+    Parameters
+    ----------
+    vae : VAETransformer, default=None
+        The model to fit. None is the one that does best in the benchmarks: ``VAETransformer(8,
+        prior=Mixture(50), autoregressive=True, max_iter=50)``, with ``Histogram(100)`` for numbers
+        and times.
+    random_state : int, RandomState or None, default=None
+        Takes the place of that of `vae`, unless None.
+
+    Attributes
+    ----------
+    vae_ : VAETransformer
+        The fitted model, of the columns that are learned.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X has column names that are all strings.
+
+    See Also
+    --------
+    VAETransformer.sample : The same from any model.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skvae import VAESynthesizer
+    >>> towns = {"city": ["Lyon", "Nice", "Bonn"] * 100, "country": list("FFD") * 100}
+    >>> cities = pd.DataFrame(towns)
+    >>> rows = VAESynthesizer(random_state=0).fit(cities).sample(500, random_state=0)
+    >>> rows.columns.tolist()
+    ['city', 'country']
+    >>> set(rows.loc[rows.city == "Bonn", "country"])
+    {'D'}
+    """
+
+    _parameter_constraints: dict = {"vae": [VAETransformer, None], "random_state": ["random_state"]}
+
+    def __init__(self, vae=None, random_state=None):
+        self.vae = vae
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Learn the table.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self : VAESynthesizer
+
+        Warns
+        -----
+        UserWarning
+            If there are columns of identifiers or free text.
+        """
+        rows = checked(self, X, reset=True)
+        own, aside = dict(vars(self)), Aside.of(X, rows)
+        if len(aside.columns) == len(rows.names):
+            raise ValueError(
+                "X has nothing but identifiers and free text, which cannot be learned; give other "
+                "columns too."
+            )
+        vae = self.vae or _best(_likelihoods(rows, aside))
+        self.vae_ = fitted(vae, aside.rest(X), self)
+        vars(self).update(own, _aside=aside)
+        return self
+
+    def sample(self, n_samples=1, random_state=None, *, given=None, missing=True):
+        """New rows, as a table like the one seen in `fit`.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState, Generator or None, default=None
+            The same int gives the same rows; None gives others at every call.
+        given : dict of {column: value} or DataFrame, default=None
+            Cells that the rows shall have, as in :meth:`VAETransformer.sample`.
+        missing : bool, default=True
+            Whether cells are missing as in the table of `fit`, where `vae_` is autoregressive.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            With a frame of conditions, (n_samples * len(given), n_features).
+        """
+        check_is_fitted(self)
+        rng = generator(random_state)
+        missing = missing and self.vae_.autoregressive
+        rows = self.vae_.sample(n_samples, rng, given=given, missing=missing)
+        return self._aside.back(rows, rng)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        vae = VAETransformer() if self.vae is None else self.vae
+        tags.input_tags = vae.__sklearn_tags__().input_tags
+        return tags
+
+
+def _best(likelihoods: dict) -> VAETransformer:
+    """The model that does best in benchmarks."""
+    parts = {"likelihood": likelihoods, "prior": Mixture(50), "autoregressive": True}
+    return VAETransformer(8, max_iter=50, **parts)
+
+
+def _likelihoods(rows: Rows, aside: Aside) -> dict:
+    """Likelihoods for synthetic rows, by what columns hold, of those that are learned."""
+    numbers = dict.fromkeys(("float", "integer", "datetime", "duration"), Histogram(N_BINS))
+    by_meaning, found = numbers | BY_MEANING, {}
+    for name, column in zip(rows.names, rows.columns(), strict=True):
+        if column.dtype.meaning in by_meaning and name not in aside.columns:
+            found[name] = by_meaning[column.dtype.meaning]
+    return found

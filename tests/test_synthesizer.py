@@ -1,0 +1,140 @@
+"""The ready synthesiser: any table in, rows like its own out."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from skvae import VAESynthesizer, VAETransformer
+from skvae.table._aside import Codes
+
+RNG = np.random.default_rng(0)
+N = 240
+
+
+def table():
+    kind = RNG.integers(3, size=N)
+    return pd.DataFrame(
+        {
+            "customer_id": RNG.permutation(N) + 1000,
+            "code": [f"AB-{i:05d}" for i in RNG.permutation(90_000)[:N]],
+            "kind": pd.Categorical.from_codes(kind, ["a", "b", "c"], ordered=True),
+            "price": (RNG.lognormal(2, 0.5, N) + kind).round(2),
+            "rooms": RNG.integers(1, 6, N).astype(float),
+            "note": [f"seen by {i} at noon, again later" for i in RNG.permutation(N)],
+            "when": pd.Timestamp("2024-01-01") + pd.to_timedelta(RNG.integers(0, 400, N), "D"),
+        }
+    ).set_index(np.arange(N) + 7)
+
+
+TABLE = table()
+TABLE.loc[TABLE["kind"] == "b", "rooms"] = np.nan
+
+
+def small(**parameters):
+    vae = VAETransformer(2, hidden_layer_sizes=8, max_iter=2, autoregressive=True, **parameters)
+    return VAESynthesizer(vae, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    synthesizer = VAESynthesizer(random_state=0)
+    with pytest.warns(UserWarning, match="^Columns without a part in the model: 'customer_id', "):
+        return synthesizer.fit(TABLE)
+
+
+def test_rows_are_those_of_such_a_table(fitted):
+    rows = fitted.sample(1000, random_state=0)
+    assert rows.columns.tolist() == TABLE.columns.tolist()
+    assert rows.dtypes.drop("kind").equals(TABLE.dtypes.drop("kind"))
+    assert rows["kind"].cat.categories.tolist() == ["a", "b", "c"]
+    assert rows["price"].between(TABLE["price"].min(), TABLE["price"].max()).all()
+    np.testing.assert_array_equal(rows["price"].round(2), rows["price"])
+    assert set(rows["rooms"].dropna()) <= {1.0, 2.0, 3.0, 4.0, 5.0}
+    holes = rows["rooms"].isna()
+    assert holes[rows["kind"] == "b"].mean() > 0.9
+    assert holes[rows["kind"] != "b"].mean() < 0.1
+    assert (
+        not fitted.sample(100, random_state=0, missing=False)
+        .drop(columns="note")
+        .isna()
+        .any(axis=None)
+    )
+
+
+def test_identifiers_are_made_anew_and_free_text_is_missing(fitted):
+    rows = fitted.sample(500, random_state=0)
+    for name in ("customer_id", "code"):
+        assert rows[name].is_unique
+        assert not set(rows[name]) & set(TABLE[name]) or name == "code"
+    assert rows["code"].str.fullmatch(r"AB-[0-9]{5}(-[0-9]+)?").all()
+    assert rows["note"].isna().all()
+    assert fitted.n_features_in_ == TABLE.shape[1]
+    assert fitted.feature_names_in_.tolist() == TABLE.columns.tolist()
+    assert fitted.vae_.n_features_in_ == 4
+
+
+def test_the_same_seed_gives_the_same_rows(fitted):
+    again = fitted.sample(20, random_state=3)
+    pd.testing.assert_frame_equal(again, fitted.sample(20, random_state=3))
+    assert not again.equals(fitted.sample(20, random_state=4))
+
+
+def test_conditions_are_met(fitted):
+    given = pd.DataFrame({"kind": ["a", "c"]}, index=["x", "y"])
+    rows = fitted.sample(30, random_state=0, given=given)
+    assert rows.index.tolist() == ["x", "y"] * 30
+    assert rows["kind"].tolist() == ["a", "c"] * 30
+    assert rows["customer_id"].is_unique
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_tables_of_other_libraries_come_back_as_such(library):
+    frame = pl.from_pandas(TABLE.drop(columns="kind"))
+    frame = frame if library == "polars" else frame.to_arrow()
+    with pytest.warns(UserWarning, match="identifiers and made anew"):
+        rows = small().fit(frame).sample(40, random_state=0)
+    assert type(rows) is type(frame)
+    assert rows.schema == frame.schema
+
+
+def test_an_array_stays_an_array():
+    X = RNG.normal(size=(80, 3))
+    rows = small().fit(X).sample(9, random_state=0)
+    assert rows.shape == (9, 3)
+
+
+def test_any_model_will_do_and_is_left_as_it_is():
+    vae = VAETransformer(2, hidden_layer_sizes=8, max_iter=2)
+    synthesizer = VAESynthesizer(vae, random_state=0).fit(TABLE[["price", "rooms"]])
+    assert not hasattr(vae, "_model")
+    assert not synthesizer.sample(50, random_state=0).isna().any(axis=None)
+    assert clone(synthesizer).get_params()["vae__max_iter"] == 2
+    with pytest.raises(NotFittedError):
+        clone(synthesizer).sample()
+
+
+def test_nothing_to_learn_is_one_sentence():
+    with (
+        pytest.warns(UserWarning, match="free text"),
+        pytest.raises(ValueError, match="^X has nothing but identifiers and free text"),
+    ):
+        small().fit(TABLE[["customer_id", "note"]])
+
+
+def test_measures_and_labels_are_no_identifiers():
+    many = pd.DataFrame(
+        {
+            "income": RNG.permutation(10**6)[:N],  # all differ, as measures may
+            "city": RNG.choice([f"city {i}" for i in range(60)], N),
+            "few": ["x", "y"] * (N // 2),
+        }
+    )
+    assert small().fit(many).vae_.n_features_in_ == 3
+
+
+def test_texts_differ_even_where_there_are_few():
+    made = Codes.of(["a1", "a2", "b1"]).made(50, RNG)
+    assert len(set(made)) == 50
