@@ -23,15 +23,14 @@ class VAESynthesizer(BaseEstimator):
     they were. Columns that depend on each other stay together.
 
     Identifiers are made anew, and free text is left missing: text of which nearly all cells differ,
-    and whole numbers that all differ and follow each other or are called an id. A warning names
-    these columns.
+    and whole numbers that all differ and follow each other or are called an id. Numbers made anew
+    are none of those seen; text may be, by chance. A warning names these columns.
 
     Parameters
     ----------
     vae : VAETransformer, default=None
-        The model to fit. None is the one that does best in the benchmarks: ``VAETransformer(8,
-        prior=Mixture(50), autoregressive=True, max_iter=50)``, with ``Histogram(100)`` for numbers
-        and times.
+        The model to fit. None is ``VAETransformer(8, prior=Mixture(50), autoregressive=True,
+        max_iter=50)``, with ``Histogram(100)`` for numbers and times.
     random_state : int, RandomState or None, default=None
         Takes the place of that of `vae`, unless None.
 
@@ -91,7 +90,7 @@ class VAESynthesizer(BaseEstimator):
                 "X has nothing but identifiers and free text, which cannot be learned; give other "
                 "columns too."
             )
-        vae = self.vae or _best(_likelihoods(rows, aside))
+        vae = self.vae or _ready(_likelihoods(rows, aside))
         self.vae_ = fitted(vae, aside.rest(X), self)
         vars(self).update(own, _aside=aside)
         return self
@@ -127,8 +126,8 @@ class VAESynthesizer(BaseEstimator):
         return tags
 
 
-def _best(likelihoods: dict) -> VAETransformer:
-    """The model that does best in benchmarks."""
+def _ready(likelihoods: dict) -> VAETransformer:
+    """The model for synthetic rows."""
     parts = {"likelihood": likelihoods, "prior": Mixture(50), "autoregressive": True}
     return VAETransformer(8, max_iter=50, **parts)
 

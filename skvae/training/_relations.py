@@ -18,10 +18,8 @@ from skvae.model import PARENTS, Chain, Joint, Runs, alone
 from skvae.table import Cells
 
 LEAST_ROWS, MOST_ROWS = 2000, 100_000
-WORK, DENSE = (
-    2e8,
-    0.01,
-)  # most sums of pairs, and what one of a dense product takes of a sparse one's
+WORK = 2e8  # most sums of pairs
+DENSE = 0.01  # what one of a dense product takes of one of a sparse product
 LEAST = 0.005  # nats a row that a parent tells at least
 OWN = 3.0  # nats that a row of a table gains at least by a pseudo-count of its own
 PSEUDO_COUNTS = 10.0 ** np.arange(-3, 4, 0.5)
