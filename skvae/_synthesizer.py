@@ -12,6 +12,7 @@ from skvae.priors import Mixture
 from skvae.table import Aside, Rows, checked
 
 N_BINS = 100  # of numbers and times
+EPOCHS, SEEN = (10, 100), 800_000  # fewest and most; between, as many as so many rows make
 BY_MEANING = {"ordered": "categorical"}  # so that tables of pairs hold for them too
 
 
@@ -29,8 +30,9 @@ class VAESynthesizer(BaseEstimator):
     Parameters
     ----------
     vae : VAETransformer, default=None
-        The model to fit. None is ``VAETransformer(8, prior=Mixture(50), autoregressive=True,
-        max_iter=50)``, with ``Histogram(100)`` for numbers and times.
+        The model to fit. None is ``VAETransformer(8, prior=Mixture(50), autoregressive=True)``,
+        with ``Histogram(100)`` for numbers and times, and fewer epochs where rows are many: 10 to
+        100 of them.
     random_state : int, RandomState or None, default=None
         Takes the place of that of `vae`, unless None.
 
@@ -90,7 +92,7 @@ class VAESynthesizer(BaseEstimator):
                 "X has nothing but identifiers and free text, which cannot be learned; give other "
                 "columns too."
             )
-        vae = self.vae or _ready(_likelihoods(rows, aside))
+        vae = self.vae or _ready(_likelihoods(rows, aside), rows.n)
         self.vae_ = fitted(vae, aside.rest(X), self)
         vars(self).update(own, _aside=aside)
         return self
@@ -126,10 +128,12 @@ class VAESynthesizer(BaseEstimator):
         return tags
 
 
-def _ready(likelihoods: dict) -> VAETransformer:
-    """The model for synthetic rows."""
+def _ready(likelihoods: dict, n_rows: int) -> VAETransformer:
+    """The model for so many rows."""
+    fewest, most = EPOCHS
+    max_iter = max(fewest, min(most, SEEN // n_rows))
     parts = {"likelihood": likelihoods, "prior": Mixture(50), "autoregressive": True}
-    return VAETransformer(8, max_iter=50, **parts)
+    return VAETransformer(8, max_iter=max_iter, **parts)
 
 
 def _likelihoods(rows: Rows, aside: Aside) -> dict:
