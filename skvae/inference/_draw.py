@@ -12,7 +12,7 @@ from skvae.engine import enter
 from skvae.inference._blocks import padded
 from skvae.inference._encode import cells
 from skvae.likelihoods import Likelihood
-from skvae.model import STATE, Chain, Model
+from skvae.model import STATE, Chain, Model, Runs
 
 BLOCK, SEEN = 2**15, 2**11  # rows in which cells are drawn in turn, and in which cells are read
 
@@ -71,7 +71,10 @@ def completed(
 
 
 class _Cell(NamedTuple):
-    """A chain of one cell, and its arrays."""
+    """A chain of one cell, and its arrays: mostly in NumPy, since there is little to do at once.
+
+    Not so products, whose last bits hang on where a row lies there.
+    """
 
     chain: Chain
     w: dict
@@ -87,14 +90,38 @@ class _Cell(NamedTuple):
 
     def raw(self, x: np.ndarray, seen: np.ndarray, known: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Raw numbers after the cells that are seen, which say what is known, (rows, n_raw)."""
-        starts = self.chain.starts(self.w, x, seen, np.ones((1, x.shape[1]), np.float32))
-        return np.asarray(self.chain.raw(self.w, known[None], z[None], starts))[0]
+        w, joint = self.w, self.chain.joint
+        hidden = _product(known, w["read"][0]) + _product(z, w["latent"][0]) + w["bias"][0]
+        own = _product(np.maximum(hidden, 0.0), w["out"][0][0])
+        raw = np.zeros((len(x), joint.n_raw()), np.float32)
+        raw[:, self._places("n_raw")] = own + self._start(x, seen)
+        return raw
+
+    def _start(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Numbers that the first parent that is seen tells, as in `Chain.starts`."""
+        parents, table = self.w["parent"][0].astype(np.intp), self.w["table"][0][0]
+        first = (seen[:, parents] > 0).argmax(axis=1), np.arange(len(x))
+        parent = parents[first[0]]
+        rows = self.w["row"][0][first[0]] + np.floor(x[first[1], parent])
+        rows = np.where(seen[first[1], parent] > 0, rows, 0.0)
+        return table[rows.clip(0, len(table) - 1).astype(np.intp)]
 
     def told(self, x: np.ndarray, seen: np.ndarray, raw: np.ndarray) -> tuple:
         """Log-probability of the cell, (rows,), and what it says, (rows, STATE)."""
-        log_prob = np.asarray(self.chain.joint.log_prob(self.w["likelihood"], x, raw))
-        said = np.asarray(self.chain.said(self.w, x, seen))
-        return (seen * log_prob)[:, 0].astype(np.float64), said[0]
+        joint, w = self.chain.joint, self.w
+        log_prob = np.asarray(joint.log_prob(w["likelihood"], x, raw))
+        features = np.asarray(joint.features(w["likelihood"], x, seen))
+        value = _product(features[:, self._places("n_features")], w["values"][0][0])
+        return (seen * log_prob)[:, 0].astype(np.float64), _product(value, w["spread"][0])
+
+    def _places(self, count: str) -> np.ndarray:
+        """Where the cell's own features or raw numbers lie."""
+        (kind, size), ((span,),) = next(self.chain.joint.parts()), self.chain.spans
+        return Runs.of(getattr(kind, count), size).places(span.slots)
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.asarray(ops.matmul(a, b))
 
 
 def _numbers(x: np.ndarray, varies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
