@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
+from scipy.special import logsumexp
 
 from skvae import VAETransformer, _fitting, likelihoods, training
 from skvae._component import known
+from skvae.inference import _proposals
 from skvae.likelihoods import Likelihood
 from skvae.likelihoods._base import Column, Size, padded
 from skvae.model import Chain, Joint, Runs
@@ -135,6 +137,17 @@ def test_holes_are_filled_by_what_the_other_columns_say(vae):
     np.testing.assert_array_equal(
         vae.score_samples(holed.iloc[some]), vae.score_samples(holed)[some]
     )
+
+
+@pytest.mark.parametrize("few", [0.25, 0.0])
+def test_the_score_of_a_row_with_a_hole_sums_over_what_may_be_there(vae, few, monkeypatch):
+    monkeypatch.setattr(_proposals, "FEW", few)  # where to look for z is found in either way
+    rows = TABLE[:40]
+    each = [rows.assign(country=f"country {i}") for i in range(5)]
+    total = logsumexp([vae.score_samples(filled) for filled in each], axis=0)
+    holed = vae.score_samples(rows.assign(country=None))
+    np.testing.assert_allclose(holed, total, atol=0.7)
+    assert holed.mean() == pytest.approx(total.mean(), abs=0.05)
 
 
 SUPPORTED = {

@@ -3,6 +3,10 @@
 Draws of z have weights by what an order in which observed cells come first thinks of these. Some of
 them are taken, their rows completed in that order, and weighed by the cells' own order, in which
 rows are drawn: so scores, filled cells and conditions agree with it.
+
+Where few cells are missing, completed rows say where to look for z, and for these the encoder was
+made: holes drawn given z, and z given the row that this completes, in turn (Rezende et al. 2014,
+Stochastic backpropagation).
 """
 
 from typing import Any, NamedTuple
@@ -13,11 +17,21 @@ from scipy.special import logsumexp
 from skvae.engine import LATENT, ROWS, takes
 from skvae.inference._blocks import by_row
 from skvae.inference._draw import Drawn, completed
-from skvae.inference._noise import row_shifts
+from skvae.inference._encode import posterior_sample
+from skvae.inference._noise import row_noise, row_shifts
 from skvae.model import Inference, Model, Network
 
 TAKEN = 4  # of so many draws of z one is taken
-HEIGHT = 768  # rows in which cells are drawn, and weighed
+SETTLED, TURNS = 4, 2  # completed rows that say where z may be, and how often z and holes are drawn
+HEIGHT, WEIGHED = 768, 192  # rows in which cells are drawn, and in which rows are weighed
+
+
+class Draws(NamedTuple):
+    """Draws of z for some rows."""
+
+    z: np.ndarray  # (draws, rows, d)
+    log_w: np.ndarray  # (rows, draws), log p(x, z) / q(z)
+    log_joint: np.ndarray | None = None  # (rows, draws), log p(x, z), of rows with holes
 
 
 class Completions(NamedTuple):
@@ -29,25 +43,44 @@ class Completions(NamedTuple):
 
 
 def completions(
-    model: Model,
-    x: np.ndarray,
-    z: np.ndarray,
-    log_w: np.ndarray,
-    rng: np.random.Generator | None = None,
+    model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator | None = None
 ) -> Completions:
-    """Of rows x at draws of z (draws, rows, d) that have weights (rows, draws).
+    """Of rows x with holes, at some draws of their z.
 
     Without random numbers all of it depends on each row alone.
     """
-    n_draws = -(-len(z) // TAKEN)
-    taken = _taken(z, log_w, n_draws).reshape(-1, z.shape[-1])
-    seeds = _seeds(x) if rng is None else rng.integers(2**31, size=len(x))
-    draw, repeated = _RowByRow(seeds, n_draws), np.repeat(x, n_draws, axis=0)
-    height = max(1, HEIGHT // n_draws) * n_draws
-    full, log_q = completed(model, repeated, taken, draw, height)
-    log_own, log_first = (log_joint_of_rows(model, rows, taken) for rows in (full, repeated))
-    log_v = (log_own - log_first - log_q).reshape(len(x), n_draws)
-    return Completions(full.reshape(len(x), n_draws, -1), log_v, draw.cells)
+    n = -(-len(draws.z) // TAKEN)
+    taken, rows = _taken(draws.log_w, n), np.arange(len(x))[:, None]
+    z = draws.z[taken, rows].reshape(-1, draws.z.shape[-1])
+    draw = _RowByRow(_seeds(x) if rng is None else rng.integers(2**31, size=len(x)), n)
+    full, log_q = completed(model, x, z, draw, _height(n))
+    log_v = (log_joint_of_rows(model, full, z) - log_q).reshape(len(x), n)
+    log_v -= draws.log_joint[rows, taken]
+    return Completions(full.reshape(len(x), n, -1), log_v, draw.cells)
+
+
+def settled(model: Model, x: np.ndarray) -> np.ndarray:
+    """Rows x with holes, completed some times each as z and the holes settle, (rows, n, cells).
+
+    All of it depends on each row alone.
+    """
+    n, d = SETTLED, model.network.latent_dim
+    first, *noise = row_noise(x, (TURNS + 1) * n, d).reshape(TURNS + 1, n, len(x), d)
+    z, draw = _by_row(posterior_sample(model, x, first)), _RowByRow(_seeds(x), n)
+    for own in noise:
+        full = completed(model, x, z, draw, _height(n))[0].astype(np.float32)
+        z = posterior_sample(model, full, _by_row(own)[None])[0]
+    return full.reshape(len(x), n, -1)
+
+
+def _height(n: int) -> int:
+    """Rows of a block that holds all n of each."""
+    return max(1, HEIGHT // n) * n
+
+
+def _by_row(z: np.ndarray) -> np.ndarray:
+    """Draws (draws, rows, d), those of the first row first, (rows * draws, d)."""
+    return np.ascontiguousarray(z.swapaxes(0, 1)).reshape(-1, z.shape[-1])
 
 
 class _RowByRow:
@@ -69,12 +102,11 @@ class _RowByRow:
         )
 
 
-def _taken(z: np.ndarray, log_w: np.ndarray, n: int) -> np.ndarray:
-    """n of the draws z (draws, rows, d) of each row, by their weights (rows, draws)."""
+def _taken(log_w: np.ndarray, n: int) -> np.ndarray:
+    """Places of n of the draws of each row, by their weights (rows, draws), (rows, n)."""
     w = np.exp(log_w - logsumexp(log_w, axis=1, keepdims=True)).cumsum(axis=1)
     due = (np.arange(n) + 0.5) / n
-    places = np.stack([np.searchsorted(own, due).clip(max=len(z) - 1) for own in w])
-    return z[places, np.arange(len(w))[:, None]]
+    return np.stack([np.searchsorted(own, due) for own in w]).clip(max=log_w.shape[1] - 1)
 
 
 def _seeds(x: np.ndarray) -> np.ndarray:
@@ -84,7 +116,7 @@ def _seeds(x: np.ndarray) -> np.ndarray:
 
 def log_joint_of_rows(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """log p(x, z) of rows, each at its own point, (rows,)."""
-    return by_row(_joint, model, HEIGHT, x.astype(np.float32), z)[0].astype(np.float64)
+    return by_row(_joint, model, WEIGHED, x.astype(np.float32), z)[0].astype(np.float64)
 
 
 @takes(ROWS, LATENT)

@@ -78,8 +78,7 @@ def _weighed(
     """Points z and log p(x, z) of a row x; or rows that complete it and log p(row, z) / q(row)."""
     if model.network.chain is None:
         return z, log_joint(model, x, z)
-    repeated = np.repeat(x.astype(np.float64), len(z), axis=0)
-    rows, log_q = completed(model, repeated, z, lambda cell: cell.sample(rng))
+    rows, log_q = completed(model, x.astype(np.float64), z, lambda cell: cell.sample(rng))
     return rows, log_joint_of_rows(model, rows, z) - log_q
 
 

@@ -49,25 +49,41 @@ def completed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows whose holes are drawn in turn, given z and the cells that are none; and log q of that.
 
-    `draw` makes values of a `Drawn`. With a height, rows go through in blocks of as many, so that
-    what a row gets does not depend on the others.
+    Where there are more points z than rows, each row is drawn at as many of them, one after the
+    other. `draw` makes values of a `Drawn`. With a height, rows go through in blocks of as many, so
+    that what a row gets does not depend on the others.
     """
     enter()
-    chain, learned, x = model.network.chain, model.learned(), x.copy()
-    w, varies = learned["chain"], learned["cells"]["varies"]
-    numbers, seen = _numbers(x, varies)
-    known, log_q = _known(chain, w, numbers, seen, height), np.zeros(len(x))
-    for j in np.flatnonzero(np.isnan(x).any(axis=0)):
-        one, at = _Cell(*chain.of_cell(w, j)), slice(j, j + 1)
-        for rows in _in_blocks(np.flatnonzero(np.isnan(x[:, j])), height):
-            some = partial(_some, rows, height)
-            raw = one.raw(*some(numbers, seen, known, z))
-            x[rows, j] = draw(Drawn(j, rows, one.likelihood, one.arrays, raw[: len(rows)]))
-            numbers[rows, at], seen[rows, at] = _numbers(x[rows, at], varies[at])
-            log_prob, said = one.told(*some(numbers[:, at], seen[:, at]), raw)
-            log_q[rows] += log_prob[: len(rows)]
-            known[rows] += said[: len(rows)]
-    return x, log_q
+    filling = _Filling(model, x, len(z) // len(x), height)
+    for j in np.flatnonzero(filling.holes.any(axis=0)):
+        cell = _Cell(*model.network.chain.of_cell(filling.w, j))
+        for rows in _in_blocks(np.flatnonzero(filling.holes[:, j]), height):
+            filling.fill(j, cell, rows, z, draw)
+    return filling.x, filling.log_q
+
+
+class _Filling:
+    """Rows whose holes are being drawn, each some times."""
+
+    def __init__(self, model: Model, x: np.ndarray, n: int, height: int | None):
+        chain, learned, self.height = model.network.chain, model.learned(), height
+        self.w, self.varies = learned["chain"], learned["cells"]["varies"]
+        numbers, seen = _numbers(x, self.varies)
+        arrays = x, numbers, seen, _known(chain, self.w, numbers, seen, height)
+        self.x, self.numbers, self.seen, self.known = (np.repeat(own, n, axis=0) for own in arrays)
+        self.holes, self.log_q = np.isnan(self.x), np.zeros(len(self.x))
+        self.last = x.shape[1] - 1 - self.holes[:, ::-1].argmax(axis=1)  # the last hole
+
+    def fill(self, j: int, cell: "_Cell", rows: np.ndarray, z: np.ndarray, draw: Callable) -> None:
+        """Draw the j-th cell of some rows."""
+        at, some = slice(j, j + 1), partial(_some, rows, self.height)
+        raw = cell.raw(*some(self.numbers, self.seen, self.known, z))
+        self.x[rows, j] = draw(Drawn(j, rows, cell.likelihood, cell.arrays, raw[: len(rows)]))
+        self.numbers[rows, at], self.seen[rows, at] = _numbers(self.x[rows, at], self.varies[at])
+        own = some(self.numbers[:, at], self.seen[:, at])
+        self.log_q[rows] += cell.log_prob(*own, raw)[: len(rows)]
+        if (self.last[rows] > j).any():
+            self.known[rows] += cell.said(*own)[: len(rows)]
 
 
 class _Cell(NamedTuple):
@@ -100,19 +116,21 @@ class _Cell(NamedTuple):
     def _start(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Numbers that the first parent that is seen tells, as in `Chain.starts`."""
         parents, table = self.w["parent"][0].astype(np.intp), self.w["table"][0][0]
-        first = (seen[:, parents] > 0).argmax(axis=1), np.arange(len(x))
-        parent = parents[first[0]]
-        rows = self.w["row"][0][first[0]] + np.floor(x[first[1], parent])
-        rows = np.where(seen[first[1], parent] > 0, rows, 0.0)
-        return table[rows.clip(0, len(table) - 1).astype(np.intp)]
+        known, codes = seen[:, parents] > 0, np.floor(x[:, parents])
+        places = np.where(known, self.w["row"][0] + codes, 0.0).clip(0, len(table) - 1)
+        first = known.argmax(axis=1)[:, None]
+        return table[np.take_along_axis(places, first, axis=1)[:, 0].astype(np.intp)]
 
-    def told(self, x: np.ndarray, seen: np.ndarray, raw: np.ndarray) -> tuple:
-        """Log-probability of the cell, (rows,), and what it says, (rows, STATE)."""
-        joint, w = self.chain.joint, self.w
-        log_prob = np.asarray(joint.log_prob(w["likelihood"], x, raw))
-        features = np.asarray(joint.features(w["likelihood"], x, seen))
-        value = _product(features[:, self._places("n_features")], w["values"][0][0])
-        return (seen * log_prob)[:, 0].astype(np.float64), _product(value, w["spread"][0])
+    def log_prob(self, x: np.ndarray, seen: np.ndarray, raw: np.ndarray) -> np.ndarray:
+        """Log-probability of the cell, (rows,)."""
+        log_prob = np.asarray(self.chain.joint.log_prob(self.w["likelihood"], x, raw))
+        return (seen * log_prob)[:, 0].astype(np.float64)
+
+    def said(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """What the cell says, (rows, STATE)."""
+        features = np.asarray(self.chain.joint.features(self.w["likelihood"], x, seen))
+        value = _product(features[:, self._places("n_features")], self.w["values"][0][0])
+        return _product(value, self.w["spread"][0])
 
     def _places(self, count: str) -> np.ndarray:
         """Where the cell's own features or raw numbers lie."""

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from scipy.special import softmax
 
-from skvae.inference._completions import Completions, completions
+from skvae.inference._completions import Completions, Draws, completions
 from skvae.inference._draw import drawn
 from skvae.inference._encode import decode
 from skvae.inference._proposals import weighted_draws
@@ -19,11 +19,11 @@ def expected_cells(model: Model, x: Cells, n_draws: int) -> np.ndarray:
     return _filled(model, x, n_draws, partial(_expected, model))
 
 
-def _expected(model: Model, x: np.ndarray, z: np.ndarray, log_w: np.ndarray) -> np.ndarray:
+def _expected(model: Model, x: np.ndarray, draws: Draws) -> np.ndarray:
     if model.network.chain is not None:
-        return _expected_of(completions(model, x, z, log_w))
-    raw = np.concatenate(list(decode(model, z.reshape(-1, z.shape[-1]))))
-    w, weights = model.learned()["likelihood"], softmax(log_w, axis=1).T
+        return _expected_of(completions(model, x, draws))
+    raw = np.concatenate(list(decode(model, draws.z.reshape(-1, draws.z.shape[-1]))))
+    w, weights = model.learned()["likelihood"], softmax(draws.log_w, axis=1).T
     likelihood, raw = model.network.likelihood, raw.reshape(*weights.shape, -1)
     return likelihood.point_of_mixture(w, raw, weights)
 
@@ -31,12 +31,12 @@ def _expected(model: Model, x: np.ndarray, z: np.ndarray, log_w: np.ndarray) -> 
 def drawn_cells(model: Model, x: Cells, n_draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draws of all cells of the rows with holes; zeros elsewhere."""
 
-    def drawn_once(x: np.ndarray, z: np.ndarray, log_w: np.ndarray) -> np.ndarray:
+    def drawn_once(x: np.ndarray, draws: Draws) -> np.ndarray:
         rows = np.arange(len(x))
         if model.network.chain is not None:
-            full = completions(model, x, z, log_w, rng)
+            full = completions(model, x, draws, rng)
             return full.x[rows, _chosen(full.log_w, rng)]
-        return np.concatenate(list(drawn(model, z[_chosen(log_w, rng), rows], rng)))
+        return np.concatenate(list(drawn(model, draws.z[_chosen(draws.log_w, rng), rows], rng)))
 
     return _filled(model, x, n_draws, drawn_once)
 
@@ -65,6 +65,6 @@ def _filled(model: Model, x: Cells, n_draws: int, read: Callable) -> np.ndarray:
     """What `read` makes of weighted draws of z, of the rows with holes; zeros elsewhere."""
     filled, holes = np.zeros(x.shape), np.flatnonzero(x.rows_with_holes(np.ones(x.shape[1], bool)))
     holed = x.take(holes)
-    for rows, *draws in weighted_draws(model, holed, n_draws):
-        filled[holes[rows]] = read(holed.take(rows)[:], *draws)
+    for rows, draws in weighted_draws(model, holed, n_draws):
+        filled[holes[rows]] = read(holed.take(rows)[:], draws)
     return filled

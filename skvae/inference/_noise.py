@@ -20,14 +20,17 @@ def with_noise(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Blocks of rows: their places, the rows filled up to one height, and noise of each."""
     enter()  # keras.ops run here
-    points = sobol(n_draws, model.network.latent_dim)[:, None]
     varies = model.learned()["cells"]["varies"] > 0
     places = np.arange(len(x))
     for n, (block, rows) in in_blocks(height_of(model, n_draws), x, places):
         telling = block if varies.all() else np.where(varies, block, np.float32(0))
-        shifts = row_shifts(telling, model.network.latent_dim)
-        noise = normal_quantile((points + shifts) % np.float32(1))
-        yield rows[:n], block, np.asarray(noise)
+        yield rows[:n], block, row_noise(telling, n_draws, model.network.latent_dim)
+
+
+def row_noise(x: np.ndarray, n_draws: int, latent_dim: int) -> np.ndarray:
+    """Standard normal noise of rows, (n_draws, rows, latent_dim), that depends on each alone."""
+    points = sobol(n_draws, latent_dim)[:, None] + row_shifts(x, latent_dim)
+    return np.asarray(normal_quantile(points % np.float32(1)))
 
 
 @lru_cache(maxsize=8)

@@ -11,13 +11,15 @@ from scipy.special import logsumexp
 from skvae._math import normal_log_prob, normal_quantile
 from skvae.engine import DRAWS, LATENT, ROWS, Shape, adam_step, gradient_of, repeated, run, takes
 from skvae.inference._blocks import by_row, encoding_height, height_of, in_blocks, padded
+from skvae.inference._completions import Draws, settled
 from skvae.inference._noise import row_shifts, sobol, with_noise
 from skvae.inference._prior import log_prior, prior_sample
 from skvae.model import Inference, Model, Network
 from skvae.table import Cells
 
 JOINT = 4096  # draws in a block, where there is one row
-DENSE = 2**23  # most numbers of rows with holes at once
+DENSE = 2**23  # most numbers of rows with holes and their draws at once
+FEW = 0.25  # share of cells that are missing at most where completed rows say where z may be
 REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
 REFINE_BETA_2 = 0.99  # it looks back less far than in training: steps are few
@@ -29,42 +31,92 @@ NARROWEST = -3.0  # and the logarithm of the scale there
 PRIOR_DRAWS = 512  # behind the prior's mean and deviation
 
 
-def weighted_draws(
-    model: Model, x: Cells, n_draws: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Block by block: places of rows, (n,), draws of their z, and log p(x, z) / q(z).
+Blocks = Iterator[tuple[np.ndarray, Draws]]  # places of rows, (n,), and draws of their z
 
-    The latter are (draws, n, d) and (n, draws). Draws come from the encoder's q(z | x). For a row
-    with holes, whose pattern the encoder may never have met, they come in turns from q(z | x),
-    from a normal fitted to that row and from the prior, and the weights are those of this mixture
-    (Veach, Guibas 1995).
+
+def weighted_draws(model: Model, x: Cells, n_draws: int) -> Blocks:
+    """Draws of the z of rows, block by block.
+
+    They come from the encoder's q(z | x). For a row with holes, whose pattern the encoder may never
+    have met, they come in turns from q(z | x), from a normal fitted to that row and from the prior,
+    and the weights are those of this mixture (Veach, Guibas 1995). Where cells see each other and
+    few are missing, q(z | x) of completed rows takes the normal's place, and half as many will do.
     """
-    holes = x.rows_with_holes(model.learned()["cells"]["varies"] > 0)
+    varies = model.learned()["cells"]["varies"] > 0
+    holes = x.rows_with_holes(varies)
     whole, holed = np.flatnonzero(~holes), np.flatnonzero(holes)
     for rows, block, noise in with_noise(model, x.where(~holes), n_draws):
-        yield whole[rows], *_of_rows(len(rows), *run(_draws_of_encoder, model, block, noise))
-    at_once = max(1, DENSE // x.shape[1])
+        z, log_w = run(_draws_of_encoder, model, block, noise)
+        yield whole[rows], _of_rows(len(rows), z, log_w)
+    at_once = max(1, DENSE // (x.shape[1] + n_draws * model.network.latent_dim))
     for start in range(0, len(holed), at_once):
         some = holed[start : start + at_once]
-        for rows, *draws in _by_mixture(model, x.take(some)[:], n_draws):
-            yield some[rows], *draws
+        for rows, draws in _holed(model, x.take(some)[:], varies, n_draws):
+            yield some[rows], draws
 
 
-def _by_mixture(model: Model, x: np.ndarray, n_draws: int) -> Iterator[tuple]:
+def _holed(model: Model, x: np.ndarray, varies: np.ndarray, n_draws: int) -> Blocks:
     """The same where all rows have holes."""
+    if model.network.chain is None:
+        yield from _by_mixture(model, x, n_draws)
+        return
+    few = np.isnan(x[:, varies]).mean(axis=1) <= FEW
+    ways = (few, _by_completions, -(-n_draws // 2)), (~few, _by_mixture, n_draws)
+    for which, of, n in ways:
+        if len(places := np.flatnonzero(which)):
+            yield _together([(places[rows], draws) for rows, draws in of(model, x[places], n)])
+
+
+def _together(found: list) -> tuple[np.ndarray, Draws]:
+    """Blocks as one, since holes are drawn cell by cell."""
+    rows, draws = zip(*found, strict=True)
+    z, *logs = zip(*draws, strict=True)
+    return np.concatenate(rows), Draws(np.concatenate(z, axis=1), *map(np.concatenate, logs))
+
+
+def _by_mixture(model: Model, x: np.ndarray, n_draws: int) -> Blocks:
     fitted = refine(model, x, *near(model, x))
     for rows, block, noise in with_noise(model, x, n_draws):
         normals = [padded(part[rows], len(block)) for part in fitted]
-        z, log_q = _proposed(model, block, noise, *normals)
-        yield rows, *_of_rows(len(rows), z, run(_joint, model, block, z)[0] - log_q)
+        yield rows, _weighed(model, len(rows), block, *_proposed(model, block, noise, *normals))
 
 
-def _of_rows(n: int, z: np.ndarray, log_w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _by_completions(model: Model, x: np.ndarray, n_draws: int) -> Blocks:
+    parts = np.concatenate([settled(model, x), x[:, None]], axis=1)
+    for rows, block, noise in with_noise(model, x, n_draws):
+        own = padded(parts[rows], len(block))
+        yield rows, _weighed(model, len(rows), block, *_of_parts(model, own, noise))
+
+
+def _of_parts(model: Model, parts: np.ndarray, noise: np.ndarray) -> tuple:
+    """Draws from q(z | x) of each of some rows x, (rows, parts, cells), and the prior in turns.
+
+    And their log-density under this mixture.
+    """
+    k, flat = parts.shape[1], parts.reshape(-1, parts.shape[-1])
+    shape, turn = (*noise.shape[:2], k), np.resize(np.arange(k + 1), len(noise))
+    of_q = run(_draws_of_q, model, flat, np.repeat(noise, k, axis=1))[0].reshape(*shape, -1)
+    of_prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
+    draws = np.concatenate([of_q, of_prior[:, :, None]], axis=2)
+    z = np.take_along_axis(draws, turn[:, None, None, None], axis=2)[:, :, 0]
+    log_p = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(*shape[:2], 1)
+    log_q = run(_log_q, model, flat, np.repeat(z, k, axis=1))[0].reshape(shape)
+    shares = np.bincount(turn, minlength=k + 1) / len(turn)
+    return z, logsumexp(np.concatenate([log_q, log_p], axis=2), b=shares, axis=2)
+
+
+def _weighed(model: Model, n: int, x: np.ndarray, z: np.ndarray, log_q: np.ndarray) -> Draws:
+    log_joint = run(_joint, model, x, z)[0]
+    return _of_rows(n, z, log_joint - log_q, log_joint)
+
+
+def _of_rows(n: int, z: np.ndarray, *logs: np.ndarray) -> Draws:
     """Draws of the n true rows of a block and logarithms of their weights, by row in float64.
 
     So sums over draws do not depend on how many rows there are.
     """
-    return z[:, :n], np.ascontiguousarray(log_w[:, :n].T, dtype=np.float64)
+    by_row = (np.ascontiguousarray(log[:, :n].T, dtype=float) for log in logs)
+    return Draws(z[:, :n], *by_row)
 
 
 def near(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

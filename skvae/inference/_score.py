@@ -18,10 +18,10 @@ def log_likelihood(model: Model, x: Cells, n_draws: int) -> np.ndarray:
     """Importance-weighted lower bound of log p of each row's observed cells, in nats, (rows,)."""
     bounds = np.empty(len(x))
     holes = x.rows_with_holes(model.learned()["cells"]["varies"] > 0)
-    for rows, z, log_w in weighted_draws(model, x, n_draws):
-        bounds[rows] = _log_mean(log_w)
+    for rows, draws in weighted_draws(model, x, n_draws):
+        bounds[rows] = _log_mean(draws.log_w)
         if model.network.chain is not None and holes[rows].any():  # then so of all of them
-            bounds[rows] += _log_mean(completions(model, x.take(rows)[:], z, log_w).log_w)
+            bounds[rows] += _log_mean(completions(model, x.take(rows)[:], draws).log_w)
     return bounds
 
 

@@ -38,7 +38,7 @@ class Bernoulli(Likelihood):
         return in_unit_interval(X)
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
-        rate = x.mean(axis=0, dtype=np.float64).clip(MIN_RATE, 1 - MIN_RATE)
+        rate = x.mean(axis=0, dtype=float).clip(MIN_RATE, 1 - MIN_RATE)
         return {"base_logit": logit(rate).astype(np.float32)}
 
     def n_codes(self, column: Column) -> int:

@@ -64,7 +64,7 @@ class Layout(NamedTuple):
 def merged(weights: dict, constants: dict) -> dict:
     """The argument `w`: what is trained, beside what was learned once."""
     both = weights.keys() & constants.keys()
-    return {**weights, **constants, **{k: merged(weights[k], constants[k]) for k in both}}
+    return weights | constants | {k: merged(weights[k], constants[k]) for k in both}
 
 
 def _numbered(nest: Any, leaves: list) -> Any:

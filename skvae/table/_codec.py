@@ -253,8 +253,7 @@ def _features(rows: Rows, choose: Callable, min_count: int) -> list[Feature]:
         check_labels(name, column, likelihood)
         learned = format_of(column, likelihood).learn(name, column, likelihood, min_count)
         numbers = learned.read(column)
-        bad = first_unsupported(name, numbers, likelihood)
-        wrong += bad
+        wrong += (bad := first_unsupported(name, numbers, likelihood))
         if not bad:
             features.append(Feature.learn(name, column, learned, numbers, likelihood, min_count))
     check_supported(wrong)

@@ -132,8 +132,7 @@ def _as_numbers(values: np.ndarray) -> np.ndarray:
 
 def _held(dtype: Dtype, values: np.ndarray) -> np.ndarray:
     """Which values come back from a dtype as they are."""
-    one_by_one = (values[i : i + 1] for i in range(len(values)))
-    return np.array([dtype.holds(one) for one in one_by_one], bool)
+    return np.array([dtype.holds(values[i : i + 1]) for i in range(len(values))], bool)
 
 
 def _room(

@@ -242,7 +242,7 @@ def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
 
 def _check_all_finite(values: np.ndarray | csr_array) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
-        total = values.sum(dtype=np.float64)  # as scikit-learn does: one pass, no mask
+        total = values.sum(dtype=float)  # as scikit-learn does: one pass, no mask
     if np.isfinite(total):
         return
     if not issparse(values):

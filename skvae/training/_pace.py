@@ -102,7 +102,7 @@ class Watch(NamedTuple):
 def _mark(losses: np.ndarray) -> tuple[int, float]:
     """What the best state has least of: rows that it finds impossible, then nats of the others."""
     finite = np.isfinite(losses)
-    return int((~finite).sum()), float(losses[finite].mean()) if finite.any() else np.inf
+    return np.count_nonzero(~finite), float(losses[finite].mean()) if finite.any() else np.inf
 
 
 def _gain(before: np.ndarray, after: np.ndarray) -> float:
