@@ -31,8 +31,8 @@ class VAESynthesizer(BaseEstimator):
     ----------
     vae : VAETransformer, default=None
         The model to fit. None is ``VAETransformer(8, prior=Mixture(50), autoregressive=True)``,
-        with ``Histogram(100)`` for numbers and times, and fewer epochs where rows are many: 10 to
-        100 of them.
+        with ``Histogram(100)`` for numbers and times, "categorical" for ordered labels, and a
+        `max_iter` of 800,000 by the number of rows, but at least 10 and at most 100.
     random_state : int, RandomState or None, default=None
         Takes the place of that of `vae`, unless None.
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skvae import VAESynthesizer, VAETransformer
+from skvae import VAESynthesizer, VAETransformer, _synthesizer
 from skvae.table._aside import Codes
 
 RNG = np.random.default_rng(0)
@@ -114,6 +114,12 @@ def test_any_model_will_do_and_is_left_as_it_is():
     assert clone(synthesizer).get_params()["vae__max_iter"] == 2
     with pytest.raises(NotFittedError):
         clone(synthesizer).sample()
+
+
+@pytest.mark.parametrize(("n", "epochs"), [(100, 100), (40_000, 20), (200_000, 10)])
+def test_epochs_are_fewer_where_rows_are_many(n, epochs, monkeypatch):
+    monkeypatch.setattr(_synthesizer, "fitted", lambda vae, X, owner: vae)
+    assert VAESynthesizer().fit(RNG.normal(size=(n, 1))).vae_.max_iter == epochs
 
 
 def test_nothing_to_learn_is_one_sentence():

@@ -15,6 +15,7 @@ from skvae.likelihoods import Likelihood
 from skvae.model import STATE, Chain, Model, Runs
 
 BLOCK, SEEN = 2**15, 2**11  # rows in which cells are drawn in turn, and in which cells are read
+READ = 48  # the latter where no row depends on others: few, so that one does not wait for many
 
 
 class Drawn(NamedTuple):
@@ -69,7 +70,7 @@ class _Filling:
         chain, learned, self.height = model.network.chain, model.learned(), height
         self.w, self.varies = learned["chain"], learned["cells"]["varies"]
         numbers, seen = _numbers(x, self.varies)
-        arrays = x, numbers, seen, _known(chain, self.w, numbers, seen, height)
+        arrays = x, numbers, seen, _known(chain, self.w, numbers, seen, height and READ)
         self.x, self.numbers, self.seen, self.known = (np.repeat(own, n, axis=0) for own in arrays)
         self.holes, self.log_q = np.isnan(self.x), np.zeros(len(self.x))
         self.last = x.shape[1] - 1 - self.holes[:, ::-1].argmax(axis=1)  # the last hole
