@@ -5,6 +5,7 @@
 Each part is one table, measured in one run:
 
     fidelity    real and synthetic rows: shapes, trends, use for learning, privacy
+    membership  whether synthetic rows, or scores, give away which rows a model was trained on
     imputation  squared error of hidden cells of numeric sets, half of them hidden
     hivae       error of hidden cells of the mixed sets of the HI-VAE paper, with its own masks
     outliers    ROC AUC on sets of ADBench, trained on normal rows
@@ -13,9 +14,10 @@ Each part is one table, measured in one run:
     min_count   held-out score and fidelity where values of few rows are kept and where they are not
     cost        a mixed table against floats of the same shape, and peak memory of a large fit
 
-`--sets` names the tables of fidelity (default: adult) and of round_trip (default: all).
-`--full` adds slow baselines; `--quick` shows in minutes that all parts run, on few rows and
-epochs: its figures mean nothing. Three columns of fidelity need `pip install sdmetrics`.
+`--sets` names the tables of fidelity and membership (default: adult) and of round_trip (default:
+all), `--seeds` the seeds of the first two. `--full` adds slow baselines (TabularARGN of
+mostlyai-engine among them); `--quick` shows in minutes that all parts run, on few rows and
+epochs: its figures mean nothing. Four columns of fidelity need `pip install sdmetrics xgboost`.
 
 Data come from the folder named by SKVAE_DATA, else from OpenML where a set is there.
 """
@@ -40,7 +42,15 @@ os.environ.setdefault(
 
 import numpy as np
 import pandas as pd
-from fidelity import FEW_ROWS, compare, distance_space, is_number, plain, sdmetrics_is_there
+from fidelity import (
+    FEW_ROWS,
+    compare,
+    distance_space,
+    is_number,
+    plain,
+    sdmetrics_is_there,
+    told_apart,
+)
 from pandas.api.types import is_integer_dtype
 from scipy import stats
 from scipy.optimize import minimize_scalar
@@ -58,7 +68,7 @@ from sklearn.model_selection import KFold, cross_val_score, train_test_split
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from skvae import VAEImputer, VAEOutlierDetector, VAETransformer
+from skvae import VAEImputer, VAEOutlierDetector, VAESynthesizer, VAETransformer
 from skvae.likelihoods import Gaussian
 
 FIDELITY_VAE = {"latent_dim": 32, "max_iter": 100}
@@ -82,6 +92,7 @@ MASKS, HIDDEN_SHARE = 5, 0.5
 DONORS = 5000  # rows that kNN imputation of the HI-VAE sets takes values from
 OUTLIER_SETS, NORMAL_ROWS = 17, 10_000
 MIN_COUNT_SETS, LEAST, SEEDS = ["adult", "shoppers", "ames", "NMES1988"], (1, 5), 3
+FEW_MEMBERS, TOLD = 450, 2000
 REPEATS = 5
 LARGE_ROWS = 1_000_000
 
@@ -93,10 +104,14 @@ ADULT_COLUMNS = [
 ]  # fmt: skip
 MUSHROOM_COLUMNS = ["class", *(f"trait-{i}" for i in range(1, 23))]
 ADULT = {"header": None, "names": ADULT_COLUMNS, "skipinitialspace": True, "na_values": "?"}
+MAGIC_COLUMNS = ["length", "width", "size", "conc", "conc1", "asym", "m3long", "m3trans", "alpha",
+                 "dist", "class"]  # fmt: skip
+MAGIC = {"header": None, "names": MAGIC_COLUMNS}
 MUSHROOM = {"header": None, "names": MUSHROOM_COLUMNS, "na_values": "?"}
 FILES = {
     "adult": ("tabular/adult.data.gz", ADULT),
     "shoppers": ("tabular/online_shoppers_intention.csv.gz", {}),
+    "magic": ("tabular/magic04.data.gz", MAGIC),
     "beijing": ("tabular/beijing_pm25.csv.gz", {}),
     "ames": ("tabular/ames_housing.csv.gz", {}),
     "mushroom": ("tabular/agaricus-lepiota.data.gz", MUSHROOM),
@@ -108,6 +123,7 @@ FILES = {
 }
 OPENML = {
     "adult": ("adult", 2),
+    "magic": ("MagicTelescope", 1),
     "mushroom": ("mushroom", 1),
     "banknote": ("banknote-authentication", 1),
     "yeast": ("yeast", 1),
@@ -118,6 +134,8 @@ IDENTIFIERS = ["No", "Order", "PID", "rownames"]
 TARGETS = {  # and the class to find, or None where the target is a number
     "adult": ("class", ">50K"),
     "shoppers": ("Revenue", True),
+    "magic": ("class", "g"),
+    "default": ("cat-23", 1.0),
     "beijing": ("pm2.5", None),
     "ames": ("SalePrice", None),
     "mushroom": ("class", "p"),
@@ -128,6 +146,7 @@ NUMERIC = {  # name and how many of its leading numeric columns; the fifth of ba
     "yeast": ("yeast", 8),
     "red wine": ("red wine", 11),
 }
+HIVAE_TABLES = {"default": "defaultCredit"}  # that come with its code
 HIVAE_SETS = ["Adult", "Breast", "Wine", "defaultCredit", "letter", "spam"]
 COUNTS = ["visits", "nvisits", "ovisits", "novisits", "emergency", "hospital"]
 
@@ -141,36 +160,42 @@ def fidelity(arguments):
         train, test = split(name, arguments.quick)
         target = TARGETS.get(name)
         rows[f"{name}, real rows"] = compare(train, test, test, target, learn_from=train)
-        for label, generate in GENERATORS.items():
-            seconds, synthetic = timed(lambda g=generate, t=train: g(t, len(t), arguments.quick))
-            rows[f"{name}, {label}"] = compare(train, test, synthetic, target) | {
-                "fit and sample s": seconds
-            }
-    note = (
-        ""
-        if sdmetrics_is_there()
-        else " The first three columns need sdmetrics, which is not installed."
-    )
+        for label, generate in (GENERATORS | (SLOW if arguments.full else {})).items():
+            runs = []
+            for seed in range(arguments.seeds):
+                make = partial(generate, train, len(train), arguments.quick, seed)
+                seconds, synthetic = timed(make)
+                own = compare(train, test, synthetic, target) | {"fit and sample s": seconds}
+                runs.append(own)
+            rows[f"{name}, {label}"] = means(runs)
+    needed = "" if sdmetrics_is_there() else " The first three columns need sdmetrics."
     show(
-        "fidelity: as many synthetic rows as training rows, all against the training rows; "
-        "the real rows are the test rows, but for AUC or R2 (boosted trees, tested on the test "
-        "rows) the training rows. Nearer to training rows: 0.5 is ideal, 1 is copying. Distance: "
-        "the median to the nearest training row over that of the test rows. "
-        f"Missing categories have {FEW_ROWS} or more training rows.{note}",
+        f"fidelity: as many synthetic rows as training rows, all against the training rows, means "
+        f"of {arguments.seeds} seeds; the real rows are the test rows, but for AUC or R2 (boosted "
+        "trees, tested on the test rows) the training rows. C2ST: 2 (1 - AUC) of XGBoost at "
+        "telling rows from training rows, 1 is ideal. Nearer to training rows: 0.5 is ideal, 1 is "
+        "copying. Distance: the median to the nearest training row over that of the test rows. "
+        f"Missing categories have {FEW_ROWS} or more training rows.{needed}",
         rows,
     )
     return rows
 
 
-def vae_rows(train, n, quick, **more):
-    return (
-        VAETransformer(**settings(FIDELITY_VAE | more, quick)).fit(train).sample(n, random_state=0)
-    )
+def means(runs):
+    return {
+        part: None if value is None else statistics.fmean(run[part] for run in runs)
+        for part, value in runs[0].items()
+    }
 
 
-def interpolated_rows(train, n, quick):
+def vae_rows(train, n, quick, seed, **more):
+    vae = VAETransformer(**settings(FIDELITY_VAE | more | {"random_state": seed}, quick))
+    return vae.fit(train).sample(n, random_state=0)
+
+
+def interpolated_rows(train, n, quick, seed):
     """Rows between a random row and one of its five nearest neighbours, as SMOTE makes them."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     x = distance_space(train).fit_transform(plain(train)).astype(np.float32)
     neighbours = (
         NearestNeighbors(n_neighbors=5, algorithm="brute").fit(x).kneighbors(return_distance=False)
@@ -193,19 +218,70 @@ def between(a, b, share, takes_a):
     return mixed.fillna(one_of_both).astype(a.dtype)
 
 
-def independent_columns(train, n, quick):
-    columns = {
-        c: train[c].sample(n, replace=True, random_state=i).array for i, c in enumerate(train)
-    }
-    return pd.DataFrame(columns)
+def independent_columns(train, n, quick, seed):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {c: train[c].sample(n, replace=True, random_state=rng).array for c in train}
+    )
+
+
+def synthesizer(quick, seed):
+    quick_vae = VAETransformer(autoregressive=True, max_iter=QUICK_EPOCHS)
+    return VAESynthesizer(quick_vae if quick else None, random_state=seed)
+
+
+def synthesizer_rows(train, n, quick, seed, **more):
+    return synthesizer(quick, seed).fit(train).sample(n, random_state=0, **more)
+
+
+def argn_rows(train, n, quick, seed):
+    """Rows of mostlyai's TabularARGN, at its own settings."""
+    from mostlyai.engine import TabularARGN
+
+    model = TabularARGN(random_state=seed, verbose=0, max_epochs=1 if quick else 100)
+    return model.fit(train).sample(n_samples=n)[train.columns]
 
 
 GENERATORS = {
+    "VAESynthesizer": synthesizer_rows,
+    "VAESynthesizer, missing=False": partial(synthesizer_rows, missing=False),
     "VAETransformer": vae_rows,
     'VAETransformer, prior="mixture"': partial(vae_rows, prior="mixture"),
     "interpolation": interpolated_rows,
     "independent columns": independent_columns,
 }
+SLOW = {"TabularARGN": argn_rows}
+
+
+# Membership -----------------------------------------------------------------------------
+
+
+def membership(arguments):
+    """Half of the training rows are members; the other half are not, and told from them."""
+    rows = {}
+    for name in arguments.sets or ["adult"]:
+        table, _ = split(name, arguments.quick)
+        for n in (len(table), FEW_MEMBERS):
+            runs = [given_away(table.sample(n, random_state=seed), arguments.quick, seed)
+                    for seed in range(arguments.seeds)]  # fmt: skip
+            rows[f"{name}, {n} rows"] = means(runs)
+    show(
+        "membership: AUC at telling the half of the rows that VAESynthesizer was trained on from "
+        f"the other half, means of {arguments.seeds} seeds; by the distance to the nearest of as "
+        f"many synthetic rows, and by score_samples, both of {TOLD} rows of each half at most. "
+        "0.5 is ideal",
+        rows,
+    )
+    return rows
+
+
+def given_away(table, quick, seed):
+    members, others = (part.reset_index(drop=True) for part in (table[::2], table[1::2]))
+    model = synthesizer(quick, seed).fit(members)
+    synthetic = model.sample(len(members), random_state=0)
+    halves = [half.head(TOLD) for half in (members, others)]
+    scores = [model.vae_.score_samples(half) for half in halves]
+    return told_apart(*halves, synthetic, scores)
 
 
 # Imputation -----------------------------------------------------------------------------
@@ -585,12 +661,7 @@ def min_count(arguments):
                 for seed in range(SEEDS) for least in LEAST}  # fmt: skip
         for least in LEAST:
             own = [runs[least, seed] for seed in range(SEEDS)]
-            rows[f"{name}, min_count={least}"] = {
-                part: statistics.fmean(run[part] for run in own)
-                if own[0][part] is not None
-                else None
-                for part in own[0]
-            }
+            rows[f"{name}, min_count={least}"] = means(own)
     show(
         f"min_count: {MIN_COUNT_VAE}, means of {SEEDS} seeds; nats per row of the test rows, and "
         "of all but the hundredth of them that scores lowest; errors as in fidelity",
@@ -694,6 +765,9 @@ def resident_memory(field):
 
 def load(name):
     """The set as its file gives it."""
+    if name in HIVAE_TABLES:
+        x, kinds, *_ = load_hivae(HIVAE_TABLES[name], 10)
+        return typed(x, x, kinds)
     if "SKVAE_DATA" in os.environ:
         file, options = FILES[name]
         return pd.read_csv(Path(os.environ["SKVAE_DATA"], file), **options)
@@ -748,6 +822,7 @@ def cell(value):
 
 PARTS = {
     "fidelity": fidelity,
+    "membership": membership,
     "imputation": imputation,
     "hivae": hivae,
     "outliers": outliers,
@@ -766,6 +841,7 @@ def main():
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--sets", type=lambda names: names.split(","))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)

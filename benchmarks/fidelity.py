@@ -9,6 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -29,7 +30,9 @@ def compare(train, test, synthetic, target, learn_from=None):
         "AUC or R2": utility(train if real else synthetic, train, test, *target)
         if target
         else None,
+        "C2ST": two_samples(train, test if real else synthetic),
         "nearer to training rows": nearer,
+        "copies %": 100 * copies(train, synthetic),
         "distance": distance,
         "missing categories": missing_categories(train, synthetic),
         "fit and sample s": None,
@@ -92,6 +95,40 @@ def learnable(table, train):
 
 def categories(column, levels):
     return column.astype(pd.CategoricalDtype(levels))
+
+
+def two_samples(real, synthetic):
+    """2 (1 - AUC) of XGBoost at telling as many real rows as synthetic ones: 1 is ideal."""
+    try:
+        from xgboost import XGBClassifier
+    except ImportError:
+        return None
+    n = min(len(real), len(synthetic))
+    rows = [table.sample(n, random_state=0)[real.columns] for table in (real, synthetic)]
+    X = learnable(pd.concat(rows, ignore_index=True), real)
+    model = XGBClassifier(enable_categorical=True, random_state=0, n_jobs=1, tree_method="hist")
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    auc = cross_val_score(model, X, np.repeat([1, 0], n), cv=folds, scoring="roc_auc").mean()
+    return 2 * (1 - max(auc, 0.5))
+
+
+def copies(train, rows):
+    """The share of rows whose cells are all those of a training row."""
+    train, rows = (pd.util.hash_pandas_object(plain(table), index=False) for table in (train, rows))
+    return np.isin(rows, train).mean()
+
+
+def told_apart(members, others, synthetic, scores=None):
+    """AUC at telling rows of training from others: by the nearest synthetic row, by their scores.
+
+    0.5 is ideal.
+    """
+    space = distance_space(members).fit(plain(members))
+    x, *near = (space.transform(plain(t)).astype(np.float32) for t in (synthetic, members, others))
+    is_member = np.repeat([1, 0], [len(members), len(others)])
+    distances = np.concatenate([nearest(x, rows) for rows in near])
+    by_score = None if scores is None else roc_auc_score(is_member, np.concatenate(scores))
+    return {"AUC, nearest": roc_auc_score(is_member, -distances), "AUC, likelihood": by_score}
 
 
 def privacy(train, test, synthetic):
