@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import xlogy
 
+from skvae._shares import smoothed
 from skvae.likelihoods import Likelihood
 from skvae.likelihoods._base import Column
 from skvae.model import PARENTS, Chain, Joint, Runs, alone
@@ -21,8 +22,6 @@ LEAST_ROWS, MOST_ROWS = 2000, 100_000
 WORK = 2e8  # most sums of pairs
 DENSE = 0.01  # what one of a dense product takes of one of a sparse product
 LEAST = 0.005  # nats a row that a parent tells at least
-OWN = 3.0  # nats that a row of a table gains at least by a pseudo-count of its own
-PSEUDO_COUNTS = 10.0 ** np.arange(-3, 4, 0.5)
 CANDIDATES = 3 * PARENTS  # that are looked at closely
 
 
@@ -103,7 +102,7 @@ def relations(
         for i in np.argsort(-gains[:, j], kind="stable")[:CANDIDATES]:
             if gains[i, j] > LEAST:
                 rows = np.diag(counts[place, place])
-                near.append(Relation(*_smoothed(counts[places[i], place], rows), i))
+                near.append(Relation(*smoothed(counts[places[i], place], rows), i))
         near.sort(key=lambda relation: -relation.gain)
         found.append([relation for relation in near[:PARENTS] if relation.gain > LEAST])
     return found
@@ -155,32 +154,3 @@ def _mutual_information(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     np.fill_diagonal(own, 0.0)
     information[np.ix_(held, held)] = own
     return information
-
-
-def _smoothed(table: np.ndarray, rows: np.ndarray) -> tuple[float, np.ndarray]:
-    """Nats a row that a table of counts gains, and its log-probabilities, (codes, codes).
-
-    Rows are drawn towards the shares of all, or towards in how many rows of the table a code is
-    found (Kneser, Ney 1995), by one pseudo-count for all or, where that gains enough, their own.
-    `rows` counts the codes of all rows.
-    """
-    table = table.astype(np.float64)
-    shares = (rows + 0.5) / (rows + 0.5).sum()
-    found = (table > 0).sum(axis=0) + 0.1
-    options = [_towards(table, prior) for prior in (shares, found / found.sum())]
-    loss, log_probs = min(options, key=lambda option: option[0])
-    n = max(table.sum(), 1.0)
-    return float(-xlogy(table, shares).sum() - loss) / n, log_probs
-
-
-def _towards(table: np.ndarray, prior: np.ndarray) -> tuple[float, np.ndarray]:
-    """The leave-one-out loss of a table that is smoothed towards a prior, and its logarithms."""
-    n, few = table.sum(axis=1, keepdims=True), PSEUDO_COUNTS[:, None, None]
-    left = np.maximum(table - 1 + few * prior, 1e-12) / np.maximum(n - 1 + few, 1e-9)
-    losses = -xlogy(table, left).sum(axis=-1)  # (pseudo-counts, rows)
-    best, shared = losses.argmin(axis=0), losses.sum(axis=1).argmin()
-    own = losses.min(axis=0) + OWN < losses[shared]
-    chosen = np.where(own, best, shared)
-    loss = losses[chosen, np.arange(len(table))].sum() + OWN * own.sum()
-    few = PSEUDO_COUNTS[chosen][:, None]
-    return loss, np.log((table + few * prior) / (n + few))
