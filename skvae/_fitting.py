@@ -63,7 +63,7 @@ def _second(plan: Plan, first: "TrainState") -> tuple["Task", "TrainState"]:
     from skvae.training import generator_of
 
     model, rng = _best(plan.task, first), generator_of(first.generator)
-    task, start = plan.second(plan.task, model, rng=rng)
+    task, start = plan.second(model, plan.data.rows, rng=rng)
     return task, start._replace(before=first)
 
 
@@ -121,7 +121,7 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
     epochs, names = len(history["loss"]), plan.codec.names
     best_part = first.part - 1 if first.watch.best is None else first.watch.best_part
     return {
-        "_codec": plan.codec,
+        "_codec": plan.codec if model.network.chain else plan.codec.without_sums(),
         "_model": model,
         "_slots": (plan.task.recipe.optimizer, slots) if plan.keeps else None,
         "history_": history,
@@ -145,7 +145,7 @@ def _model(
     if state.before is None:
         return finished(model, plan.prior, plan.task.rows, rng)
     task = task or _second(plan, state.before)[0]
-    model = finished(model.with_chain(_best(task, state)), plan.prior, plan.task.rows, rng)
+    model = finished(model.with_chain(_best(task, state)), plan.prior, plan.data.training, rng)
     if plan.keeps:  # a later fit goes on with the prior of this one
         return model
     return refitted(model, plan.data.training, plan.data.validation, rng)
@@ -170,7 +170,8 @@ def _summary(model: "Model", plan: Plan, rng: np.random.Generator) -> tuple[floa
     """ELBO of training rows, of some where they are many, and nats of each latent dimension."""
     from skvae.inference import lower_bound
 
-    rows, offset = plan.task.rows, plan.data.offset
+    data = plan.data if model.network.chain else plan.data.without_sums(len(plan.codec.names))
+    rows, offset = data.training, data.offset
     if len(rows) > SUMMARY_DRAWS:
         some = rng.choice(len(rows), SUMMARY_DRAWS, replace=False)
         rows, offset = rows.take(some), offset[some]

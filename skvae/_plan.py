@@ -35,10 +35,21 @@ class Data(NamedTuple):
     offset: np.ndarray  # (rows,) of training
     held_out: np.ndarray | None  # the same of validation
 
+    @property
+    def rows(self) -> tuple[Cells, Cells | None]:
+        """Those of training and of validation."""
+        return self.training, self.validation
+
+    def without_sums(self, n: int) -> "Data":
+        """The same of the cells of n columns alone."""
+        if self.training.shape[1] == n:
+            return self
+        rows = [None if cells is None else cells.span(0, n) for cells in self.rows]
+        return Data(*rows, self.offset, self.held_out)
+
     def any_holes(self) -> bool:
         """Whether there is a hole."""
-        parts = self.training, self.validation
-        return any(cells.any_holes() for cells in parts if cells is not None)
+        return any(cells.any_holes() for cells in self.rows if cells is not None)
 
     def shift(self, hide: float) -> np.ndarray:
         """What turns curves into nats in the units of X, (5,)."""
@@ -55,7 +66,7 @@ class Plan(NamedTuple):
     task: "Task"
     start: "TrainState"
     prior: priors.Prior  # that of the fitted model
-    data: Data
+    data: Data  # with the cells of sums
     history: dict  # of the fit that this one continues
     keeps: bool  # whether a later fit may continue this one
     inputs: dict  # what the estimator is told of X
@@ -76,12 +87,13 @@ def planned(vae: Any, X: Any) -> Plan:
     codec, encode, inputs = _read(vae, X, choose, continues=before is not None)
     optimizer, second = _optimizer(vae), _second_of(vae, codec)
     data = _divided(vae, encode(), rng)
+    own = data.without_sums(len(codec.names))
     if before is None:
-        network = _network(vae, parts, codec, data.any_holes() or vae.hide > 0, None)
-        model, history = _started(vae, network, codec, data.training, rng), {}
+        network = _network(vae, parts, codec, own.any_holes() or vae.hide > 0, None)
+        model, history = _started(vae, network, codec, own.training, rng), {}
     else:
         model, history = _continued_model(vae, parts, choose, before), vae.history_
-    task = _task(vae, model, optimizer, data)
+    task = _task(vae, model, optimizer, own)
     start = _start(vae, task, len(history.get("loss", ())), rng)
     prior = resolve(vae.prior, priors.Prior, priors)
     return Plan(codec, task, start, prior, data, history, vae.warm_start, inputs, second)
@@ -99,8 +111,7 @@ def _second_of(vae: Any, codec: Codec) -> Callable | None:
         )
     from skvae.training import second
 
-    columns, max_iter = codec.columns(), int(vae.max_iter)
-    return partial(second, columns=columns, max_iter=max_iter, fewest=vae.min_count)
+    return partial(second, codec=codec, settings=(int(vae.max_iter), vae.min_count))
 
 
 def _parts(vae: Any) -> dict:
@@ -127,7 +138,8 @@ def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, C
     inputs = {name: vars(reader)[name] for name in INPUTS if name in vars(reader)}
     if continues:
         return vae._codec, partial(vae._codec.encode, rows, continues=True), inputs
-    codec = Codec.learn(rows, Frame.of(X, rows.names), choose, vae.min_count)
+    frame = Frame.of(X, rows.names)
+    codec = Codec.learn(rows, frame, choose, vae.min_count, sums=vae.autoregressive)
     return codec, partial(codec.encode, rows, supported=True), inputs
 
 

@@ -523,7 +523,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             if draw
             else expected_cells(self._model, x, n_draws)
         )
-        filled = self._codec.restore([cells], len(x), points=not draw)
+        given = self._codec.numbers(rows) if draw else None
+        filled = self._codec.restore([cells], len(x), points=not draw, given=given)
         columns = overlaid(self._codec, filled, rows, self._codec.observed(x[:], rows), len(x))
         return self._codec.table(columns, len(x), X)
 
@@ -642,7 +643,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         blocks, size, n_drawn = rows_given(self._model, met.x, n, rng)
         _warn_of_few(n, size, n_drawn)
         n_rows, blocks = n * len(met.x), list(blocks)
-        restored = self._codec.restore(blocks, n_rows)
+        restored = self._codec.restore(blocks, n_rows, given=met.numbers)
         columns = overlaid(self._codec, restored, met, met.kept, n_rows)
         if missing:
             columns = self._holed(columns, blocks, np.tile(met.kept, (n, 1)), rng)

@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 #     _vae -> _fitting -> _plan -> { table, training, inference } -> engine -> model -> components
 #     -> BASE
 COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives", "schedules"}
-BASE = {"_component", "_math", "_memory", "_sklearn"}
+BASE = {"_component", "_math", "_memory", "_shares", "_sklearn"}
 WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
     "__init__": {"_vae", "_imputer", "_outliers", "_synthesizer", *COMPONENTS},
@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "_plan": {*WORKERS, "engine", "model", *COMPONENTS, *BASE},
     "training": {"training", "table", "engine", "model", *COMPONENTS, *BASE},
     "inference": {"inference", "table", "engine", "model", *COMPONENTS, *BASE},
-    "table": {"table", "likelihoods", "_memory", "_sklearn"},
+    "table": {"table", "likelihoods", "_memory", "_shares", "_sklearn"},
     "engine": {"engine", "model", *BASE},
     "model": {"model", *COMPONENTS, *BASE},
     **{room: {room, "_coupling", *BASE} for room in COMPONENTS},

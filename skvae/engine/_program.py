@@ -41,7 +41,7 @@ def takes(*shapes: Shape) -> Callable:
 def spec(shape: Shape, architecture: Architecture, *before: Any) -> tf.TensorSpec:
     """What TensorFlow is told of an array, with more axes before its own."""
     network = architecture.network
-    sizes = {"cells": network.n_cells, "latent": network.latent_dim}
+    sizes = {"cells": network.width, "latent": network.latent_dim}
     return tf.TensorSpec([*before, *(sizes.get(n, n) for n in shape.axes)], shape.dtype)
 
 

@@ -102,7 +102,7 @@ def _signature(architecture: Architecture, recipe: Recipe, slots: tuple) -> list
     return [
         State(weights, own),
         tf.TensorSpec([3]),  # sums of loss, log-likelihood and KL
-        (constants, spec_of_rows(recipe.sparse, architecture.network.n_cells + recipe.beside)),
+        (constants, spec_of_rows(recipe.sparse, architecture.network.width + recipe.beside)),
         tf.TensorSpec([None] * 3, tf.int32),
         tf.TensorSpec([2], tf.int32),  # the first chunk, and steps of the epoch
         tf.TensorSpec([2], tf.int32),

@@ -1,7 +1,6 @@
 """Rows drawn from p(x | z), of cells that do not see each other or of a chain of them."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +18,14 @@ READ = 48  # the latter where no row depends on others: few, so that one does no
 
 
 class Drawn(NamedTuple):
-    """A cell of some rows, about to be drawn."""
+    """A cell of some rows, about to be drawn, or the sum through which it is told."""
 
     cell: int
     rows: np.ndarray
     likelihood: Likelihood
     w: dict
     raw: np.ndarray  # (rows, n_raw)
+    stands_for: tuple | None = None  # of a sum: the cell, and shift and slope of its points
 
     def sample(self, rng: np.random.Generator, rows: slice = slice(None)) -> np.ndarray:
         """A value for each of the rows, or some."""
@@ -41,7 +41,7 @@ def drawn(model: Model, z: np.ndarray, rng: np.random.Generator) -> Iterator[np.
         return
     for start in range(0, len(z), BLOCK):
         block = z[start : start + BLOCK]
-        holes = np.full((len(block), model.network.n_cells), np.nan)
+        holes = np.full((len(block), model.network.width), np.nan)
         yield completed(model, holes, block, lambda cell: cell.sample(rng))[0]
 
 
@@ -57,9 +57,7 @@ def completed(
     enter()
     filling = _Filling(model, x, len(z) // len(x), height)
     for j in np.flatnonzero(filling.holes.any(axis=0)):
-        cell = _Cell(*model.network.chain.of_cell(filling.w, j))
-        for rows in _in_blocks(np.flatnonzero(filling.holes[:, j]), height):
-            filling.fill(j, cell, rows, z, draw)
+        filling.fill(j, z, draw)
     return filling.x, filling.log_q
 
 
@@ -67,24 +65,67 @@ class _Filling:
     """Rows whose holes are being drawn, each some times."""
 
     def __init__(self, model: Model, x: np.ndarray, n: int, height: int | None):
-        chain, learned, self.height = model.network.chain, model.learned(), height
+        self.chain, learned, self.height = model.network.chain, model.learned(), height
         self.w, self.varies = learned["chain"], learned["cells"]["varies"]
         numbers, seen = _numbers(x, self.varies)
-        arrays = x, numbers, seen, _known(chain, self.w, numbers, seen, height and READ)
+        arrays = x, numbers, seen, _known(self.chain, self.w, numbers, seen, height and READ)
         self.x, self.numbers, self.seen, self.known = (np.repeat(own, n, axis=0) for own in arrays)
-        self.holes, self.log_q = np.isnan(self.x), np.zeros(len(self.x))
-        self.last = x.shape[1] - 1 - self.holes[:, ::-1].argmax(axis=1)  # the last hole
+        self.holes, self.log_q = np.isnan(self.x[:, : model.network.n_cells]), np.zeros(len(self.x))
+        self.last = self.holes.shape[1] - 1 - self.holes[:, ::-1].argmax(axis=1)  # the last hole
+        self.sums, self.exact = model.sums, model.sums.numbers(self.x)
 
-    def fill(self, j: int, cell: "_Cell", rows: np.ndarray, z: np.ndarray, draw: Callable) -> None:
-        """Draw the j-th cell of some rows."""
-        at, some = slice(j, j + 1), partial(_some, rows, self.height)
-        raw = cell.raw(*some(self.numbers, self.seen, self.known, z))
-        self.x[rows, j] = draw(Drawn(j, rows, cell.likelihood, cell.arrays, raw[: len(rows)]))
-        self.numbers[rows, at], self.seen[rows, at] = _numbers(self.x[rows, at], self.varies[at])
-        own = some(self.numbers[:, at], self.seen[:, at])
+    def fill(self, j: int, z: np.ndarray, draw: Callable) -> None:
+        """Draw the j-th cell where it is a hole, through a sum that lacks it alone if any does."""
+        for k, i, places in self.sums.ways(j, self.x, np.flatnonzero(self.holes[:, j])):
+            cell = self._cell(j, k)
+            for rows in _in_blocks(places, self.height):
+                self._draw(cell, rows, z, draw, (j, k, i))
+                if self.sums:
+                    self._settle(j, k, i, rows)
+
+    def _draw(
+        self, cell: "_Cell", rows: np.ndarray, z: np.ndarray, draw: Callable, way: tuple
+    ) -> None:
+        """Draw a cell of some rows: the j-th, or the k-th sum, of which that is the i-th."""
+        j, k, i = way
+        raw = cell.raw(*_some(rows, self.height, self.numbers, self.seen, self.known, z))
+        of = None if k is None else (j, *self.sums.sums[k].of_points(i, self.exact[rows]))
+        drawn = Drawn(cell.place, rows, cell.likelihood, cell.arrays, raw[: len(rows)], of)
+        own = self._put(cell, rows, draw(drawn), j)
         self.log_q[rows] += cell.log_prob(*own, raw)[: len(rows)]
+
+    def _settle(self, j: int, k: int | None, i: int, rows: np.ndarray) -> None:
+        """Find what follows from a cell that was drawn, or from a sum of it."""
+        if k is None:
+            self.exact[rows, j] = self.sums.read(j, self.x[rows, j])
+        else:
+            self._solve(k, i, rows, j)
+        for own, some in self.sums.completed(j, self.x, rows):
+            places = self.sums.sums[own].placed(self.exact[some])
+            self._put(self._cell(j, own), some, places, j)
+
+    def _cell(self, j: int, k: int | None = None) -> "_Cell":
+        """The j-th cell, or the k-th sum."""
+        place = j if k is None else self.holes.shape[1] + k
+        return _Cell(place, *self.chain.of_cell(self.w, place))
+
+    def _put(self, cell: "_Cell", rows: np.ndarray, values: np.ndarray, j: int) -> list:
+        """Give a cell values, and tell those after the j-th; the cell, and whether it tells."""
+        at = slice(cell.place, cell.place + 1)
+        self.x[rows, cell.place] = values
+        self.numbers[rows, at], self.seen[rows, at] = _numbers(self.x[rows, at], self.varies[at])
+        own = _some(rows, self.height, self.numbers[:, at], self.seen[:, at])
         if (self.last[rows] > j).any():
             self.known[rows] += cell.said(*own)[: len(rows)]
+        return own
+
+    def _solve(self, k: int, i: int, rows: np.ndarray, j: int) -> None:
+        """Give the j-th cell, which is the i-th of a sum, what the sum and the others leave."""
+        own, w, place = self.sums.sums[k], self.w["sums"][k], self.holes.shape[1] + k
+        self.exact[rows, j] = own.solved(i, self.exact[rows], self.x[rows, place])
+        self._put(self._cell(j), rows, own.members[i].grid.encode(self.exact[rows, j])[0], j)
+        for slopes, cell in ((w[0], place), (w[1 + i], j)):
+            self.log_q[rows] += slopes[self.x[rows, cell].astype(np.intp)]
 
 
 class _Cell(NamedTuple):
@@ -93,6 +134,7 @@ class _Cell(NamedTuple):
     Not so products, whose last bits hang on where a row lies there.
     """
 
+    place: int  # among the cells of a row
     chain: Chain
     w: dict
 
@@ -171,7 +213,7 @@ def _in_blocks(rows: np.ndarray, height: int | None) -> list[np.ndarray]:
 def missing(model: Model, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Which cells of drawn rows are missing, as they are in the rows of fit, (rows, cells)."""
     enter()
-    found = np.zeros(x.shape, bool)
+    found = np.zeros((len(x), model.network.n_cells), bool)
     if model.network.chain.holes is not None:
         for rows in _in_blocks(np.arange(len(x)), SEEN):
             found[rows] = _missing(model, x[rows], rng)
@@ -180,13 +222,14 @@ def missing(model: Model, x: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 def _missing(model: Model, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The same of one block."""
-    chain, learned, found = model.network.chain, model.learned(), np.zeros(x.shape, np.float32)
+    chain, learned = model.network.chain, model.learned()
+    found = np.zeros((len(x), model.network.n_cells), np.float32)
     w, holes = learned["chain"], chain.holes
     numbers, seen = _numbers(x, learned["cells"]["varies"])
-    said = np.asarray(chain.said(w, numbers, seen))
+    said, n = np.asarray(chain.said(w, numbers, seen)), holes.n_cells
     possible = _Possible(w["holes"].get("kept"), len(x))
     for i, j in enumerate(holes.cells):
-        p = expit(np.asarray(holes.logits(w["holes"], numbers, said, found))[i])
+        p = expit(np.asarray(holes.logits(w["holes"], numbers[:, :n], said[:n], found))[i])
         found[:, j] = possible.narrowed(i, rng.random(len(x)) < p)
     return found > 0
 

@@ -51,13 +51,19 @@ def _expected_of(full: Completions) -> np.ndarray:
     weights, cells = softmax(full.log_w, axis=1), {}
     n_draws, expected = full.x.shape[1], full.x[:, 0].copy()
     for cell in full.cells:
-        cells.setdefault(cell.cell, []).append(cell)
-    for j, blocks in cells.items():
+        place = cell.stands_for[0] if cell.stands_for else cell.cell
+        cells.setdefault((cell.cell, place), []).append(cell)
+    for (_, j), blocks in cells.items():
         rows = np.concatenate([block.rows for block in blocks])[::n_draws] // n_draws
         raw = np.concatenate([block.raw for block in blocks])
         raw = raw.reshape(len(rows), n_draws, -1).swapaxes(0, 1)
         points = blocks[0].likelihood.point_of_mixture(blocks[0].w, raw, weights[rows].T)
         expected[rows, j] = points[:, 0]
+        if blocks[0].stands_for is not None:
+            _, _, slope = blocks[0].stands_for
+            shift = np.concatenate([block.stands_for[1] for block in blocks])
+            shift = (weights[rows] * shift.reshape(len(rows), n_draws)).sum(axis=1)
+            expected[rows, j] = shift + slope * expected[rows, j]
     return expected
 
 

@@ -76,6 +76,15 @@ class Grid:
         """The mean of each slot, (n_slots,)."""
         return self._values(np.arange(self.n_slots) + 0.5)
 
+    def slopes(self) -> np.ndarray:
+        """log |d place / dX| in each slot, (n_slots,)."""
+        return self.encode(self.means())[1]
+
+    def beyond(self, X: np.ndarray) -> np.ndarray:
+        """What log |d place / dX| of values has beyond that: not 0 where they are in no slot."""
+        places, log_slope = self.encode(X)
+        return log_slope - self.slopes()[places.astype(np.intp)]
+
     def _values(self, places: np.ndarray) -> np.ndarray:
         code = places.astype(np.intp)
         low = np.append(self.edges[:-1], self.atoms)

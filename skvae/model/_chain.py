@@ -11,6 +11,7 @@ from skvae.likelihoods._base import Column, Size, padded
 from skvae.model._holes import Holes
 from skvae.model._joint import Joint, split
 from skvae.model._runs import Runs, Span
+from skvae.model._told import Told
 
 VALUE, STATE = 16, 128  # widths of a value, and of what is known
 HIDDEN, ALL_HIDDEN = (16, 128), 5400  # units of a cell's own layer, and of all cells in all
@@ -28,25 +29,32 @@ class Chain:
     cell starts from what one cell before it tells of it (Chow, Liu 1968), or from its own shares.
 
     Arrays come in as the argument `w`. `before` (cells, cells) is 1 where the second cell comes
-    before the first.
+    before the first, those of sums among them.
     """
 
     latent_dim: int
     hidden: int  # units of a cell's own layer
     joint: Joint
     spans: tuple[tuple[Span, ...], ...]  # of each part
+    told: Told  # which cells are told through sums
     holes: Holes | None = None  # where cells may be missing
 
     @classmethod
     def of(
-        cls, latent_dim: int, joint: Joint, columns: list[Column], holed: tuple[int, ...] = ()
+        cls,
+        latent_dim: int,
+        joint: Joint,
+        columns: list[Column],
+        holed: tuple[int, ...] = (),
+        sums: tuple = (),
     ) -> Self:
-        """The chain of cells with these likelihoods, of which some may be missing."""
+        """The chain of cells with these likelihoods, of which some may be missing, and of sums."""
         slots, (fewest, most) = [column.n_slots for column in columns], HIDDEN
         hidden = max(fewest, min(most, ALL_HIDDEN // joint.n_cells // fewest * fewest))
         spans = tuple(_spans(np.array(slots), *place) for place in joint.spans())
-        holes = Holes(holed, joint.n_cells) if holed else None
-        return cls(latent_dim, hidden, joint, spans, holes)
+        told = Told(joint.n_cells - len(sums), sums)
+        holes = Holes(holed, told.n_cells) if holed else None
+        return cls(latent_dim, hidden, joint, spans, told, holes)
 
     @property
     def n_cells(self) -> int:
@@ -83,11 +91,17 @@ class Chain:
         }
 
     def log_likelihood(self, w: dict, x: Any, seen: Any, z: Any, before: Any) -> Any:
-        """log p(x | z) of the cells that are seen, (draws, rows), at z (draws, rows, d)."""
+        """log p(x | z) of the cells that are seen, (draws, rows), at z (draws, rows, d).
+
+        Here `before` is without sums.
+        """
+        counts, added = self.told.counts(w["sums"], x, seen, before)
+        before = self.told.before(before)
         said = ops.reshape(self.said(w, x, seen), (self.n_cells, -1))
         known = ops.reshape(ops.matmul(before, said), (self.n_cells, -1, STATE))
         raw = self.raw(w, known, z, self.starts(w, x, seen, before))
-        return ops.sum(seen * self.joint.log_prob(w["likelihood"], x, raw), axis=-1)
+        cells = self.joint.log_prob(w["likelihood"], x, raw)
+        return ops.sum(counts * cells, axis=-1) + added
 
     def said(self, w: dict, x: Any, seen: Any) -> Any:
         """What each cell tells those after it, (cells, rows, STATE); 0 of a hole."""
@@ -145,7 +159,8 @@ class Chain:
         one |= {name: [w[name][i][inner]] for name in ("values", "out", "table")}
         one["likelihood"] = {"0": self.alone(w, cell, part)}
         joint = Joint((self.joint.likelihoods[part],), (alone(span.slots),))
-        return Chain(self.latent_dim, self.hidden, joint, ((Span(0, 1, span.slots),),)), one
+        spans = ((Span(0, 1, span.slots),),)
+        return Chain(self.latent_dim, self.hidden, joint, spans, Told(1)), one
 
     def alone(self, w: dict, cell: int, part: int) -> dict:
         """The arrays of the likelihood of a cell: what goes over cells does so on its last axis."""

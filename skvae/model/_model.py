@@ -23,12 +23,13 @@ class Model(NamedTuple):
     layout: Layout
     weights: np.ndarray
     constants: np.ndarray
+    sums: Any = None  # of a chain: how cells and those of their sums follow from each other
 
     @classmethod
-    def of(cls, network: Network, weights: dict, constants: dict) -> Self:
+    def of(cls, network: Network, weights: dict, constants: dict, sums: Any = None) -> Self:
         """The model with these arrays."""
-        (own, vector), (once, fixed) = Nest.of(weights), Nest.of(constants)
-        return cls(network, Layout(own, once), vector, fixed)
+        nests, vectors = zip(*map(Nest.of, (weights, constants)), strict=True)
+        return cls(network, Layout(*nests), *vectors, sums)
 
     @property
     def architecture(self) -> Architecture:
@@ -47,21 +48,24 @@ class Model(NamedTuple):
             network=replace(self.network, prior=prior), layout=layout, weights=vector
         )
 
-    def frozen(self, chain: Any, arrays: dict, constants: dict) -> Self:
+    def frozen(self, chain: Any, arrays: dict, constants: dict, sums: Any) -> Self:
         """The model with cells that see each other, whose arrays alone are weights."""
         once = merged(
             self.layout.weights.unpack(self.weights), self.layout.constants.unpack(self.constants)
         )
-        network = replace(self.network, chain=chain)
-        return Model.of(network, {"chain": arrays}, {**once, "chain": constants})
+        more = np.ones(len(sums), np.float32)  # all of them vary
+        cells = {name: np.append(array, more) for name, array in once["cells"].items()}
+        network, once = replace(self.network, chain=chain), {**once, "cells": cells}
+        return Model.of(network, {"chain": arrays}, {**once, "chain": constants}, sums)
 
     def with_chain(self, frozen: Self) -> Self:
         """This model with the cells of a frozen one."""
         arrays = frozen.layout.weights.unpack(frozen.weights)
         once = frozen.layout.constants.unpack(frozen.constants)
-        constants = self.layout.constants.unpack(self.constants) | {"chain": once["chain"]}
+        constants = self.layout.constants.unpack(self.constants)
+        constants |= {part: once[part] for part in ("cells", "chain")}
         weights = self.layout.weights.unpack(self.weights) | arrays
-        return Model.of(frozen.network, weights, constants)
+        return Model.of(frozen.network, weights, constants, frozen.sums)
 
     def without_chain(self) -> Self:
         """The model whose cells do not see each other."""
@@ -70,4 +74,6 @@ class Model(NamedTuple):
         weights = self.layout.weights.unpack(self.weights)
         once = self.layout.constants.unpack(self.constants)
         del weights["chain"], once["chain"]
+        n = self.network.n_cells
+        once["cells"] = {name: array[:n] for name, array in once["cells"].items()}
         return Model.of(replace(self.network, chain=None), weights, once)

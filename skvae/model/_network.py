@@ -97,6 +97,11 @@ class Network:
         return self.likelihood.n_cells
 
     @property
+    def width(self) -> int:
+        """Cells of a row that programs are given: those of sums too, where there are any."""
+        return self.n_cells if self.chain is None else self.chain.n_cells
+
+    @property
     def numbers_per_draw(self) -> int:
         """What one draw of z takes room for."""
         cells = self.decoder.widest if self.chain is None else self.chain.numbers_per_draw
@@ -108,6 +113,7 @@ class Network:
 
     def features(self, w: dict, x: Any) -> Any:
         """Rows as the encoder sees them, (rows, n_features)."""
+        x = x[..., : self.n_cells]
         features = self.likelihood.features(w["likelihood"], self._filled(w, x), 1.0 - _holes(x))
         return ops.concatenate([features, _holes(x)], axis=-1) if self.holes else features
 
@@ -239,7 +245,7 @@ class Network:
 
     def _filled(self, w: dict, x: Any) -> Any:
         """Holes filled inside the support: what is masked may not be NaN, nor its gradient."""
-        return ops.where(ops.isnan(x), w["cells"]["filler"], x)
+        return ops.where(ops.isnan(x), w["cells"]["filler"][: x.shape[-1]], x)
 
 
 @lru_cache(maxsize=32)

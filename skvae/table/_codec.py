@@ -1,7 +1,7 @@
 """The user's table and the encoded cells, in both directions."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -11,11 +11,13 @@ from skvae._sklearn import warn
 from skvae.likelihoods._base import Column, Likelihood, Size, padded
 from skvae.table._cells import Cells, Dense, Sparse
 from skvae.table._columns import Feature
+from skvae.table._find_sums import found
 from skvae.table._formats import format_of
 from skvae.table._frames import Frame
 from skvae.table._input import IN_CACHE, NUMBERS, Rows, parts
 from skvae.table._scaling import Scaling
 from skvae.table._series import Dtype
+from skvae.table._sums import NONE, Sums
 from skvae.table._support import check_labels, check_supported, first_unsupported, unsupported
 from skvae.table._values import short
 
@@ -41,12 +43,19 @@ class Codec:
     sizes: tuple[Size, ...]  # of each of these
     order: np.ndarray  # columns sorted into runs of equal likelihoods
     scaling: Scaling
+    sums: Sums = NONE  # whose cells come after those of the columns
 
     @classmethod
-    def learn(cls, rows: Rows, frame: Frame, choose: Callable, min_count: int = 1) -> "Codec":
-        """Read the schema of the rows, and places, scales, grids and levels of their columns."""
+    def learn(
+        cls, rows: Rows, frame: Frame, choose: Callable, min_count: int = 1, sums: bool = False
+    ) -> "Codec":
+        """Read the schema of the rows, and places, scales, grids and levels of their columns.
+
+        And sums of them, if asked for.
+        """
         features = _features(rows, choose, min_count)
         kinds, block = _kinds([feature.likelihood for feature in features])
+        order = np.argsort(block, kind="stable")
         slots = [feature.column().n_slots for feature in features]
         _warn_of_many(slots, rows.names)
         return cls(
@@ -54,14 +63,24 @@ class Codec:
             features=tuple(features),
             kinds=tuple(kinds),
             sizes=_sizes(kinds, block, slots),
-            order=np.argsort(block, kind="stable"),
+            order=order,
             scaling=Scaling.of(features),
+            sums=found(rows, [features[j] for j in order], order, min_count) if sums else NONE,
         )
 
     @property
     def names(self) -> tuple:
         """Of the columns; their numbers in an array."""
         return self.frame.names
+
+    @property
+    def width(self) -> int:
+        """Cells of a row, those of sums too."""
+        return len(self.names) + len(self.sums)
+
+    def without_sums(self) -> "Codec":
+        """The same of columns alone."""
+        return replace(self, sums=NONE) if self.sums else self
 
     @property
     def varies(self) -> np.ndarray:
@@ -93,7 +112,7 @@ class Codec:
         if rows.sparse:
             x = Sparse.of(blocks, self._cells_of_zeros(rows))
         else:
-            x = Dense.of(blocks, (rows.n, len(self.names)))
+            x = Dense.of(blocks, (rows.n, self.width))
         if (warns or continues) and new:
             self._warn_of_new(new)
         return Encoded(x, offset, context=np.empty((rows.n, 0), np.float32))
@@ -123,6 +142,10 @@ class Codec:
         with np.errstate(all="ignore"):  # where there are none they may lie outside of the support
             numbers = self._numbers(Rows(rows.names, 1, None, zeros, zeros), {})
             return self._placed(numbers)[0][0].astype(np.float32)
+
+    def numbers(self, rows: Rows) -> np.ndarray | None:
+        """Numbers of rows where there are sums, which take them as they are, (rows, columns)."""
+        return self._numbers(rows, {}) if self.sums else None
 
     def _numbers(self, rows: Rows, new: dict) -> np.ndarray:
         """Numbers, (rows, columns): NaN in a hole, -1 for an unseen level, noted in `new`."""
@@ -154,7 +177,11 @@ class Codec:
         if not scaling.varies.all():
             log_slope += scaling.log_others(numbers)
         order = slice(None) if len(self.kinds) == 1 else self.order
-        return cells[:, order], log_slope
+        if not self.sums:
+            return cells[:, order], log_slope
+        cells, numbers = cells[:, order], numbers[:, order]
+        log_slope = log_slope + self.sums.beyond(numbers)
+        return np.hstack([cells, self.sums.placed(numbers)]), log_slope
 
     def _check_support(self, numbers: np.ndarray, first: int) -> None:
         """Refuse numbers that cannot have come from their likelihoods, from row `first` on."""
@@ -197,11 +224,35 @@ class Codec:
             return self._scaled(blocks, n)
         return self.table(self.typed(self.restore(blocks, n, points=points)), n, like)
 
-    def restore(self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False) -> list[tuple]:
-        """The same as columns in NumPy, each with its holes, or None for none."""
-        cells = np.empty((n, len(self.names)))
-        cells[:, self.order] = np.concatenate(list(blocks))
-        return [f.restore(cells[:, j], points=points) for j, f in enumerate(self.features)]
+    def restore(
+        self,
+        blocks: Iterable[np.ndarray],
+        n: int,
+        *,
+        points: bool = False,
+        given: np.ndarray | None = None,
+    ) -> list[tuple]:
+        """The same as columns in NumPy, each with its holes, or None for none.
+
+        `given` are numbers that some cells are to have, (rows, columns) in turns, NaN elsewhere:
+        sums take them as they are.
+        """
+        cells = np.concatenate(list(blocks), dtype=np.float64)
+        by_column = cells[:, np.argsort(self.order)].T
+        numbers = [f.numbers(x, points) for f, x in zip(self.features, by_column, strict=True)]
+        if self.sums and not points:
+            self._replay(numbers, cells[:, len(self.names) :], given)
+        return [f.restore(own) for f, own in zip(self.features, numbers, strict=True)]
+
+    def _replay(self, numbers: list, places: np.ndarray, given: np.ndarray | None) -> None:
+        """Numbers of columns as their sums have them, in place."""
+        own = np.stack([numbers[j] for j in self.order], axis=1)
+        known = np.full_like(own, np.nan)
+        if given is not None:
+            known = given[np.arange(len(own)) % len(given)][:, self.order]
+        replayed = self.sums.replayed(own, places, known)
+        for cell in self.sums.members():
+            numbers[self.order[cell]] = replayed[:, cell]
 
     def typed(self, columns: list[tuple]) -> list[tuple]:
         """Columns in NumPy with the dtypes of fit."""
@@ -229,8 +280,8 @@ class Codec:
 
     def observed(self, x: np.ndarray, rows: Rows) -> np.ndarray:
         """Which cells of the rows, encoded as x, are no holes, (rows, columns)."""
-        observed = np.empty(x.shape, bool)
-        observed[:, self.order] = ~np.isnan(x)
+        observed = np.empty((len(x), len(self.names)), bool)
+        observed[:, self.order] = ~np.isnan(x[:, : len(self.names)])
         for j in np.flatnonzero(self.scaling.unknown):
             observed[:, j] = ~rows.column(j).holes
         return observed

@@ -108,15 +108,16 @@ class Feature:
         """Whether restoring does no more than scale the cells."""
         return self.varies and self.format.kind == "float" and not self.has_slots
 
-    def restore(self, cells: np.ndarray, *, points: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """Cells as the column of fit held them, and holes, if any; points are scaled numbers."""
+    def restore(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Numbers as the column of fit held them, and holes, if any."""
         if not self.varies and self.constant is None:
-            return np.full(len(cells), None, object), np.ones(len(cells), bool)
-        return self.format.restore(self._numbers(cells, points), self.dtype), None
+            return np.full(len(numbers), None, object), np.ones(len(numbers), bool)
+        return self.format.restore(numbers, self.dtype), None
 
-    def _numbers(self, cells: np.ndarray, points: bool) -> np.ndarray:
+    def numbers(self, cells: np.ndarray, points: bool) -> np.ndarray:
+        """What cells stand for; points are scaled numbers."""
         if not self.varies:
-            return np.full(len(cells), self.constant)
+            return np.full(len(cells), 0.0 if self.constant is None else self.constant)
         with np.errstate(over="ignore"):
             if self.grid is None or points:
                 return self.center + self.scale * cells

@@ -26,6 +26,7 @@ class Conditions(NamedTuple):
     columns: list  # Values of each column of fit, or None where nothing is given
     kept: np.ndarray  # (rows, columns), which cells are given
     x: np.ndarray  # the rows encoded, NaN elsewhere
+    numbers: np.ndarray  # (rows, columns), of the given cells
 
     def column(self, j: int) -> Values:
         """The given cells of a column."""
@@ -60,7 +61,7 @@ def conditions(codec: Codec, given: Any) -> Conditions:
             f"given has {'; '.join(far)}: the other columns are drawn for values that fit never "
             "saw."
         )
-    return Conditions(columns, ~np.isnan(numbers), codec.encode_numbers(numbers))
+    return Conditions(columns, ~np.isnan(numbers), codec.encode_numbers(numbers), numbers)
 
 
 def overlaid(codec: Codec, drawn: list[tuple], given: Any, kept: np.ndarray, n: int) -> list[tuple]:

@@ -55,6 +55,13 @@ class Numbers:
     words: ClassVar[str] = "numbers"
     advice: ClassVar[str] = "turn it into numbers"
 
+    @property
+    def resolution(self) -> float:
+        """What numbers are multiples of; 0 for floats with many decimals."""
+        if self.kind != "float":
+            return 1.0
+        return 0.0 if self.decimals is None else 10.0**-self.decimals
+
     @classmethod
     def learn(cls, name: Any, column: Values, likelihood: Likelihood, min_count: int) -> "Numbers":
         kind = column.dtype.meaning if column.meaning != "nothing" else "float"
@@ -110,6 +117,11 @@ class Times:
     origin: int = 0  # in microseconds: 0 but where they differ by less than one
     zone: str | None = None
     first: bool = False  # whether hours that summer time repeats are meant the first time
+
+    @property
+    def resolution(self) -> float:
+        """What numbers are multiples of, in days."""
+        return self.step * UNITS[self.unit] / UNITS["D"]
 
     @property
     def words(self) -> str:

@@ -6,10 +6,10 @@ import numpy as np
 from keras import ops
 
 from skvae.engine import NUMBER, ROWS, SEED, Recipe, Shape, averaged_adam, normal, takes
-from skvae.likelihoods._base import Column
-from skvae.model import Chain, Inference, Mode, Model, Network
+from skvae.likelihoods._base import Column, Size, padded
+from skvae.model import Chain, Inference, Joint, Mode, Model, Network
 from skvae.schedules import Constant
-from skvae.table import Cells
+from skvae.table import Cells, Codec
 from skvae.training._loop import Task, TrainState, begun
 from skvae.training._pace import Pace, Watch
 from skvae.training._patterns import patterns
@@ -25,29 +25,59 @@ PATIENCE = 4
 
 
 def second(
-    task: Task,
     model: Model,
-    columns: list[Column],
-    max_iter: int,
-    fewest: int,
+    rows: tuple[Cells, Cells | None],
+    codec: Codec,
+    settings: tuple[int, int],
     rng: np.random.Generator,
 ) -> tuple[Task, TrainState]:
     """The task of training cells to see each other, all else frozen, and where it begins.
 
-    `task` was that of the first stage, and `model` is what it left.
+    `model` is what the first stage left, `rows` are those of training and validation with the cells
+    of sums, and `settings` are max_iter and min_count.
     """
-    network, x = model.network, task.rows
-    sizes, varies = code_counts(network.likelihood, columns), model.learned()["cells"]["varies"] > 0
-    holed, holes = patterns(x, sizes, varies, fewest, rng)
-    chain = Chain.of(network.latent_dim, network.likelihood, columns, holed)
-    shared = model.layout.constants.unpack(model.constants)["likelihood"]
-    once = {"likelihood": shared, "alone": _alone(chain, x.filled(), columns), "holes": holes}
-    once |= starts(chain, once, relations(x, sizes, fewest, rng))
-    task = _task(task, model.frozen(chain, chain.init(rng), once), max_iter)
+    max_iter, fewest = settings
+    task = _task(_chained(model, rows[0], codec, fewest, rng), *rows, max_iter)
     parts = len(task.ends)
     pace = Pace.of(RATE, Constant(), _n_epochs(task.n_steps, max_iter), parts)._replace(fall=0)
     watch = Watch(None if task.validation is None else PATIENCE * parts, 0.0, 0)
     return task, begun(task, None, pace, watch, rng)
+
+
+def _chained(model: Model, x: Cells, codec: Codec, fewest: int, rng: np.random.Generator) -> Model:
+    """The frozen model with a chain of its cells and of sums of them, before training."""
+    network, sums = model.network, codec.sums
+    joint, columns = _with_sums(network.likelihood, sums), codec.columns() + sums.columns()
+    sizes, varies = code_counts(joint, columns), model.learned()["cells"]["varies"] > 0
+    of_columns, n = x.span(0, network.n_cells), network.n_cells
+    holed, holes = patterns(of_columns, sizes[:n], varies, fewest, rng)
+    chain = Chain.of(network.latent_dim, joint, columns, holed, sums.telling())
+    shared, filled = model.layout.constants.unpack(model.constants)["likelihood"], x.filled()
+    once = {
+        "likelihood": shared | _of_sums(chain, filled, sums.columns()),
+        "alone": _alone(chain, filled, columns),
+        "holes": holes,
+        "sums": [own.slopes() for own in sums.sums],
+    }
+    once |= starts(chain, once, relations(x, sizes, fewest, rng, sums.telling()))
+    return model.frozen(chain, chain.init(rng), once, sums)
+
+
+def _with_sums(joint: Joint, sums: Any) -> Joint:
+    """The likelihoods of cells, and that of the cells of sums."""
+    if not sums:
+        return joint
+    size = Size(len(sums), padded(sum(column.n_slots for column in sums.columns())))
+    return Joint((*joint.likelihoods, sums.likelihood), (*joint.sizes, size))
+
+
+def _of_sums(chain: Chain, x: Cells, columns: list[Column]) -> dict[str, dict]:
+    """The constants of the cells of sums, of rows without holes."""
+    if not columns:
+        return {}
+    *_, kind = chain.joint.likelihoods
+    own = learned(kind, x.span(chain.n_cells - len(columns), chain.n_cells), columns)
+    return {str(len(chain.joint.likelihoods) - 1): own}
 
 
 def _alone(chain: Chain, x: Cells, columns: list[Column]) -> dict[str, dict]:
@@ -60,14 +90,14 @@ def _alone(chain: Chain, x: Cells, columns: list[Column]) -> dict[str, dict]:
     }
 
 
-def _task(before: Task, model: Model, max_iter: int) -> Task:
+def _task(model: Model, rows: Cells, validation: Cells | None, max_iter: int) -> Task:
     """The task of training the weights of a model."""
-    batch_size, rows = _batch_size(len(before.rows)), before.rows
+    batch_size = _batch_size(len(rows))
     steps = -(-len(rows) // batch_size)
     work = steps * _n_epochs(steps, max_iter) * batch_size * model.network.cost(1)
     xla, noise = model.network.encoder.xla and work > XLA_PAYS, model.network.n_cells + 1
     recipe = Recipe(_losses, averaged_adam, 1, False, False, rows.sparse, xla, 0, noise, _judged)
-    return Task(model, recipe, rows, before.validation, batch_size, 0.0, 0.0)
+    return Task(model, recipe, rows, validation, batch_size, 0.0, 0.0)
 
 
 def _batch_size(n_rows: int) -> int:

@@ -81,11 +81,12 @@ def _as_high(tables: list[np.ndarray]) -> np.ndarray:
 
 
 def relations(
-    x: Cells, sizes: np.ndarray, fewest: int, rng: np.random.Generator
+    x: Cells, sizes: np.ndarray, fewest: int, rng: np.random.Generator, sums: tuple = ()
 ) -> list[list[Relation]]:
     """The best parents of each cell, the best first; `sizes` counts the codes of each, or is 0.
 
-    Pairs of fewer rows are not kept.
+    Pairs of fewer rows are not kept, and the last cells, which are sums of others, are not taken
+    with these.
     """
     some = x.take(rng.permutation(len(x))[: _n_rows(sizes)])
     codes = np.stack([_codes(column, n) for column, n in zip(some.T, sizes, strict=True)], axis=1)
@@ -94,7 +95,7 @@ def relations(
         return [[] for _ in sizes]
     counts = _pair_counts(codes, sizes)
     counts[counts < fewest] = 0.0
-    gains, first = _mutual_information(counts, sizes), np.cumsum(sizes) - sizes
+    gains, first = _gains(counts, sizes, sums), np.cumsum(sizes) - sizes
     places = [slice(start, start + n) for start, n in zip(first, sizes, strict=True)]
     found = []
     for j, place in enumerate(places):
@@ -106,6 +107,14 @@ def relations(
         near.sort(key=lambda relation: -relation.gain)
         found.append([relation for relation in near[:PARENTS] if relation.gain > LEAST])
     return found
+
+
+def _gains(counts: np.ndarray, sizes: np.ndarray, sums: tuple) -> np.ndarray:
+    """Nats a row that a cell tells of another, (cells, cells); 0 where it never comes before."""
+    gains = _mutual_information(counts, sizes)
+    for k, members in enumerate(sums, len(sizes) - len(sums)):
+        gains[k, [cell for cell, _ in members]] = gains[members[-1][0], k] = 0.0
+    return gains
 
 
 def _codes(column: np.ndarray, n: int) -> np.ndarray:
