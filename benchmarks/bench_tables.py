@@ -160,7 +160,8 @@ def fidelity(arguments):
         train, test = split(name, arguments.quick)
         target = TARGETS.get(name)
         rows[f"{name}, real rows"] = compare(train, test, test, target, learn_from=train)
-        for label, generate in (GENERATORS | (SLOW if arguments.full else {})).items():
+        generators = GENERATORS | (WITHOUT_HOLES if train.isna().any(axis=None) else {})
+        for label, generate in (generators | (SLOW if arguments.full else {})).items():
             runs = []
             for seed in range(arguments.seeds):
                 make = partial(generate, train, len(train), arguments.quick, seed)
@@ -244,12 +245,12 @@ def argn_rows(train, n, quick, seed):
 
 GENERATORS = {
     "VAESynthesizer": synthesizer_rows,
-    "VAESynthesizer, missing=False": partial(synthesizer_rows, missing=False),
     "VAETransformer": vae_rows,
     'VAETransformer, prior="mixture"': partial(vae_rows, prior="mixture"),
     "interpolation": interpolated_rows,
     "independent columns": independent_columns,
 }
+WITHOUT_HOLES = {"VAESynthesizer, missing=False": partial(synthesizer_rows, missing=False)}
 SLOW = {"TabularARGN": argn_rows}
 
 
@@ -833,6 +834,14 @@ PARTS = {
 }
 
 
+def processor():
+    """Its name, where the system tells it."""
+    lines = Path("/proc/cpuinfo")
+    names = lines.read_text().splitlines() if lines.exists() else []
+    names = [line.partition(":")[2].strip() for line in names if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -845,9 +854,8 @@ def main():
     parser.add_argument("--sets", type=lambda names: names.split(","))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print(
-        f"Python {platform.python_version()}, pandas {pd.__version__}, {os.cpu_count()} CPU cores"
-    )
+    versions = f"Python {platform.python_version()}, pandas {pd.__version__}"
+    print(f"{versions}, {os.cpu_count()} CPU cores ({processor()})")
     results = {part: PARTS[part](arguments) for part in arguments.parts}
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2, default=float))
