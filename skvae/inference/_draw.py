@@ -1,20 +1,20 @@
 """Rows drawn from p(x | z), of cells that do not see each other or of a chain of them."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 from scipy.special import expit
 
-from skvae.engine import enter
-from skvae.inference._blocks import padded
+from skvae.engine import ROWS, enter, takes
+from skvae.inference._blocks import by_row, padded
 from skvae.inference._encode import cells
 from skvae.likelihoods import Likelihood
-from skvae.model import STATE, Chain, Model, Runs
+from skvae.model import STATE, Chain, Model, Network, Runs
 
-BLOCK, SEEN = 2**15, 2**11  # rows in which cells are drawn in turn, and in which cells are read
-READ = 48  # the latter where no row depends on others: few, so that one does not wait for many
+BLOCK, SEEN = 2**15, 2**11  # rows in which cells are drawn in turn, and holes
+READ = 48  # rows in which cells are read: few, so that one does not wait for many
 
 
 class Drawn(NamedTuple):
@@ -67,8 +67,7 @@ class _Filling:
     def __init__(self, model: Model, x: np.ndarray, n: int, height: int | None):
         self.chain, learned, self.height = model.network.chain, model.learned(), height
         self.w, self.varies = learned["chain"], learned["cells"]["varies"]
-        numbers, seen = _numbers(x, self.varies)
-        arrays = x, numbers, seen, _known(self.chain, self.w, numbers, seen, height and READ)
+        arrays = x, *_numbers(x, self.varies), _known(model, x)
         self.x, self.numbers, self.seen, self.known = (np.repeat(own, n, axis=0) for own in arrays)
         self.holes, self.log_q = np.isnan(self.x[:, : model.network.n_cells]), np.zeros(len(self.x))
         self.last = self.holes.shape[1] - 1 - self.holes[:, ::-1].argmax(axis=1)  # the last hole
@@ -195,15 +194,18 @@ def _some(rows: np.ndarray, height: int | None, *arrays: np.ndarray) -> list[np.
     return [padded(array[rows], height or len(rows)) for array in arrays]
 
 
-def _known(
-    chain: Chain, w: dict, x: np.ndarray, seen: np.ndarray, height: int | None
-) -> np.ndarray:
-    """What the cells of each row that are seen say in all, (rows, STATE)."""
+def _known(model: Model, x: np.ndarray) -> np.ndarray:
+    """What the cells of each row that are there say in all, (rows, STATE)."""
     known = np.zeros((len(x), STATE), np.float32)
-    for rows in _in_blocks(np.flatnonzero(seen.any(axis=1)), height or SEEN):
-        said = chain.said(w, *_some(rows, height, x, seen))
-        known[rows] = np.asarray(ops.sum(said, axis=0))[: len(rows)]
+    rows = np.flatnonzero(~np.isnan(x).all(axis=1))
+    if len(rows):
+        known[rows] = by_row(_said, model, READ, x[rows].astype(np.float32))[0]
     return known
+
+
+@takes(ROWS)
+def _said(network: Network, w: dict, x: Any) -> tuple:
+    return (network.said(w, x),)
 
 
 def _in_blocks(rows: np.ndarray, height: int | None) -> list[np.ndarray]:

@@ -141,6 +141,11 @@ class Network:
         seen = self._counts(w, x)
         return self.chain.log_likelihood(w["chain"], self._filled(w, x), seen, z, before)
 
+    def said(self, w: dict, x: Any) -> Any:
+        """What the cells of rows say in all to those that are holes, (rows, STATE)."""
+        said = self.chain.said(w["chain"], self._filled(w, x), self._counts(w, x))
+        return ops.sum(said, axis=0)
+
     def log_holes(self, w: dict, x: Any) -> Any:
         """Log-probability of which cells are missing, (rows,): no part of that of the others."""
         holes, chained = self.chain.holes, w["chain"]
