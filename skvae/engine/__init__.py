@@ -14,6 +14,7 @@ from skvae.engine._program import (
     compiled,
     run,
     takes,
+    traced,
 )
 from skvae.engine._random import normal
 from skvae.engine._rows import rows_of
@@ -44,6 +45,7 @@ __all__ = [
     "rows_of",
     "run",
     "takes",
+    "traced",
     "trainer",
     "xla_pays",
 ]

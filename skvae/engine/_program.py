@@ -81,6 +81,12 @@ def _signature(function: Callable, architecture: Architecture, mapped: int) -> l
     return [*vectors(architecture), *specs]
 
 
+@lru_cache(maxsize=256)
+def traced(method: Callable, component: Any) -> Callable:
+    """The program of a method of a component, of arrays of any shape."""
+    return tf.function(partial(method, component), autograph=False, reduce_retracing=True)
+
+
 def run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0) -> list[np.ndarray]:
     """What the function gives for a model."""
     enter()

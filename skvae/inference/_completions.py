@@ -5,8 +5,7 @@ them are taken, their rows completed in that order, and weighed by the cells' ow
 rows are drawn: so scores, filled cells and conditions agree with it.
 
 Where few cells are missing, completed rows say where to look for z, and for these the encoder was
-made: holes drawn given z, and z given the row that this completes, in turn (Rezende et al. 2014,
-Stochastic backpropagation).
+made.
 """
 
 from typing import Any, NamedTuple
@@ -21,9 +20,9 @@ from skvae.inference._encode import posterior_sample
 from skvae.inference._noise import row_noise, row_shifts
 from skvae.model import Inference, Model, Network
 
-TAKEN = 4  # of so many draws of z one is taken
-SETTLED, TURNS = 4, 2  # completed rows that say where z may be, and how often z and holes are drawn
-HEIGHT, WEIGHED = 768, 192  # rows in which cells are drawn, and in which rows are weighed
+TAKEN = 6  # of so many draws of z one is taken
+SETTLED = 4  # completed rows that say where z may be
+HEIGHT, WEIGHED = 192, 48  # rows in which cells are drawn, and in which rows are weighed
 
 
 class Draws(NamedTuple):
@@ -60,27 +59,21 @@ def completions(
 
 
 def settled(model: Model, x: np.ndarray) -> np.ndarray:
-    """Rows x with holes, completed some times each as z and the holes settle, (rows, n, cells).
+    """Rows x with holes, completed some times each at draws of q(z | x), (rows, n, cells).
 
     All of it depends on each row alone.
     """
-    n, d = SETTLED, model.network.latent_dim
-    first, *noise = row_noise(x, (TURNS + 1) * n, d).reshape(TURNS + 1, n, len(x), d)
-    z, draw = _by_row(posterior_sample(model, x, first)), _RowByRow(_seeds(x), n)
-    for own in noise:
-        full = completed(model, x, z, draw, _height(n))[0].astype(np.float32)
-        z = posterior_sample(model, full, _by_row(own)[None])[0]
-    return full.reshape(len(x), n, -1)
+    n = SETTLED
+    z = posterior_sample(model, x, row_noise(x, n, model.network.latent_dim), WEIGHED)
+    z, draw = np.ascontiguousarray(z.swapaxes(0, 1)), _RowByRow(_seeds(x), n)
+    z = z.reshape(-1, z.shape[-1])
+    full, _ = completed(model, x, z, draw, _height(n), weighs=False)
+    return full.astype(np.float32).reshape(len(x), n, -1)
 
 
 def _height(n: int) -> int:
     """Rows of a block that holds all n of each."""
     return max(1, HEIGHT // n) * n
-
-
-def _by_row(z: np.ndarray) -> np.ndarray:
-    """Draws (draws, rows, d), those of the first row first, (rows * draws, d)."""
-    return np.ascontiguousarray(z.swapaxes(0, 1)).reshape(-1, z.shape[-1])
 
 
 class _RowByRow:

@@ -6,24 +6,25 @@ population Monte Carlo (Cappe et al. 2008), the mixture follows the weights of i
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
 from skvae.inference._completions import log_joint_of_rows
-from skvae.inference._draw import completed, drawn
+from skvae.inference._draw import Drawn, completed, drawn
 from skvae.inference._prior import log_prior, prior_sample
 from skvae.inference._proposals import log_joint, near, refine
 from skvae.model import Model
 
-SCREEN = 4096  # draws from the prior among which normals look for their start
 STARTS = 8
 BATCH = 4096  # draws between two looks at their effective number
 ROUNDS = 4  # of adapting the mixture
 MOST = 2**18  # draws for one row at most
 FEWEST = 256  # effective draws at least
 PER_ROW = 4  # effective draws for each row asked for
+COMPLETED = 4  # of so many draws one is completed, where cells see each other
 DEFENCE = 0.05  # share of the prior in the mixture, at least and about: it bounds the weights
 
 
@@ -54,46 +55,96 @@ def points_given(
     model: Model, x: np.ndarray, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, float, int]:
     """n points z from p(z | x) of one row x, or whole rows where cells see each other."""
-    mixture = _start(model, x, rng)
-    for _ in range(ROUNDS):
-        z = _draw(model, mixture, BATCH, rng)
-        log_q, log_own = _log_density(model, mixture, z)
-        log_w = log_joint(model, x, z) - log_q
-        w = np.exp(log_w - logsumexp(log_w))
-        mixture = _reweighted(mixture, z, w[:, None] * np.exp(log_own - log_q[:, None]))
     enough = max(FEWEST, PER_ROW * n)
-    found, log_w = [], np.empty(0)
-    while len(log_w) < BATCH or (_effective_size(log_w) < enough and len(log_w) < MOST):
-        draws = _draw(model, mixture, max(BATCH, len(log_w)), rng)  # twice as many in all
-        rows, new = _weighed(model, x, draws, rng)
+    mixture, found = _of_prior(model), []
+    draws = _weighed(model, x, mixture, BATCH, rng)
+    if _effective_size(draws.log_w) < enough:
+        mixture = _fitted(model, x, draws, rng)
+        draws = _weighed(model, x, mixture, BATCH, rng)
+    log_w, n_drawn = np.empty(0), 0
+    while True:
+        rows, new = _completed(model, x, draws, rng)
         found.append(rows)
-        log_w = np.append(log_w, new - _log_density(model, mixture, draws)[0])
+        log_w, n_drawn = np.append(log_w, new), n_drawn + len(draws.z)
+        if _effective_size(log_w) >= enough or n_drawn >= MOST:
+            break
+        draws = _weighed(model, x, mixture, n_drawn, rng)  # twice as many in all
     rows = np.concatenate(found)
-    return rows[_systematic(log_w, n, rng)], _effective_size(log_w), len(rows)
+    return rows[_systematic(log_w, n, rng)], _effective_size(log_w), n_drawn
+
+
+class Draws(NamedTuple):
+    """Draws of z for a row x."""
+
+    z: np.ndarray  # (draws, d)
+    log_w: np.ndarray  # (draws,), log p(x, z) / q(z)
+    log_joint: np.ndarray  # (draws,), log p(x, z)
+    log_parts: np.ndarray  # (draws, 1 + k), log-density of each part of q times its share
 
 
 def _weighed(
-    model: Model, x: np.ndarray, z: np.ndarray, rng: np.random.Generator
+    model: Model, x: np.ndarray, mixture: Mixture, n: int, rng: np.random.Generator
+) -> Draws:
+    """Draws of a mixture, and how well they agree with a row."""
+    z = _draw(model, mixture, n, rng)
+    log_q, log_parts = _log_density(model, mixture, z)
+    log_x = log_joint(model, x, z)
+    return Draws(z, log_x - log_q, log_x, log_parts)
+
+
+def _completed(
+    model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points z and log p(x, z) of a row x; or rows that complete it and log p(row, z) / q(row)."""
+    """Points z and their weights; or rows that complete x at some of them, and theirs."""
+    z, log_w, log_first, _ = draws
     if model.network.chain is None:
-        return z, log_joint(model, x, z)
-    rows, log_q = completed(model, x.astype(np.float64), z, lambda cell: cell.sample(rng))
-    return rows, log_joint_of_rows(model, rows, z) - log_q
+        return z, log_w
+    taken = _systematic(log_w, -(-len(z) // COMPLETED), rng)
+    rows, log_q = completed(model, x.astype(np.float64), z[taken], partial(Drawn.sample, rng=rng))
+    log_v = log_joint_of_rows(model, rows, z[taken]) - log_q - log_first[taken]
+    return rows, log_v + logsumexp(log_w) - np.log(len(z))
 
 
-def _start(model: Model, x: np.ndarray, rng: np.random.Generator) -> Mixture:
-    """Normals fitted to the row, from the encoder's mean and from likely draws of the prior on."""
-    encoded = near(model, x)[0]
-    z = prior_sample(model, rng.standard_normal((SCREEN, model.network.latent_dim), np.float32))
-    log_lik = log_joint(model, x, z) - log_prior(model, z)
-    likely = z[np.argsort(-(log_lik + rng.gumbel(size=SCREEN)))[: STARTS - 1]]
-    starts = np.concatenate([encoded, likely])
-    wide = np.full_like(starts, -1.0)
-    mean, log_scale = refine(model, np.repeat(x, STARTS, axis=0), starts, wide, height=STARTS)
+def _of_prior(model: Model) -> Mixture:
+    """The prior alone."""
+    none = np.empty((0, model.network.latent_dim, model.network.latent_dim))
+    return Mixture(np.zeros(1), none[:, 0], none)
+
+
+def _fitted(model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator) -> Mixture:
+    """The prior and normals that follow what agrees with a row, first of draws of the prior."""
+    mixture = _start(model, x, draws, rng)
+    for _ in range(ROUNDS):
+        draws = _weighed(model, x, mixture, BATCH, rng)
+        w = np.exp(draws.log_w - logsumexp(draws.log_w))
+        of_parts = draws.log_parts - logsumexp(draws.log_parts, axis=1, keepdims=True)
+        mixture = _reweighted(mixture, draws.z, w[:, None] * np.exp(of_parts))
+    return mixture
+
+
+def _start(model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator) -> Mixture:
+    """The prior and normals near likely draws of it, and near the encoder's mean."""
+    likely = draws.z[np.argsort(-(draws.log_w + rng.gumbel(size=len(draws.z))))[: STARTS - 1]]
+    z = np.concatenate([near(model, x)[0], likely])
+    mean, log_scale = _normals(model, x, z, rng)
     k, d = mean.shape
     factor = np.exp(log_scale, dtype=np.float64)[:, :, None] * np.eye(d)
     return Mixture(np.full(1 + k, -np.log(1 + k)), mean.astype(np.float64), factor)
+
+
+def _normals(
+    model: Model, x: np.ndarray, z: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means and log-scales of normals fitted to a row from points z on, (points, d) each.
+
+    Where cells see each other, those of q(z | x) of rows that complete it there.
+    """
+    if model.network.chain is not None:
+        draw = partial(Drawn.sample, rng=rng)
+        rows, _ = completed(model, x.astype(np.float64), z, draw, weighs=False)
+        return near(model, rows.astype(np.float32))
+    wide, rows = np.full_like(z, -1.0), np.repeat(x, len(z), axis=0)
+    return refine(model, rows, z, wide, height=STARTS)
 
 
 def _reweighted(mixture: Mixture, z: np.ndarray, w: np.ndarray) -> Mixture:

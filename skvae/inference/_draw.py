@@ -7,11 +7,11 @@ import numpy as np
 from keras import ops
 from scipy.special import expit
 
-from skvae.engine import ROWS, enter, takes
+from skvae.engine import ROWS, enter, takes, traced
 from skvae.inference._blocks import by_row, padded
 from skvae.inference._encode import cells
 from skvae.likelihoods import Likelihood
-from skvae.model import STATE, Chain, Model, Network, Runs
+from skvae.model import STATE, Chain, Joint, Model, Network, Runs
 
 BLOCK, SEEN = 2**15, 2**11  # rows in which cells are drawn in turn, and holes
 READ = 48  # rows in which cells are read: few, so that one does not wait for many
@@ -46,16 +46,21 @@ def drawn(model: Model, z: np.ndarray, rng: np.random.Generator) -> Iterator[np.
 
 
 def completed(
-    model: Model, x: np.ndarray, z: np.ndarray, draw: Callable, height: int | None = None
+    model: Model,
+    x: np.ndarray,
+    z: np.ndarray,
+    draw: Callable,
+    height: int | None = None,
+    weighs: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows whose holes are drawn in turn, given z and the cells that are none; and log q of that.
+    """Rows whose holes are drawn in turn, given z and the cells that are none; log q if it weighs.
 
     Where there are more points z than rows, each row is drawn at as many of them, one after the
     other. `draw` makes values of a `Drawn`. With a height, rows go through in blocks of as many, so
     that what a row gets does not depend on the others.
     """
     enter()
-    filling = _Filling(model, x, len(z) // len(x), height)
+    filling = _Filling(model, x, len(z) // len(x), height, weighs)
     for j in np.flatnonzero(filling.holes.any(axis=0)):
         filling.fill(j, z, draw)
     return filling.x, filling.log_q
@@ -64,8 +69,9 @@ def completed(
 class _Filling:
     """Rows whose holes are being drawn, each some times."""
 
-    def __init__(self, model: Model, x: np.ndarray, n: int, height: int | None):
-        self.chain, learned, self.height = model.network.chain, model.learned(), height
+    def __init__(self, model: Model, x: np.ndarray, n: int, height: int | None, weighs: bool):
+        self.chain, learned = model.network.chain, model.learned()
+        self.height, self.weighs = height, weighs
         self.w, self.varies = learned["chain"], learned["cells"]["varies"]
         arrays = x, *_numbers(x, self.varies), _known(model, x)
         self.x, self.numbers, self.seen, self.known = (np.repeat(own, n, axis=0) for own in arrays)
@@ -91,7 +97,8 @@ class _Filling:
         of = None if k is None else (j, *self.sums.sums[k].of_points(i, self.exact[rows]))
         drawn = Drawn(cell.place, rows, cell.likelihood, cell.arrays, raw[: len(rows)], of)
         own = self._put(cell, rows, draw(drawn), j)
-        self.log_q[rows] += cell.log_prob(*own, raw)[: len(rows)]
+        if self.weighs:
+            self.log_q[rows] += cell.log_prob(*own, raw)[: len(rows)]
 
     def _settle(self, j: int, k: int | None, i: int, rows: np.ndarray) -> None:
         """Find what follows from a cell that was drawn, or from a sum of it."""
@@ -165,12 +172,12 @@ class _Cell(NamedTuple):
 
     def log_prob(self, x: np.ndarray, seen: np.ndarray, raw: np.ndarray) -> np.ndarray:
         """Log-probability of the cell, (rows,)."""
-        log_prob = np.asarray(self.chain.joint.log_prob(self.w["likelihood"], x, raw))
-        return (seen * log_prob)[:, 0].astype(np.float64)
+        log_prob = traced(Joint.log_prob, self.chain.joint)(self.w["likelihood"], x, raw)
+        return (seen * log_prob.numpy())[:, 0].astype(np.float64)
 
     def said(self, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """What the cell says, (rows, STATE)."""
-        features = np.asarray(self.chain.joint.features(self.w["likelihood"], x, seen))
+        features = traced(Joint.features, self.chain.joint)(self.w["likelihood"], x, seen).numpy()
         value = _product(features[:, self._places("n_features")], self.w["values"][0][0])
         return _product(value, self.w["spread"][0])
 
@@ -205,7 +212,7 @@ def _known(model: Model, x: np.ndarray) -> np.ndarray:
 
 @takes(ROWS)
 def _said(network: Network, w: dict, x: Any) -> tuple:
-    return (network.said(w, x),)
+    return (ops.sum(network.said(w, x), axis=0),)
 
 
 def _in_blocks(rows: np.ndarray, height: int | None) -> list[np.ndarray]:

@@ -27,9 +27,11 @@ def features(model: Model, x: Cells) -> np.ndarray:
     return by_row(_features, model, encoding_height(model), x)[0]
 
 
-def posterior_sample(model: Model, x: Cells, noise: np.ndarray) -> np.ndarray:
+def posterior_sample(
+    model: Model, x: Cells, noise: np.ndarray, height: int | None = None
+) -> np.ndarray:
     """Draws from q(z | x) from standard normal noise (draws, rows, latent_dim), of its shape."""
-    height = height_of(model, len(noise))
+    height = height or height_of(model, len(noise))
     draws = by_row(_sample, model, height, x, noise.swapaxes(0, 1))[0]
     return draws.swapaxes(0, 1)
 

@@ -19,12 +19,21 @@ def with_noise(
     model: Model, x: Cells | np.ndarray, n_draws: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Blocks of rows: their places, the rows filled up to one height, and noise of each."""
-    enter()  # keras.ops run here
-    varies = model.learned()["cells"]["varies"] > 0
     places = np.arange(len(x))
     for n, (block, rows) in in_blocks(height_of(model, n_draws), x, places):
-        telling = block if varies.all() else np.where(varies, block, np.float32(0))
-        yield rows[:n], block, row_noise(telling, n_draws, model.network.latent_dim)
+        yield rows[:n], block, noise_of(model, block, n_draws)
+
+
+def noise_of(model: Model, x: np.ndarray, n_draws: int) -> np.ndarray:
+    """The same of all rows, by cells that have a part in the model, (n_draws, rows, latent_dim)."""
+    enter()  # keras.ops run here
+    return row_noise(_telling(model, x), n_draws, model.network.latent_dim)
+
+
+def _telling(model: Model, x: np.ndarray) -> np.ndarray:
+    """Rows with 0 in cells that have no part in the model."""
+    varies = model.learned()["cells"]["varies"] > 0
+    return x if varies.all() else np.where(varies, x, np.float32(0))
 
 
 def row_noise(x: np.ndarray, n_draws: int, latent_dim: int) -> np.ndarray:

@@ -10,15 +10,17 @@ from scipy.special import logsumexp
 
 from skvae._math import normal_log_prob, normal_quantile
 from skvae.engine import DRAWS, LATENT, ROWS, Shape, adam_step, gradient_of, repeated, run, takes
-from skvae.inference._blocks import by_row, encoding_height, height_of, in_blocks, padded
-from skvae.inference._completions import Draws, settled
-from skvae.inference._noise import row_shifts, sobol, with_noise
+from skvae.inference._blocks import PACKED, by_row, encoding_height, height_of, padded
+from skvae.inference._completions import WEIGHED, Draws, settled
+from skvae.inference._encode import BY_ROW, posterior_sample
+from skvae.inference._noise import noise_of, row_shifts, sobol, with_noise
 from skvae.inference._prior import log_prior, prior_sample
 from skvae.model import Inference, Model, Network
 from skvae.table import Cells
 
-JOINT = 4096  # draws in a block, where there is one row
+JOINT = 768  # draws in a block, where there is one row
 DENSE = 2**23  # most numbers of rows with holes and their draws at once
+SOME, OF = 48, 128  # draws of z where completed rows say where it may be, of so many asked for
 FEW = 0.25  # share of cells that are missing at most where completed rows say where z may be
 REFINE_STEPS, REFINE_DRAWS, REFINE_HEIGHT = 60, 4, 48
 REFINE_RATE = 0.2, 0.02  # of Adam, in the first and in the last step
@@ -40,7 +42,7 @@ def weighted_draws(model: Model, x: Cells, n_draws: int) -> Blocks:
     They come from the encoder's q(z | x). For a row with holes, whose pattern the encoder may never
     have met, they come in turns from q(z | x), from a normal fitted to that row and from the prior,
     and the weights are those of this mixture (Veach, Guibas 1995). Where cells see each other and
-    few are missing, q(z | x) of completed rows takes the normal's place, and half as many will do.
+    few are missing, q(z | x) of completed rows takes the normal's place, and fewer draws will do.
     """
     varies = model.learned()["cells"]["varies"] > 0
     holes = x.rows_with_holes(varies)
@@ -61,10 +63,12 @@ def _holed(model: Model, x: np.ndarray, varies: np.ndarray, n_draws: int) -> Blo
         yield from _by_mixture(model, x, n_draws)
         return
     few = np.isnan(x[:, varies]).mean(axis=1) <= FEW
-    ways = (few, _by_completions, -(-n_draws // 2)), (~few, _by_mixture, n_draws)
-    for which, of, n in ways:
-        if len(places := np.flatnonzero(which)):
-            yield _together([(places[rows], draws) for rows, draws in of(model, x[places], n)])
+    if few.any():
+        yield np.flatnonzero(few), _by_completions(model, x[few], n_draws)
+    if not few.all():
+        others = np.flatnonzero(~few)
+        blocks = [(others[rows], draws) for rows, draws in _by_mixture(model, x[others], n_draws)]
+        yield _together(blocks)
 
 
 def _together(found: list) -> tuple[np.ndarray, Draws]:
@@ -81,28 +85,39 @@ def _by_mixture(model: Model, x: np.ndarray, n_draws: int) -> Blocks:
         yield rows, _weighed(model, len(rows), block, *_proposed(model, block, noise, *normals))
 
 
-def _by_completions(model: Model, x: np.ndarray, n_draws: int) -> Blocks:
+def _by_completions(model: Model, x: np.ndarray, n_draws: int) -> Draws:
     parts = np.concatenate([settled(model, x), x[:, None]], axis=1)
-    for rows, block, noise in with_noise(model, x, n_draws):
-        own = padded(parts[rows], len(block))
-        yield rows, _weighed(model, len(rows), block, *_of_parts(model, own, noise))
+    noise = noise_of(model, x, SOME * -(-n_draws // OF))
+    turn = np.resize(np.arange(parts.shape[1] + 1), len(noise))
+    z = _of_parts(model, parts, noise, turn)
+    log_p, log_q = _log_density(model, parts, z, turn)
+    log_joint = by_row(_log_lik_of_draws, model, PACKED, x, z)[0].astype(np.float64) + log_p
+    return Draws(z.swapaxes(0, 1), log_joint - log_q, log_joint)
 
 
-def _of_parts(model: Model, parts: np.ndarray, noise: np.ndarray) -> tuple:
+def _of_parts(model: Model, parts: np.ndarray, noise: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """Draws from q(z | x) of each of some rows x, (rows, parts, cells), and the prior in turns.
 
-    And their log-density under this mixture.
+    They are (rows, draws, d).
     """
-    k, flat = parts.shape[1], parts.reshape(-1, parts.shape[-1])
-    shape, turn = (*noise.shape[:2], k), np.resize(np.arange(k + 1), len(noise))
-    of_q = run(_draws_of_q, model, flat, np.repeat(noise, k, axis=1))[0].reshape(*shape, -1)
-    of_prior = prior_sample(model, noise.reshape(-1, noise.shape[-1])).reshape(noise.shape)
-    draws = np.concatenate([of_q, of_prior[:, :, None]], axis=2)
-    z = np.take_along_axis(draws, turn[:, None, None, None], axis=2)[:, :, 0]
-    log_p = log_prior(model, z.reshape(-1, z.shape[-1])).reshape(*shape[:2], 1)
-    log_q = run(_log_q, model, flat, np.repeat(z, k, axis=1))[0].reshape(shape)
+    (n, k, _), d = parts.shape, noise.shape[-1]
+    z, of_rows, of_prior = noise.copy(), turn < k, noise[turn == k]
+    own = noise[of_rows].reshape(-1, k, n, d).swapaxes(1, 2).reshape(-1, n * k, d)
+    own = posterior_sample(model, parts.reshape(n * k, -1), own, WEIGHED)
+    z[of_rows] = own.reshape(-1, n, k, d).swapaxes(1, 2).reshape(-1, n, d)
+    z[~of_rows] = prior_sample(model, of_prior.reshape(-1, d)).reshape(of_prior.shape)
+    return np.ascontiguousarray(z.swapaxes(0, 1))
+
+
+def _log_density(model: Model, parts: np.ndarray, z: np.ndarray, turn: np.ndarray) -> tuple:
+    """log p(z) of such draws, and their log-density under this mixture, (rows, draws) each."""
+    (n, k, _), (_, n_draws, d) = parts.shape, z.shape
+    log_p = log_prior(model, z.reshape(-1, d)).reshape(n, n_draws)
+    flat, draws = parts.reshape(n * k, -1), np.repeat(z, k, axis=0)
+    log_q = by_row(_log_q_of_draws, model, WEIGHED, flat, draws)[0].reshape(n, k, n_draws)
     shares = np.bincount(turn, minlength=k + 1) / len(turn)
-    return z, logsumexp(np.concatenate([log_q, log_p], axis=2), b=shares, axis=2)
+    both = np.dstack([log_q.swapaxes(1, 2), log_p])
+    return log_p, logsumexp(both, b=shares, axis=2)
 
 
 def _weighed(model: Model, n: int, x: np.ndarray, z: np.ndarray, log_q: np.ndarray) -> Draws:
@@ -161,11 +176,11 @@ def _proposed(
 
 def log_joint(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """log p(x, z) of one row, (1, cells), at many points (draws, d), (draws,)."""
-    blocks = [
-        run(_joint, model, x, z[:, None])[0][:n, 0]
-        for n, (z,) in in_blocks(min(JOINT, height_of(model, 1)), z)
-    ]
-    return np.concatenate(blocks).astype(np.float64)
+    height = min(JOINT, height_of(model, 1))
+    n_blocks = -(-len(z) // height)
+    blocks = padded(z, n_blocks * height).reshape(n_blocks, height, 1, -1)
+    found = run(_joint, model, np.repeat(x[None], n_blocks, axis=0), blocks, mapped=2)[0]
+    return found.reshape(-1)[: len(z)].astype(np.float64)
 
 
 @takes(ROWS, DRAWS)
@@ -191,6 +206,18 @@ def _joint(network: Network, w: dict, x: Any, draws: Any) -> tuple:
 
 def _log_joint(network: Network, w: dict, x: Any, z: Any) -> Any:
     return network.log_likelihood(w, x, z, Inference()) + network.log_prior(w, z)
+
+
+@takes(ROWS, BY_ROW)
+def _log_lik_of_draws(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
+    z = ops.transpose(by_row, [1, 0, 2])
+    return (ops.transpose(network.log_likelihood(w, x, z, Inference())),)
+
+
+@takes(ROWS, BY_ROW)
+def _log_q_of_draws(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
+    raw, z = network.encode(w, x, Inference()), ops.transpose(by_row, [1, 0, 2])
+    return (ops.transpose(network.posterior.log_prob(w["posterior"], raw, z)),)
 
 
 @takes(ROWS)

@@ -142,18 +142,16 @@ class Network:
         return self.chain.log_likelihood(w["chain"], self._filled(w, x), seen, z, before)
 
     def said(self, w: dict, x: Any) -> Any:
-        """What the cells of rows say in all to those that are holes, (rows, STATE)."""
-        said = self.chain.said(w["chain"], self._filled(w, x), self._counts(w, x))
-        return ops.sum(said, axis=0)
+        """What the cells of rows tell of them, (cells, rows, STATE); 0 of a hole."""
+        return self.chain.said(w["chain"], self._filled(w, x), self._counts(w, x))
 
     def log_holes(self, w: dict, x: Any) -> Any:
         """Log-probability of which cells are missing, (rows,): no part of that of the others."""
         holes, chained = self.chain.holes, w["chain"]
         if holes is None:
             return ops.zeros_like(x[:, 0])
-        filled = self._filled(w, x)
-        said = ops.stop_gradient(self.chain.said(chained, filled, self._counts(w, x)))
-        return holes.log_prob(chained["holes"], filled, said, _holes(x))
+        said = ops.stop_gradient(self.said(w, x))
+        return holes.log_prob(chained["holes"], self._filled(w, x), said, _holes(x))
 
     def _counts(self, w: dict, x: Any) -> Any:
         """1 where a cell has a part in the model; 0 in holes and where all rows are alike."""

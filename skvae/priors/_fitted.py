@@ -66,9 +66,13 @@ class Fitted(Prior):
         return _arrays(mixture.weights_, mixture.means_, factors, self.n_components)
 
     def log_prob(self, w: dict, z: Any, q: Any) -> Any:
-        standard = ops.einsum("...kd,kde->...ke", ops.expand_dims(z, -2) - w["mean"], w["factor"])
+        k, d, _ = w["factor"].shape
+        columns = ops.reshape(ops.transpose(w["factor"], (1, 0, 2)), (d, k * d))
+        shift = ops.einsum("kd,kde->ke", w["mean"], w["factor"])
+        standard = ops.reshape(ops.matmul(z, columns), (*ops.shape(z)[:-1], k, d)) - shift
         log_scale = -ops.log(ops.diagonal(w["factor"], axis1=-2, axis2=-1))
-        log_probs = ops.sum(normal_log_prob(standard, log_scale), axis=-1)
+        log_probs = ops.sum(normal_log_prob(0.0, log_scale), axis=-1)
+        log_probs -= 0.5 * ops.sum(standard * standard, axis=-1)
         return ops.logsumexp(ops.log_softmax(w["logits"]) + log_probs, axis=-1)
 
     def sample(self, w: dict, noise: np.ndarray, q: Any) -> np.ndarray:

@@ -103,11 +103,11 @@ class _Group:
     def _sum(self, signs: dict[int, int], finest: float) -> Sum | None:
         """The sum of columns with these signs, if the last of them has the finest unit."""
         members, total = [self.members[i] for i in signs], self._total(signs)
-        units = [member.resolution for member in members]
-        if len(members) < 2 or units[-1] > min(units) or len(total) < FEWEST_ROWS:
+        finer, last = min(member.resolution for member in members), members[-1]
+        if len(members) < 2 or finer < last.resolution or len(total) < FEWEST_ROWS:
             return None
-        unit = units[-1] or finest * members[-1].scale
-        grid = members[-1].likelihood.grid(np.rint(total / unit), self.min_count)
+        unit = last.resolution or finest * last.scale
+        grid = last.likelihood.grid(np.rint(total / unit), self.min_count)
         return Sum(tuple(members), tuple(signs.values()), unit, grid)
 
     def _total(self, signs: dict[int, int]) -> np.ndarray:
