@@ -5,6 +5,7 @@
 Each part is one table, measured in one run:
 
     fidelity    real and synthetic rows: shapes, trends, use for learning, privacy
+    dependence  rows of made tables in which columns still go together, by VAESynthesizer
     membership  whether synthetic rows, or scores, give away which rows a model was trained on
     imputation  squared error of hidden cells of numeric sets, half of them hidden
     hivae       error of hidden cells of the mixed sets of the HI-VAE paper, with its own masks
@@ -15,7 +16,7 @@ Each part is one table, measured in one run:
     cost        a mixed table against floats of the same shape, and peak memory of a large fit
 
 `--sets` names the tables of fidelity and membership (default: adult) and of round_trip (default:
-all), `--seeds` the seeds of the first two. `--full` adds slow baselines (TabularARGN of
+all), `--seeds` the seeds of the first three. `--full` adds slow baselines (TabularARGN of
 mostlyai-engine among them); `--quick` shows in minutes that all parts run, on few rows and
 epochs: its figures mean nothing. Four columns of fidelity need `pip install sdmetrics xgboost`.
 
@@ -42,6 +43,7 @@ os.environ.setdefault(
 
 import numpy as np
 import pandas as pd
+from dependence import CASES, DRAWN, ROWS, kept
 from fidelity import (
     FEW_ROWS,
     compare,
@@ -252,6 +254,27 @@ GENERATORS = {
 }
 WITHOUT_HOLES = {"VAESynthesizer, missing=False": partial(synthesizer_rows, missing=False)}
 SLOW = {"TabularARGN": argn_rows}
+
+
+# Dependence -----------------------------------------------------------------------------
+
+
+def dependence(arguments):
+    def generate(table, n, seed):
+        return synthesizer_rows(table, n, arguments.quick, seed)
+
+    rows = {}
+    for name in CASES:
+        runs = [kept(generate, name, seed) for seed in range(arguments.seeds)]
+        real, synthetic = zip(*runs, strict=True)
+        rows[name] = {"real rows": min(real), "synthetic": statistics.fmean(synthetic),
+                      "worst seed": min(synthetic)}  # fmt: skip
+    show(
+        f"dependence: the share of {DRAWN} rows of VAESynthesizer in which columns go together as "
+        f"in its table of {ROWS} rows, means of {arguments.seeds} seeds",
+        rows,
+    )
+    return rows
 
 
 # Membership -----------------------------------------------------------------------------
@@ -823,6 +846,7 @@ def cell(value):
 
 PARTS = {
     "fidelity": fidelity,
+    "dependence": dependence,
     "membership": membership,
     "imputation": imputation,
     "hivae": hivae,
