@@ -137,7 +137,10 @@ def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, C
         )
     inputs = {name: vars(reader)[name] for name in INPUTS if name in vars(reader)}
     if continues:
-        return vae._codec, partial(vae._codec.encode, rows, continues=True), inputs
+        codec = vae._codec
+        if vae.autoregressive and vae._model.network.chain is None:
+            codec = codec.with_sums(rows, vae.min_count)
+        return codec, partial(codec.encode, rows, continues=True), inputs
     frame = Frame.of(X, rows.names)
     codec = Codec.learn(rows, frame, choose, vae.min_count, sums=vae.autoregressive)
     return codec, partial(codec.encode, rows, supported=True), inputs

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from scipy.special import logsumexp
 from scipy.stats import geom
 
 from skvae import VAETransformer, training
+from skvae.table import _find_sums
 from skvae.training import _loop
 
-RNG = np.random.default_rng(0)
 N = 1500
 DAY = pd.Timedelta("1D")
 
@@ -19,24 +20,30 @@ def small(**parameters):
     return VAETransformer(2, **fixed | parameters)
 
 
+def rng():
+    return np.random.default_rng(0)
+
+
 def visits(n=N):
     """Days from 0 on, of which a stay takes some: five on average, and at least one."""
-    start = RNG.integers(0, 200, n)
-    return pd.DataFrame(
-        {"start": start, "end": start + RNG.geometric(0.2, n), "ward": RNG.choice([*"ab"], n)}
-    )
+    random = rng()
+    start = random.integers(0, 200, n)
+    end = start + random.geometric(0.2, n)
+    return pd.DataFrame({"start": start, "end": end, "ward": random.choice([*"ab"], n)})
 
 
-def receipts(n=N):
-    net = RNG.lognormal(5, 1, n).round(2)
-    tax = (net * RNG.choice([0.07, 0.19], n)).round(2)
+def receipts(n=N, size=5):
+    random = rng()
+    net = random.lognormal(size, 1, n).round(2)
+    tax = (net * random.choice([0.07, 0.19], n)).round(2)
     return pd.DataFrame({"net": net, "tax": tax, "total": (net + tax).round(2)})
 
 
 def with_holes(table):
     holed = table.astype({"start": "Int64", "end": "Int64"})
-    holed.loc[RNG.random(N) < 0.2, "end"] = pd.NA
-    holed.loc[RNG.random(N) < 0.1, "start"] = pd.NA
+    random = rng()
+    holed.loc[random.random(N) < 0.2, "end"] = pd.NA
+    holed.loc[random.random(N) < 0.1, "start"] = pd.NA
     return holed
 
 
@@ -149,8 +156,9 @@ def test_codes_are_those_of_a_model_that_knows_no_sums(stays):
 
 
 def test_times_and_durations_are_added_up():
-    start = pd.Timestamp("2020-01-01") + DAY * RNG.integers(0, 1000, N)
-    took = DAY * RNG.geometric(0.1, N)
+    random = rng()
+    start = pd.Timestamp("2020-01-01") + DAY * random.integers(0, 1000, N)
+    took = DAY * random.geometric(0.1, N)
     table = pd.DataFrame({"start": start, "end": start + took, "took": took})
     vae = small(max_iter=8).fit(table)
     assert sums(vae) == [{"start": -1, "end": 1}, {"start": 1, "end": -1, "took": 1}]
@@ -172,19 +180,20 @@ def found(table, **parameters):
 
 
 def test_a_column_that_depends_otherwise_is_no_sum():
-    x = RNG.normal(size=N)
-    table = pd.DataFrame({"x": x, "half": x / 2 + RNG.normal(size=N) / 9, "square": x**2})
-    assert found(table.assign(other=RNG.normal(size=N))) == []
+    x, noise, other = rng().normal(size=(3, N))
+    half = x / 2 + noise / 9
+    assert found(pd.DataFrame({"x": x, "half": half, "square": x**2, "other": other})) == []
 
 
 def test_more_and_fewer_are_told_apart_by_their_signs():
-    whole, part = RNG.normal(50, 9, N), RNG.normal(20, 5, N)
+    whole, part = rng().normal((50, 20), (9, 5), (N, 2)).T
     table = pd.DataFrame({"part": part, "whole": whole, "rest": whole - part})
     assert found(table) == [{"part": 1, "whole": -1, "rest": 1}]
 
 
 def test_a_sum_is_told_by_columns_of_the_finest_numbers_alone():
-    price, discount = RNG.gamma(9, 10, N).round(2), RNG.integers(0, 30, N).astype(float)
+    random = rng()
+    price, discount = random.gamma(9, 10, N).round(2), random.integers(0, 30, N).astype(float)
     table = pd.DataFrame({"discount": discount, "price": price})
     table["total"] = (price - discount).round(2)
     vae = small(likelihood="histogram").fit(table)
@@ -193,6 +202,46 @@ def test_a_sum_is_told_by_columns_of_the_finest_numbers_alone():
     assert ((rows["price"] - rows["discount"] - rows["total"]).abs() < 0.005).mean() > 0.99
     rows = vae.sample(100, random_state=0, given={"price": 80.5, "total": 70.5})
     assert (rows["discount"] % 1 == 0).all()
+
+
+def test_large_numbers_are_filled_to_the_cent():
+    bills = receipts(size=13)
+    vae = small(likelihood="histogram", max_iter=2).fit(bills)
+    for missing in bills:
+        rows = bills.head(20).copy()
+        rows[missing] = np.nan
+        np.testing.assert_array_equal(in_cents(vae.impute(rows)), in_cents(bills.head(20)))
+
+
+def test_sums_of_sparse_columns():
+    a, b = rng().poisson(20, (2, 400))
+    table = csr_array(np.column_stack([a, b, a + b]).astype(float))
+    vae = small(likelihood="histogram", max_iter=2).fit(table)
+    assert sums(vae) == [{0: -1, 1: -1, 2: 1}]
+    rows = vae.sample(200, random_state=0)
+    assert np.mean(rows[:, 0] + rows[:, 1] == rows[:, 2]) > 0.95
+    assert np.isfinite(vae.score_samples(table)).all()
+
+
+def test_sums_are_found_when_a_later_fit_goes_on_to_learn_them():
+    vae = small(autoregressive=False, warm_start=True, max_iter=1).fit(VISITS)
+    assert sums(vae) == []
+    vae.set_params(autoregressive=True).fit(VISITS)
+    assert sums(vae) == [{"start": -1, "end": 1}]
+
+
+def test_columns_of_which_few_rows_are_seen_are_in_no_sum(monkeypatch):
+    monkeypatch.setattr(_find_sums, "MOST_ROWS", 200)
+    table = VISITS.assign(rare=np.where(np.arange(N) < 5, VISITS["end"] + 0.5, np.nan))
+    table["rare"] = table["rare"] + np.arange(N)
+    assert found(table.drop(columns="ward")) == [{"start": -1, "end": 1}]
+
+
+@pytest.mark.parametrize("size", [1e160, 1e300])
+def test_huge_numbers_have_sums_or_none_but_no_errors(size):
+    a, b = size * rng().lognormal(size=(2, 300))
+    with np.errstate(over="ignore"):
+        found(pd.DataFrame({"a": a, "b": b, "sum": a + b}))
 
 
 def test_an_interrupt_of_the_first_stage_leaves_a_model_without_sums(monkeypatch):

@@ -20,7 +20,8 @@ from skvae.inference._encode import posterior_sample
 from skvae.inference._noise import row_noise, row_shifts
 from skvae.model import Inference, Model, Network
 
-TAKEN = 6  # of so many draws of z one is taken
+TAKEN = 6  # of so many draws of z about one is taken
+EVEN = 1, 2, 3, 4, 6, 8, 12, 16, 24, 48  # so many that blocks leave no row over
 SETTLED = 4  # completed rows that say where z may be
 HEIGHT, WEIGHED = 192, 48  # rows in which cells are drawn, and in which rows are weighed
 
@@ -42,17 +43,21 @@ class Completions(NamedTuple):
 
 
 def completions(
-    model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator | None = None
+    model: Model,
+    x: np.ndarray,
+    draws: Draws,
+    rng: np.random.Generator | None = None,
+    exact: np.ndarray | None = None,
 ) -> Completions:
-    """Of rows x with holes, at some draws of their z.
+    """Of rows x with holes, at some draws of their z; `exact` are the numbers they stand for.
 
     Without random numbers all of it depends on each row alone.
     """
-    n = -(-len(draws.z) // TAKEN)
+    n = _n_taken(len(draws.z))
     taken, rows = _taken(draws.log_w, n), np.arange(len(x))[:, None]
     z = draws.z[taken, rows].reshape(-1, draws.z.shape[-1])
     draw = _RowByRow(_seeds(x) if rng is None else rng.integers(2**31, size=len(x)), n)
-    full, log_q = completed(model, x, z, draw, _height(n))
+    full, log_q = completed(model, x, z, draw, _height(n), exact=exact)
     log_v = (log_joint_of_rows(model, full, z) - log_q).reshape(len(x), n)
     log_v -= draws.log_joint[rows, taken]
     return Completions(full.reshape(len(x), n, -1), log_v, draw.cells)
@@ -69,6 +74,12 @@ def settled(model: Model, x: np.ndarray) -> np.ndarray:
     z = z.reshape(-1, z.shape[-1])
     full, _ = completed(model, x, z, draw, _height(n), weighs=False)
     return full.astype(np.float32).reshape(len(x), n, -1)
+
+
+def _n_taken(n_draws: int) -> int:
+    """How many of so many draws are completed."""
+    least = -(-n_draws // TAKEN)
+    return next((n for n in EVEN if n >= least), least + -least % EVEN[-1])
 
 
 def _height(n: int) -> int:

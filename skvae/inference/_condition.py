@@ -56,21 +56,22 @@ def points_given(
 ) -> tuple[np.ndarray, float, int]:
     """n points z from p(z | x) of one row x, or whole rows where cells see each other."""
     enough = max(FEWEST, PER_ROW * n)
-    mixture, found = _of_prior(model), []
+    mixture, found = _of_prior(model.network.latent_dim), []
     draws = _weighed(model, x, mixture, BATCH, rng)
     if _effective_size(draws.log_w) < enough:
         mixture = _fitted(model, x, draws, rng)
         draws = _weighed(model, x, mixture, BATCH, rng)
-    log_w, n_drawn = np.empty(0), 0
+    log_w, log_first = np.empty(0), np.empty(0)
     while True:
-        rows, new = _completed(model, x, draws, rng)
+        rows, new = _completed(model, x, draws, n, rng)
         found.append(rows)
-        log_w, n_drawn = np.append(log_w, new), n_drawn + len(draws.z)
-        if _effective_size(log_w) >= enough or n_drawn >= MOST:
+        log_w, log_first = np.append(log_w, new), np.append(log_first, draws.log_w)
+        size, n_drawn = min(map(_effective_size, (log_w, log_first))), len(log_first)
+        if size >= enough or n_drawn >= MOST:
             break
         draws = _weighed(model, x, mixture, n_drawn, rng)  # twice as many in all
     rows = np.concatenate(found)
-    return rows[_systematic(log_w, n, rng)], _effective_size(log_w), n_drawn
+    return rows[_systematic(log_w, n, rng)], size, n_drawn
 
 
 class Draws(NamedTuple):
@@ -93,21 +94,24 @@ def _weighed(
 
 
 def _completed(
-    model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator
+    model: Model, x: np.ndarray, draws: Draws, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points z and their weights; or rows that complete x at some of them, and theirs."""
+    """Points z and their weights; or rows that complete x at some of them, and theirs.
+
+    There are as many as the n that are asked for, if there are as many draws.
+    """
     z, log_w, log_first, _ = draws
     if model.network.chain is None:
         return z, log_w
-    taken = _systematic(log_w, -(-len(z) // COMPLETED), rng)
-    rows, log_q = completed(model, x.astype(np.float64), z[taken], partial(Drawn.sample, rng=rng))
+    taken = _systematic(log_w, max(len(z) // COMPLETED, min(len(z), n)), rng)
+    rows, log_q = completed(model, x.astype(float), z[taken], partial(Drawn.sample, rng=rng))
     log_v = log_joint_of_rows(model, rows, z[taken]) - log_q - log_first[taken]
     return rows, log_v + logsumexp(log_w) - np.log(len(z))
 
 
-def _of_prior(model: Model) -> Mixture:
+def _of_prior(d: int) -> Mixture:
     """The prior alone."""
-    none = np.empty((0, model.network.latent_dim, model.network.latent_dim))
+    none = np.empty((0, d, d))
     return Mixture(np.zeros(1), none[:, 0], none)
 
 

@@ -52,15 +52,20 @@ def completed(
     draw: Callable,
     height: int | None = None,
     weighs: bool = True,
+    exact: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows whose holes are drawn in turn, given z and the cells that are none; log q if it weighs.
 
     Where there are more points z than rows, each row is drawn at as many of them, one after the
     other. `draw` makes values of a `Drawn`. With a height, rows go through in blocks of as many, so
-    that what a row gets does not depend on the others.
+    that what a row gets does not depend on the others. `exact` are the numbers that the cells of x
+    stand for, of which sums are made; None reads them off x.
     """
     enter()
-    filling = _Filling(model, x, len(z) // len(x), height, weighs)
+    n = len(z) // len(x)
+    filling = _Filling(model, x, n, height, weighs)
+    if exact is not None:
+        filling.exact[:, : exact.shape[1]] = np.repeat(exact, n, axis=0)
     for j in np.flatnonzero(filling.holes.any(axis=0)):
         filling.fill(j, z, draw)
     return filling.x, filling.log_q

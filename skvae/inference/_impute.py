@@ -14,14 +14,21 @@ from skvae.model import Model
 from skvae.table import Cells
 
 
-def expected_cells(model: Model, x: Cells, n_draws: int) -> np.ndarray:
-    """Conditional mean or most likely level of all cells of rows with holes; zeros elsewhere."""
-    return _filled(model, x, n_draws, partial(_expected, model))
+def expected_cells(
+    model: Model, x: Cells, n_draws: int, exact: np.ndarray | None = None
+) -> np.ndarray:
+    """Conditional mean or most likely level of all cells of rows with holes; zeros elsewhere.
+
+    `exact` are the numbers that cells of x stand for, (rows, cells), where there are sums of them.
+    """
+    return _filled(model, x, n_draws, partial(_expected, model), exact)
 
 
-def _expected(model: Model, x: np.ndarray, draws: Draws) -> np.ndarray:
+def _expected(
+    model: Model, x: np.ndarray, draws: Draws, exact: np.ndarray | None = None
+) -> np.ndarray:
     if model.network.chain is not None:
-        return _expected_of(completions(model, x, draws))
+        return _expected_of(completions(model, x, draws, exact=exact))
     raw = np.concatenate(list(decode(model, draws.z.reshape(-1, draws.z.shape[-1]))))
     w, weights = model.learned()["likelihood"], softmax(draws.log_w, axis=1).T
     likelihood, raw = model.network.likelihood, raw.reshape(*weights.shape, -1)
@@ -49,7 +56,7 @@ def _chosen(log_w: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _expected_of(full: Completions) -> np.ndarray:
     """What a mixture of the distributions that cells were drawn from expects, cell by cell."""
     weights, cells = softmax(full.log_w, axis=1), {}
-    n_draws, expected = full.x.shape[1], full.x[:, 0].copy()
+    n_draws, expected = full.x.shape[1], full.x[:, 0].astype(np.float64)
     for cell in full.cells:
         place = cell.stands_for[0] if cell.stands_for else cell.cell
         cells.setdefault((cell.cell, place), []).append(cell)
@@ -67,10 +74,13 @@ def _expected_of(full: Completions) -> np.ndarray:
     return expected
 
 
-def _filled(model: Model, x: Cells, n_draws: int, read: Callable) -> np.ndarray:
+def _filled(
+    model: Model, x: Cells, n_draws: int, read: Callable, exact: np.ndarray | None = None
+) -> np.ndarray:
     """What `read` makes of weighted draws of z, of the rows with holes; zeros elsewhere."""
     filled, holes = np.zeros(x.shape), np.flatnonzero(x.rows_with_holes(np.ones(x.shape[1], bool)))
     holed = x.take(holes)
     for rows, draws in weighted_draws(model, holed, n_draws):
-        filled[holes[rows]] = read(holed.take(rows)[:], draws)
+        more = () if exact is None else (exact[holes[rows]],)
+        filled[holes[rows]] = read(holed.take(rows)[:], draws, *more)
     return filled

@@ -62,7 +62,8 @@ def _holed(model: Model, x: np.ndarray, varies: np.ndarray, n_draws: int) -> Blo
     if model.network.chain is None:
         yield from _by_mixture(model, x, n_draws)
         return
-    few = np.isnan(x[:, varies]).mean(axis=1) <= FEW
+    n_cells = model.network.n_cells  # without those of sums
+    few = np.isnan(x[:, :n_cells][:, varies[:n_cells]]).mean(axis=1) <= FEW
     if few.any():
         yield np.flatnonzero(few), _by_completions(model, x[few], n_draws)
     if not few.all():
@@ -91,7 +92,8 @@ def _by_completions(model: Model, x: np.ndarray, n_draws: int) -> Draws:
     turn = np.resize(np.arange(parts.shape[1] + 1), len(noise))
     z = _of_parts(model, parts, noise, turn)
     log_p, log_q = _log_density(model, parts, z, turn)
-    log_joint = by_row(_log_lik_of_draws, model, PACKED, x, z)[0].astype(np.float64) + log_p
+    height = PACKED if height_of(model, len(noise)) >= PACKED else 1
+    log_joint = by_row(_log_lik_of_draws, model, height, x, z)[0].astype(np.float64) + log_p
     return Draws(z.swapaxes(0, 1), log_joint - log_q, log_joint)
 
 

@@ -113,9 +113,9 @@ class Network:
 
     def features(self, w: dict, x: Any) -> Any:
         """Rows as the encoder sees them, (rows, n_features)."""
-        x = x[..., : self.n_cells]
-        features = self.likelihood.features(w["likelihood"], self._filled(w, x), 1.0 - _holes(x))
-        return ops.concatenate([features, _holes(x)], axis=-1) if self.holes else features
+        x, holes = (part[..., : self.n_cells] for part in (self._filled(w, x), _holes(x)))
+        features = self.likelihood.features(w["likelihood"], x, 1.0 - holes)
+        return ops.concatenate([features, holes], axis=-1) if self.holes else features
 
     def encode(self, w: dict, x: Any, mode: Mode) -> Any:
         """The raw numbers of q(z | x), (rows, posterior.n_raw)."""
@@ -248,7 +248,7 @@ class Network:
 
     def _filled(self, w: dict, x: Any) -> Any:
         """Holes filled inside the support: what is masked may not be NaN, nor its gradient."""
-        return ops.where(ops.isnan(x), w["cells"]["filler"][: x.shape[-1]], x)
+        return ops.where(ops.isnan(x), w["cells"]["filler"], x)
 
 
 @lru_cache(maxsize=32)

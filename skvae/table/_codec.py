@@ -55,18 +55,17 @@ class Codec:
         """
         features = _features(rows, choose, min_count)
         kinds, block = _kinds([feature.likelihood for feature in features])
-        order = np.argsort(block, kind="stable")
         slots = [feature.column().n_slots for feature in features]
         _warn_of_many(slots, rows.names)
-        return cls(
+        codec = cls(
             frame=frame,
             features=tuple(features),
             kinds=tuple(kinds),
             sizes=_sizes(kinds, block, slots),
-            order=order,
+            order=np.argsort(block, kind="stable"),
             scaling=Scaling.of(features),
-            sums=found(rows, [features[j] for j in order], order, min_count) if sums else NONE,
         )
+        return codec.with_sums(rows, min_count) if sums else codec
 
     @property
     def names(self) -> tuple:
@@ -77,6 +76,11 @@ class Codec:
     def width(self) -> int:
         """Cells of a row, those of sums too."""
         return len(self.names) + len(self.sums)
+
+    def with_sums(self, rows: Rows, min_count: int) -> "Codec":
+        """The same with the sums of columns that these rows have."""
+        features = [self.features[j] for j in self.order]
+        return replace(self, sums=found(rows, features, self.order, min_count))
 
     def without_sums(self) -> "Codec":
         """The same of columns alone."""
