@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 
 from skvae import VAETransformer, _fitting, likelihoods, training
 from skvae._component import known
-from skvae.inference import _proposals
+from skvae.inference import _condition, _proposals
 from skvae.likelihoods import Likelihood
 from skvae.likelihoods._base import Column, Size, padded
 from skvae.model import Chain, Joint, Runs
@@ -119,6 +119,19 @@ def test_conditions_are_met_by_all_other_columns(vae):
     assert drawn["mean"].mean() == pytest.approx(accepted["mean"].mean(), abs=0.08)
 
 
+def test_rows_rest_on_no_more_latent_points_than_agree_with_a_condition(vae, monkeypatch):
+    weighed = _condition._weighed
+
+    def few_agree(*arguments):
+        draws = weighed(*arguments)
+        return draws._replace(log_w=np.where(np.arange(len(draws.z)) % 1000, -50.0, 0.0))
+
+    monkeypatch.setattr(_condition, "_weighed", few_agree)
+    monkeypatch.setattr(_condition, "MOST", 2**13)
+    with pytest.warns(UserWarning, match="far from what the model knows"):
+        vae.sample(50, given={"city": "city 1"})
+
+
 def test_holes_are_filled_by_what_the_other_columns_say(vae):
     holed = TABLE[:300].copy()
     for name, rows in (
@@ -169,6 +182,15 @@ EVERY = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in [*known(Likelihood, likelihoods), "auto"]
 ]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_what_a_row_with_holes_scores_and_gets_does_not_depend_on_the_others(vae, share):
+    rows = TABLE.head(60).mask(np.random.default_rng(0).random((60, 5)) < share)
+    scores, filled = vae.score_samples(rows), vae.impute(rows)
+    np.testing.assert_array_equal(vae.score_samples(rows[::-1])[::-1], scores)
+    np.testing.assert_array_equal(vae.score_samples(rows[7:8]), scores[7:8])
+    pd.testing.assert_frame_equal(vae.impute(rows[::-1])[::-1], filled)
 
 
 @pytest.mark.parametrize("name", EVERY)
