@@ -32,9 +32,10 @@ def visits(n=N):
     return pd.DataFrame({"start": start, "end": end, "ward": random.choice([*"ab"], n)})
 
 
-def receipts(n=N, size=5):
+def receipts(n=N):
+    """Of millions, to the cent."""
     random = rng()
-    net = random.lognormal(size, 1, n).round(2)
+    net = random.lognormal(13, 1, n).round(2)
     tax = (net * random.choice([0.07, 0.19], n)).round(2)
     return pd.DataFrame({"net": net, "tax": tax, "total": (net + tax).round(2)})
 
@@ -100,7 +101,7 @@ def test_what_is_missing_of_a_sum_follows_from_the_others(bills, missing):
         np.testing.assert_array_equal(in_cents(filled), in_cents(RECEIPTS.head(40)))
 
 
-@pytest.mark.parametrize("given", [{"total": 111.11}, {"net": 99.99}, {"tax": 5.05}])
+@pytest.mark.parametrize("given", [{"total": 1111111.11}, {"net": 99999.99}, {"tax": 50505.05}])
 def test_the_rest_of_a_sum_is_drawn_so_that_it_is_one(bills, given):
     cents = in_cents(bills.sample(200, random_state=0, given=given))
     assert (cents["net"] + cents["tax"] == cents["total"]).mean() > 0.97
@@ -196,21 +197,12 @@ def test_a_sum_is_told_by_columns_of_the_finest_numbers_alone():
     price, discount = random.gamma(9, 10, N).round(2), random.integers(0, 30, N).astype(float)
     table = pd.DataFrame({"discount": discount, "price": price})
     table["total"] = (price - discount).round(2)
-    vae = small(likelihood="histogram").fit(table)
+    vae = small(likelihood="histogram", max_iter=3).fit(table)
     assert sums(vae) == [{"discount": 1, "price": -1, "total": 1}]
     rows = vae.sample(1000, random_state=0)
     assert ((rows["price"] - rows["discount"] - rows["total"]).abs() < 0.005).mean() > 0.99
     rows = vae.sample(100, random_state=0, given={"price": 80.5, "total": 70.5})
     assert (rows["discount"] % 1 == 0).all()
-
-
-def test_large_numbers_are_filled_to_the_cent():
-    bills = receipts(size=13)
-    vae = small(likelihood="histogram", max_iter=2).fit(bills)
-    for missing in bills:
-        rows = bills.head(20).copy()
-        rows[missing] = np.nan
-        np.testing.assert_array_equal(in_cents(vae.impute(rows)), in_cents(bills.head(20)))
 
 
 def test_sums_of_sparse_columns():
