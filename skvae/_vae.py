@@ -89,11 +89,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         columns before it, so that what depends on each other stays together: a city and its
         country, a total and its parts. Sums and differences of numbers or times that tell more of
         a column than any other column are found, and it is told by them: an end by its start and
-        how long it took (columns under "histogram", which "auto" gives whole numbers and times).
-        It is trained in a second stage, with the encoder as it is,
-        on draws of q(z | x), for at most `max_iter` epochs; then a GaussianMixture of latent points
-        takes the place of `prior` where that suits held-out rows better (not under `warm_start`).
-        Draws, scores, conditions and filled cells are those of the whole. `transform`,
+        how long it took (columns under "histogram", which "auto" gives whole numbers and times). It
+        is trained in a second stage, with the encoder as it is, on draws of q(z | x), for at most
+        `max_iter` epochs; then a GaussianMixture of latent points takes the place of `prior`,
+        unless held-out rows lose more than 0.1 nats by that (not under `warm_start`). Draws,
+        scores, conditions and filled cells are those of the whole. `transform`,
         `inverse_transform`, `encoder_`, `decoder_` and `history_` are those of the first stage.
         For up to 1,100 columns; scores and conditions take several times as long.
     hide : float in [0, 1), default=0.0

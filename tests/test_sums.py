@@ -223,9 +223,8 @@ def test_sums_are_found_when_a_later_fit_goes_on_to_learn_them():
 
 
 def test_columns_of_which_few_rows_are_seen_are_in_no_sum(monkeypatch):
-    monkeypatch.setattr(_find_sums, "MOST_ROWS", 200)
-    table = VISITS.assign(rare=np.where(np.arange(N) < 5, VISITS["end"] + 0.5, np.nan))
-    table["rare"] = table["rare"] + np.arange(N)
+    monkeypatch.setattr(_find_sums, "MOST_ROWS", 300)
+    table = VISITS.assign(rare=np.where(np.arange(N) < 20, VISITS["end"] + 0.5, np.nan))
     assert found(table.drop(columns="ward")) == [{"start": -1, "end": 1}]
 
 

@@ -1,8 +1,9 @@
 """Latent points given some cells of a row: importance resampling in the latent space.
 
-Draws come from a mixture of the prior and of normals fitted around several starts, so that
-conditions that the encoder never met, with several explanations, are met too. As in
-population Monte Carlo (Cappe et al. 2008), the mixture follows the weights of its draws.
+Where enough draws of the prior agree with a condition, they will do. Else draws come from a mixture
+of the prior and of normals fitted around several starts, so that conditions that the encoder never
+met, with several explanations, are met too. As in population Monte Carlo (Cappe et al. 2008), the
+mixture follows the weights of its draws.
 """
 
 from collections.abc import Iterator

@@ -240,10 +240,10 @@ def _missing(model: Model, x: np.ndarray, rng: np.random.Generator) -> np.ndarra
     found = np.zeros((len(x), model.network.n_cells), np.float32)
     w, holes = learned["chain"], chain.holes
     numbers, seen = _numbers(x, learned["cells"]["varies"])
-    said, n = np.asarray(chain.said(w, numbers, seen)), holes.n_cells
+    said = np.asarray(chain.said(w, numbers, seen))
     possible = _Possible(w["holes"].get("kept"), len(x))
     for i, j in enumerate(holes.cells):
-        p = expit(np.asarray(holes.logits(w["holes"], numbers[:, :n], said[:n], found))[i])
+        p = expit(np.asarray(holes.logits(w["holes"], numbers, said, found))[i])
         found[:, j] = possible.narrowed(i, rng.random(len(x)) < p)
     return found > 0
 

@@ -35,17 +35,19 @@ class Holes:
     def log_prob(self, w: dict, x: Any, said: Any, missing: Any) -> Any:
         """Of which cells of rows are missing (rows, cells), (rows,).
 
-        `said` (cells, rows, state) is what the cells of x (rows, cells) say. Of sums it may know
-        nothing: they are missing where one of their cells is.
+        `said` (cells, rows, state) is what the cells of x (rows, cells) say.
         """
-        n = self.n_cells
-        x, said, missing = x[:, :n], said[:n], missing[:, :n]
         logits = self.logits(w, x, said, missing)
         missing = ops.transpose(ops.take(missing, self.cells, axis=1))
         return ops.sum(missing * logits - ops.softplus(logits), axis=0)
 
     def logits(self, w: dict, x: Any, said: Any, missing: Any) -> Any:
-        """Of being missing, (cells that may be, rows), where it is known of those before."""
+        """Of being missing, (cells that may be, rows), where it is known of those before.
+
+        Of sums it may know nothing: they are missing where one of their cells is.
+        """
+        n = self.n_cells
+        x, said, missing = x[:, :n], said[:n], missing[:, :n]
         hidden = ops.relu(ops.matmul(self._known(w, said, missing), w["read"]) + w["bias"])
         return ops.matmul(hidden, w["out"])[..., 0] + self._starts(w, x, missing)
 

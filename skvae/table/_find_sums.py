@@ -89,7 +89,7 @@ class _Group:
         """Signs of columns that make a sum with the j-th, which comes last."""
         for i in self._near(j, range(j), NEAR):
             yield {i: int(-np.sign(self.alike[i, j])), j: 1}
-        for others in (free, range(j)):  # of all there may be several ways to make it
+        for others in dict.fromkeys((tuple(free), tuple(range(j)))):  # mostly the same
             yield self._regression(j, sorted(self._near(j, others, MANY, 0.0)))
 
     def _near(self, j: int, others: Iterable[int], most: int, least: float = ALIKE) -> list[int]:
