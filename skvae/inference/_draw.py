@@ -161,7 +161,7 @@ class _Cell(NamedTuple):
     def raw(self, x: np.ndarray, seen: np.ndarray, known: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Raw numbers after the cells that are seen, which say what is known, (rows, n_raw)."""
         w, joint = self.w, self.chain.joint
-        hidden = _product(known, w["read"][0]) + _product(z, w["latent"][0]) + w["bias"][0]
+        hidden = _product(known + _product(z, w["latent"]), w["read"][0]) + w["bias"][0]
         own = _product(np.maximum(hidden, 0.0), w["out"][0][0])
         raw = np.zeros((len(x), joint.n_raw()), np.float32)
         raw[:, self._places("n_raw")] = own + self._start(x, seen)

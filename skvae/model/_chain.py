@@ -80,7 +80,7 @@ class Chain:
             "values": [_normal(rng, 0.5, *of, VALUE) for of in zip(cells, widths[0], strict=True)],
             "spread": _normal(rng, (4 / (n * VALUE)) ** 0.5, n, VALUE, STATE),
             "read": _normal(rng, (2 / STATE) ** 0.5, n, STATE, hidden),
-            "latent": _normal(rng, (2 / d) ** 0.5, n, d, hidden),
+            "latent": _normal(rng, d**-0.5, d, STATE),
             "bias": np.zeros((n, 1, hidden), np.float32),
             "out": [
                 _normal(rng, 0.1 * hidden**-0.5, k, hidden, width)
@@ -119,7 +119,8 @@ class Chain:
         from which the cells of each span start, (cells, rows, numbers of a cell).
         """
         n_draws = ops.shape(z)[0]
-        of_z = ops.matmul(ops.reshape(z, (-1, self.latent_dim)), w["latent"])
+        latent = ops.matmul(w["latent"], w["read"])  # z is part of what is known
+        of_z = ops.matmul(ops.reshape(z, (-1, self.latent_dim)), latent)
         of_z = ops.reshape(of_z, (self.n_cells, n_draws, -1, self.hidden))
         read = ops.matmul(known, w["read"]) + w["bias"]
         hidden = ops.relu(ops.expand_dims(read, 1) + of_z)
@@ -155,7 +156,8 @@ class Chain:
         part = next(i for i, spans in enumerate(self.spans) if cell < spans[-1].stop)
         i, span = next((i, s) for i, s in enumerate(chain(*self.spans)) if cell < s.stop)
         at, inner = slice(cell, cell + 1), slice(cell - span.start, cell - span.start + 1)
-        one = {name: w[name][at] for name in ("spread", "read", "latent", "bias", "parent", "row")}
+        one = {name: w[name][at] for name in ("spread", "read", "bias", "parent", "row")}
+        one["latent"] = w["latent"]
         one |= {name: [w[name][i][inner]] for name in ("values", "out", "table")}
         one["likelihood"] = {"0": self.alone(w, cell, part)}
         joint = Joint((self.joint.likelihoods[part],), (alone(span.slots),))
