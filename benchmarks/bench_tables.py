@@ -16,7 +16,8 @@ Each part is one table, measured in one run:
     cost        a mixed table against floats of the same shape, and peak memory of a large fit
 
 `--sets` names the tables of fidelity and membership (default: adult) and of round_trip (default:
-all), `--seeds` the seeds of the first three. `--full` adds slow baselines (TabularARGN of
+all), `--seeds` the seeds of the first three, `--only` the generators of fidelity (its tables have
+a tenth of the rows for tests, as TabSyn's, and Adult its own). `--full` adds slow baselines (TabularARGN of
 mostlyai-engine among them); `--quick` shows in minutes that all parts run, on few rows and
 epochs: its figures mean nothing. Four columns of fidelity need `pip install sdmetrics xgboost`.
 
@@ -159,11 +160,10 @@ COUNTS = ["visits", "nvisits", "ovisits", "novisits", "emergency", "hospital"]
 def fidelity(arguments):
     rows = {}
     for name in arguments.sets or ["adult"]:
-        train, test = split(name, arguments.quick)
+        train, test = split(name, arguments.quick, 0.1)
         target = TARGETS.get(name)
         rows[f"{name}, real rows"] = compare(train, test, test, target, learn_from=train)
-        generators = GENERATORS | (WITHOUT_HOLES if train.isna().any(axis=None) else {})
-        for label, generate in (generators | (SLOW if arguments.full else {})).items():
+        for label, generate in generators(train, arguments).items():
             runs = []
             for seed in range(arguments.seeds):
                 make = partial(generate, train, len(train), arguments.quick, seed)
@@ -182,6 +182,13 @@ def fidelity(arguments):
         rows,
     )
     return rows
+
+
+def generators(train, arguments):
+    """What makes rows like those of a table: all, or those that `--only` names."""
+    found = GENERATORS | (WITHOUT_HOLES if train.isna().any(axis=None) else {})
+    found |= SLOW if arguments.full else {}
+    return {label: found[label] for label in arguments.only or found if label in found}
 
 
 def means(runs):
@@ -803,7 +810,7 @@ def load(name):
     return fetch_openml(set_name, version=version, as_frame=True).frame
 
 
-def split(name, quick):
+def split(name, quick, test_size=0.2):
     """Training and test rows without row numbers; Adult has its own test rows."""
     table = load(name).drop(columns=IDENTIFIERS, errors="ignore")
     if name == "adult" and "SKVAE_DATA" in os.environ:
@@ -813,7 +820,7 @@ def split(name, quick):
         )
         test["class"] = test["class"].str.rstrip(".")
     else:
-        train, test = train_test_split(table, test_size=0.2, random_state=0)
+        train, test = train_test_split(table, test_size=test_size, random_state=0)
     if quick:
         train, test = train.head(QUICK_ROWS), test.head(QUICK_ROWS)
     return train.reset_index(drop=True), test.reset_index(drop=True)
@@ -875,7 +882,8 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--sets", type=lambda names: names.split(","))
+    for option in ("--sets", "--only"):
+        parser.add_argument(option, type=lambda names: names.split(","))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     versions = f"Python {platform.python_version()}, pandas {pd.__version__}"

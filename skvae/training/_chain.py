@@ -18,7 +18,7 @@ from skvae.training._start import learned
 
 OWN_ORDER = -0.5244  # 70 % of normal numbers lie above: shares of steps in the order of the cells
 BATCH = 16, 128  # the smallest and the largest; between, a power of two, some 32 an epoch
-STEPS, EPOCHS = 1000, (10, 40)  # that training takes, and in how many epochs
+STEPS, EPOCHS = 1000, (8, 40)  # that training takes, and in how many epochs
 RATE = 2e-3
 XLA_PAYS = 1e11  # multiplications from which on it does: it compiles for some seconds
 PATIENCE = 4
