@@ -19,7 +19,8 @@ Each part is one table, measured in one run:
 all), `--seeds` the seeds of the first three, `--only` the generators of fidelity (its tables have
 a tenth of the rows for tests, as TabSyn's, and Adult its own). `--full` adds slow baselines
 (TabularARGN of mostlyai-engine among them); `--quick` shows in minutes that all parts run, on few
-rows and epochs: its figures mean nothing. Four columns of fidelity need `pip install sdmetrics xgboost`.
+rows and epochs: its figures mean nothing. Four columns of fidelity need `pip install sdmetrics
+xgboost`.
 
 Data come from the folder named by SKVAE_DATA, else from OpenML where a set is there.
 """
