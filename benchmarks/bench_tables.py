@@ -35,6 +35,7 @@ import statistics
 import time
 import warnings
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -245,8 +246,14 @@ def synthesizer_rows(train, n, quick, seed, **more):
     return synthesizer(quick, seed).fit(train).sample(n, random_state=0, **more)
 
 
-def argn_rows(train, n, quick, seed):
-    """Rows of mostlyai's TabularARGN, at its own settings."""
+def argn_rows(*arguments):
+    """Rows of mostlyai's TabularARGN, in a process of its own: PyTorch clashes with TensorFlow."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_argn_rows, *arguments).result()
+
+
+def _argn_rows(train, n, quick, seed):
+    """The same, at its own settings."""
     from mostlyai.engine import TabularARGN
 
     model = TabularARGN(random_state=seed, verbose=0, max_epochs=1 if quick else 100)
