@@ -19,7 +19,8 @@ from skvae.training._start import learned
 OWN_ORDER = -0.5244  # 70 % of normal numbers lie above: shares of steps in the order of the cells
 BATCH = 16, 128  # the smallest and the largest; between, a power of two, some 32 an epoch
 STEPS, EPOCHS = 1000, (8, 40)  # that training takes, and in how many epochs
-RATE = 2e-3
+RATE = 2e-3, 3e-3  # of few rows, which the larger one overfits, and of many
+MANY = 30_000  # rows: between, in proportion
 XLA_PAYS = 1e11  # multiplications from which on it does: it compiles for some seconds
 PATIENCE = 4
 
@@ -38,8 +39,8 @@ def second(
     """
     max_iter, fewest = settings
     task = _task(_chained(model, rows[0], codec, fewest, rng), *rows, max_iter)
-    parts = len(task.ends)
-    pace = Pace.of(RATE, Constant(), _n_epochs(task.n_steps, max_iter), parts)._replace(fall=0)
+    parts, rate, epochs = len(task.ends), _rate(len(rows[0])), _n_epochs(task.n_steps, max_iter)
+    pace = Pace.of(rate, Constant(), epochs, parts)._replace(fall=0)
     watch = Watch(None if task.validation is None else PATIENCE * parts, 0.0, 0)
     return task, begun(task, None, pace, watch, rng)
 
@@ -103,6 +104,11 @@ def _task(model: Model, rows: Cells, validation: Cells | None, max_iter: int) ->
 def _batch_size(n_rows: int) -> int:
     smallest, largest = BATCH
     return min(n_rows, max(smallest, min(2 ** (n_rows // 32).bit_length() // 2, largest)))
+
+
+def _rate(n_rows: int) -> float:
+    few, many = RATE
+    return min(many, max(few, many * n_rows / MANY))
 
 
 def _n_epochs(n_steps: int, max_iter: int) -> int:
