@@ -139,16 +139,17 @@ def _model(
     plan: Plan, state: "TrainState", task: "Task | None", rng: np.random.Generator
 ) -> "Model":
     """The best model of training up to a state, with the prior that it is asked for."""
-    from skvae.inference import finished, refitted
+    from skvae.inference import calibrated, finished, refitted
 
     model = _best(plan.task, state.before or state)
     if state.before is None:
         return finished(model, plan.prior, plan.task.rows, rng)
     task = task or _second(plan, state.before)[0]
-    model = finished(model.with_chain(_best(task, state)), plan.prior, plan.data.training, rng)
+    model, training = model.with_chain(_best(task, state)), plan.data.training
+    model = finished(calibrated(model, training, rng), plan.prior, training, rng)
     if plan.keeps:  # a later fit goes on with the prior of this one
         return model
-    return refitted(model, plan.data.training, plan.data.validation, rng)
+    return refitted(model, training, plan.data.validation, rng)
 
 
 def _on_host(tensor: Any) -> np.ndarray:

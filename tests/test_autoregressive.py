@@ -1,6 +1,7 @@
 """Cells that see each other: p(x | z) as a product over columns, each given those before it."""
 
 import pickle
+from copy import copy
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.special import logsumexp
 
 from skvae import VAETransformer, _fitting, likelihoods, training
 from skvae._component import known
-from skvae.inference import _condition, _proposals
+from skvae.inference import _condition, _proposals, calibrated
 from skvae.likelihoods import Likelihood
 from skvae.likelihoods._base import Column, Size, padded
 from skvae.model import Chain, Joint, Runs
@@ -64,6 +65,21 @@ def test_columns_that_determine_each_other_stay_together(vae):
     np.testing.assert_allclose(
         rows.groupby("country")["mean"].mean(), TABLE.groupby("country")["mean"].mean(), atol=0.5
     )
+
+
+def test_cells_are_shifted_back_to_the_shares_of_the_rows(vae):
+    rng, one = np.random.default_rng(0), copy(vae)
+    tables = vae._model.learned()["chain"]["table"]
+    away = vae._model.shifted([np.tile(2 * np.eye(1, t.shape[2]), (len(t), 1)) for t in tables])
+
+    def furthest(model):
+        one._model, columns = model, ["city", "country"]
+        rows = one.sample(6000, random_state=0)[columns]
+        shares = (table.stack().value_counts(normalize=True) for table in (rows, TABLE[columns]))
+        return next(shares).sub(next(shares), fill_value=0).abs().max()
+
+    assert furthest(away) > 0.03
+    assert furthest(calibrated(away, one._encoded(TABLE)[0], rng)) < 0.012
 
 
 def test_codes_and_restored_rows_are_those_of_the_first_stage():

@@ -1,5 +1,6 @@
 """After fit: encode, decode, score, fill and draw."""
 
+from skvae.inference._calibrate import calibrated
 from skvae.inference._condition import rows_given
 from skvae.inference._draw import drawn, missing
 from skvae.inference._encode import cells, features, posterior_mean, posterior_sample
@@ -8,6 +9,7 @@ from skvae.inference._prior import finished, prior_sample, refitted, trainable
 from skvae.inference._score import log_likelihood, lower_bound
 
 __all__ = [
+    "calibrated",
     "cells",
     "drawn",
     "drawn_cells",

@@ -90,16 +90,18 @@ class Chain:
             "holes": {} if self.holes is None else self.holes.init(rng, STATE),
         }
 
-    def log_likelihood(self, w: dict, x: Any, seen: Any, z: Any, before: Any) -> Any:
+    def log_likelihood(
+        self, w: dict, x: Any, seen: Any, z: Any, before: Any, starts: Any = None
+    ) -> Any:
         """log p(x | z) of the cells that are seen, (draws, rows), at z (draws, rows, d).
 
-        Here `before` is without sums.
+        Here `before` is without sums, and `starts` may take the place of the chain's own.
         """
         counts, added = self.told.counts(w["sums"], x, seen, before)
         before = self.told.before(before)
         said = ops.reshape(self.said(w, x, seen), (self.n_cells, -1))
         known = ops.reshape(ops.matmul(before, said), (self.n_cells, -1, STATE))
-        raw = self.raw(w, known, z, self.starts(w, x, seen, before))
+        raw = self.raw(w, known, z, starts or self.starts(w, x, seen, before))
         cells = self.joint.log_prob(w["likelihood"], x, raw)
         return ops.sum(counts * cells, axis=-1) + added
 

@@ -67,6 +67,14 @@ class Model(NamedTuple):
         weights = self.layout.weights.unpack(self.weights) | arrays
         return Model.of(frozen.network, weights, constants, frozen.sums)
 
+    def shifted(self, shifts: list) -> Self:
+        """The model whose cells start from other numbers, by (cells, numbers) of each span."""
+        once = self.layout.constants.unpack(self.constants)
+        tables = zip(once["chain"]["table"], shifts, strict=True)
+        once["chain"] |= {"table": [table + shift[:, None] for table, shift in tables]}
+        weights = self.layout.weights.unpack(self.weights)
+        return Model.of(self.network, weights, once, self.sums)
+
     def without_chain(self) -> Self:
         """The model whose cells do not see each other."""
         if self.network.chain is None:

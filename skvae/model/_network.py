@@ -131,19 +131,28 @@ class Network:
     def log_likelihood(self, w: dict, x: Any, z: Any, mode: Mode) -> Any:
         """log p(x | z) of the cells that are no holes, (draws, rows)."""
         if self.chain is not None:
-            return self.chained(w, x, z, np.tri(self.n_cells, k=-1, dtype=np.float32))
+            return self.chained(w, x, z, self.own_order)
         filled, raw = self._filled(w, x), self.decode(w, z, mode)
         cells = self.likelihood.log_prob(w["likelihood"], filled, raw)
         return ops.sum(self._counts(w, x) * cells, axis=-1)
 
-    def chained(self, w: dict, x: Any, z: Any, before: Any) -> Any:
-        """The same in some order: `before` (cells, cells) is 1 where the second comes first."""
-        seen = self._counts(w, x)
-        return self.chain.log_likelihood(w["chain"], self._filled(w, x), seen, z, before)
+    @property
+    def own_order(self) -> np.ndarray:
+        """1 where the second of two cells comes first, (cells, cells)."""
+        return np.tri(self.n_cells, k=-1, dtype=np.float32)
+
+    def chained(self, w: dict, x: Any, z: Any, before: Any, starts: Any = None) -> Any:
+        """The same in some order, and from other numbers than those of `starts`."""
+        return self.chain.log_likelihood(w["chain"], *self._cells(w, x), z, before, starts)
+
+    def starts(self, w: dict, x: Any) -> list:
+        """Raw numbers from which cells start, in their own order."""
+        before = self.chain.told.before(self.own_order)
+        return self.chain.starts(w["chain"], *self._cells(w, x), before)
 
     def said(self, w: dict, x: Any) -> Any:
         """What the cells of rows tell of them, (cells, rows, STATE); 0 of a hole."""
-        return self.chain.said(w["chain"], self._filled(w, x), self._counts(w, x))
+        return self.chain.said(w["chain"], *self._cells(w, x))
 
     def log_holes(self, w: dict, x: Any) -> Any:
         """Log-probability of which cells are missing, (rows,): no part of that of the others."""
@@ -152,6 +161,10 @@ class Network:
             return ops.zeros_like(x[:, 0])
         said = ops.stop_gradient(self.said(w, x))
         return holes.log_prob(chained["holes"], self._filled(w, x), said, _holes(x))
+
+    def _cells(self, w: dict, x: Any) -> tuple[Any, Any]:
+        """Cells as the chain takes them, and which count."""
+        return self._filled(w, x), self._counts(w, x)
 
     def _counts(self, w: dict, x: Any) -> Any:
         """1 where a cell has a part in the model; 0 in holes and where all rows are alike."""
