@@ -326,11 +326,14 @@ def mixed_table(n=200):
     return frame.mask(rng.random(frame.shape) < 0.1).astype({"c": "Int64"})
 
 
+TOGETHER = {"vamp", "flow", "full_gaussian"}  # which the last two have
+
+
 @pytest.mark.parametrize(
     "parts",
     [
         *(
-            pytest.param(parts, marks=pytest.mark.slow) if "flow" in str(parts) else parts
+            pytest.param(parts, marks=pytest.mark.slow) if TOGETHER & {*parts.values()} else parts
             for parts in (
                 *({"prior": name} for name in known(priors.Prior, priors)),
                 *({"posterior": name} for name in known(posteriors.Posterior, posteriors)),
@@ -456,7 +459,7 @@ def test_free_bits_and_a_fitted_prior_go_together():
 @pytest.mark.parametrize(
     "parts",
     [
-        {"prior": "vamp"},
+        pytest.param({"prior": "vamp"}, marks=pytest.mark.slow),
         pytest.param({"posterior": "full_gaussian"}, marks=pytest.mark.slow),
         {"posterior": "flow"},
     ],
