@@ -193,7 +193,7 @@ SUPPORTED = {
 }
 
 
-QUICK = {"categorical", "gaussian", "histogram", "ordinal"}
+QUICK = {"gaussian", "histogram"}
 EVERY = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
     for name in [*known(Likelihood, likelihoods), "auto"]

@@ -326,20 +326,20 @@ def mixed_table(n=200):
     return frame.mask(rng.random(frame.shape) < 0.1).astype({"c": "Int64"})
 
 
-TOGETHER = {"vamp", "flow", "full_gaussian"}  # which the last two have
+ELSEWHERE = {"normal", "gaussian", "flow", "full_gaussian"}  # in all tests, or in the last two
 
 
 @pytest.mark.parametrize(
     "parts",
     [
         *(
-            pytest.param(parts, marks=pytest.mark.slow) if TOGETHER & {*parts.values()} else parts
+            pytest.param(parts, marks=pytest.mark.slow) if ELSEWHERE & {*parts.values()} else parts
             for parts in (
                 *({"prior": name} for name in known(priors.Prior, priors)),
                 *({"posterior": name} for name in known(posteriors.Posterior, posteriors)),
             )
         ),
-        {"prior": "vamp", "posterior": "flow"},
+        pytest.param({"prior": "vamp", "posterior": "flow"}, marks=pytest.mark.slow),
         {"prior": "flow", "posterior": "full_gaussian", "objective": "iwae", "n_draws": 3},
     ],
     ids=str,

@@ -45,7 +45,9 @@ def test_it_works_behind_another_scaler():
     assert np.isfinite(model.fit(CANCER).score(CANCER))
 
 
-@pytest.mark.parametrize("n_jobs", [pytest.param(None, marks=pytest.mark.smoke), 2])
+@pytest.mark.parametrize(
+    "n_jobs", [pytest.param(None, marks=pytest.mark.smoke), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_grid_search_needs_no_scoring(n_jobs):
     grid = {"latent_dim": [1, 2], "likelihood": [Gaussian(), Gaussian(scale=0.05)]}
     search = GridSearchCV(small(), grid, cv=2, n_jobs=n_jobs).fit(IRIS.data)
@@ -151,6 +153,7 @@ print(json.dumps([search.best_params_, search.cv_results_["mean_test_score"].tol
 """
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_choice_and_scores_by_far_less_than_candidates_differ():
     (best_of_one, one), (best_of_two, two) = (
         in_another_process(SEARCH, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS=n)
@@ -178,8 +181,8 @@ print(json.dumps(tf.config.threading.get_intra_op_parallelism_threads()))
     ("runs", "environment", "threads"),
     [
         (False, {"OMP_NUM_THREADS": "1"}, 1),  # as in joblib's workers
-        (False, {"OMP_NUM_THREADS": "2,1"}, 0),
-        (False, {}, 0),
+        pytest.param(False, {"OMP_NUM_THREADS": "2,1"}, 0, marks=pytest.mark.slow),
+        pytest.param(False, {}, 0, marks=pytest.mark.slow),
         (False, {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "2"}, 0),
         (True, {"OMP_NUM_THREADS": "1"}, 0),  # too late to tell
     ],
@@ -375,7 +378,7 @@ def test_a_fit_that_fails_leaves_the_old_model_usable(parameters, X, message):
     np.testing.assert_array_equal(vae.transform(WINE), Z)
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch", "numpy"])
+@pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=pytest.mark.slow), "numpy"])
 def test_another_backend_gets_one_sentence(backend):
     code = """
 import json

@@ -236,6 +236,7 @@ for n in (40_000, 400_000):
 """
 
 
+@pytest.mark.slow
 def test_memory_grows_by_little_of_what_dense_rows_take():
     if not sys.platform.startswith("linux"):
         pytest.skip("reads /proc")

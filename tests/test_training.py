@@ -91,6 +91,7 @@ def test_chunks_of_wide_tables_stay_small():
     assert _training.chunk_length(network, 1000, batch_size=10**6, n_draws=50) == 1
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_fits():
     code = """
 import gc, mmap, numpy as np
@@ -100,7 +101,7 @@ def resident():
     gc.collect()
     with open("/proc/self/statm") as f:
         return int(f.read().split()[1]) * mmap.PAGESIZE
-for i in range(70):
+for i in range(100):
     VAETransformer(max_iter=3, random_state=i).fit(X).score(X)
     if i == 19:
         before = resident()
@@ -111,7 +112,7 @@ print((resident() - before) / 2**20)
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert float(result.stdout) < 25  # of 50 fits; the programs of one take 16
+    assert float(result.stdout) < 40  # of 80 fits; the programs of one take 16
 
 
 def stepped(xla, dropout, seed=(1, 2)):
