@@ -90,20 +90,28 @@ class Chain:
             "holes": {} if self.holes is None else self.holes.init(rng, STATE),
         }
 
-    def log_likelihood(
-        self, w: dict, x: Any, seen: Any, z: Any, before: Any, starts: Any = None
-    ) -> Any:
+    def log_likelihood(self, w: dict, x: Any, seen: Any, z: Any, before: Any) -> Any:
         """log p(x | z) of the cells that are seen, (draws, rows), at z (draws, rows, d).
 
-        Here `before` is without sums, and `starts` may take the place of the chain's own.
+        Here `before` is without sums.
+        """
+        cells, added = self.by_cell(w, x, seen, z, before)
+        return ops.sum(cells, axis=-1) + added
+
+    def by_cell(
+        self, w: dict, x: Any, seen: Any, z: Any, before: Any, starts: Any = None
+    ) -> tuple[Any, Any]:
+        """The same of each cell, (draws, rows, cells), and what telling through sums adds.
+
+        Numbers like those of `starts` may take their place.
         """
         counts, added = self.told.counts(w["sums"], x, seen, before)
         before = self.told.before(before)
         said = ops.reshape(self.said(w, x, seen), (self.n_cells, -1))
         known = ops.reshape(ops.matmul(before, said), (self.n_cells, -1, STATE))
-        raw = self.raw(w, known, z, starts or self.starts(w, x, seen, before))
-        cells = self.joint.log_prob(w["likelihood"], x, raw)
-        return ops.sum(counts * cells, axis=-1) + added
+        starts = self.starts(w, x, seen, before) if starts is None else starts
+        cells = self.joint.log_prob(w["likelihood"], x, self.raw(w, known, z, starts))
+        return counts * cells, added
 
     def said(self, w: dict, x: Any, seen: Any) -> Any:
         """What each cell tells those after it, (cells, rows, STATE); 0 of a hole."""

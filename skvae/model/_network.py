@@ -141,9 +141,13 @@ class Network:
         """1 where the second of two cells comes first, (cells, cells)."""
         return np.tri(self.n_cells, k=-1, dtype=np.float32)
 
-    def chained(self, w: dict, x: Any, z: Any, before: Any, starts: Any = None) -> Any:
-        """The same in some order, and from other numbers than those of `starts`."""
-        return self.chain.log_likelihood(w["chain"], *self._cells(w, x), z, before, starts)
+    def chained(self, w: dict, x: Any, z: Any, before: Any) -> Any:
+        """The same in some order: `before` (cells, cells) is 1 where the second comes first."""
+        return self.chain.log_likelihood(w["chain"], *self._cells(w, x), z, before)
+
+    def started(self, w: dict, x: Any, z: Any, starts: Any) -> Any:
+        """The same of each cell, (draws, rows, cells), from such numbers as `starts` gives."""
+        return self.chain.by_cell(w["chain"], *self._cells(w, x), z, self.own_order, starts)[0]
 
     def starts(self, w: dict, x: Any) -> list:
         """Raw numbers from which cells start, in their own order."""
