@@ -95,8 +95,9 @@ def _parts(network: Network, w: dict, x: Any, z: Any) -> tuple:
 
 def _apart(by_cell: Any, spans: list) -> list:
     """Numbers of all cells, by spans that are as arrays of so many cells are."""
-    ends = np.cumsum([own.shape[0] for own in spans])[:-1].tolist()
-    return ops.split(by_cell, ends)
+    sizes = [own.shape[0] for own in spans]
+    ends = np.cumsum(sizes).tolist()
+    return [by_cell[end - n : end] for end, n in zip(ends, sizes, strict=True)]
 
 
 def _products(slopes: Any) -> Any:
