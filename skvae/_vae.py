@@ -92,11 +92,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         how long it took (columns under "histogram", which "auto" gives whole numbers and times). It
         is trained in a second stage, with the encoder as it is, on draws of q(z | x), for at most
         `max_iter` epochs; then cells are shifted to the shares that their labels and bins have in
-        the rows, and a GaussianMixture of latent points takes the place of `prior`, unless held-out
-        rows lose more than 0.1 nats by that (not under `warm_start`). Draws, scores, conditions and
-        filled cells are those of the whole. `transform`, `inverse_transform`, `encoder_`,
-        `decoder_` and `history_` are those of the first stage. For up to 1,100 columns; scores and
-        conditions take several times as long.
+        the rows. Last, but not under `warm_start`, a GaussianMixture of latent points takes the
+        place of `prior`, unless held-out rows lose more than 0.1 nats by that. Draws, scores,
+        conditions and filled cells are those of the whole. `transform`, `inverse_transform`,
+        `encoder_`, `decoder_` and `history_` are those of the first stage. For up to 1,100 columns;
+        scores and conditions take several times as long.
     hide : float in [0, 1), default=0.0
         Share of cells that are hidden at random in each training step, so that the encoder
         learns to live with holes that the rows of `fit` do not have. It differs from row to
