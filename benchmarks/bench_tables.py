@@ -190,6 +190,9 @@ def generators(train, arguments):
     """What makes rows like those of a table: all, or those that `--only` names."""
     found = GENERATORS | (WITHOUT_HOLES if train.isna().any(axis=None) else {})
     found |= SLOW if arguments.full else {}
+    unknown = set(arguments.only or ()) - set(GENERATORS | WITHOUT_HOLES | SLOW)
+    if unknown:
+        raise SystemExit(f"--only names {unknown}, but there are {list(found)} (more by --full).")
     return {label: found[label] for label in arguments.only or found if label in found}
 
 

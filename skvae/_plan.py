@@ -12,7 +12,7 @@ import numpy as np
 from skvae import objectives, posteriors, priors, schedules
 from skvae._component import resolve
 from skvae.likelihoods._auto import chooser
-from skvae.table import Cells, Codec, Encoded, Frame, checked, parted
+from skvae.table import Cells, Codec, Encoded, Frame, checked, nearest_first, parted
 
 if TYPE_CHECKING:
     from skvae.model import Model, Network
@@ -133,7 +133,7 @@ def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, C
     if unknown:
         raise ValueError(
             f"likelihood names column {unknown[0]!r}, but X has no such column; its columns are "
-            f"{', '.join(map(repr, rows.names[:20]))}{', ...' if len(rows.names) > 20 else ''}."
+            f"{nearest_first(unknown[0], rows.names)}."
         )
     inputs = {name: vars(reader)[name] for name in INPUTS if name in vars(reader)}
     if continues:

@@ -25,21 +25,22 @@ class VAESynthesizer(BaseEstimator):
 
     Identifiers are made anew, and free text is left missing: text of which nearly all cells differ,
     and whole numbers that all differ and follow each other or are called an id. Numbers made anew
-    are none of those seen; text may be, by chance. A warning names these columns.
+    are none of those seen; text may be, by chance. A warning names these columns. Other identifiers
+    are learned as any numbers: drop them first.
 
     Parameters
     ----------
     vae : VAETransformer, default=None
         The model to fit. None is ``VAETransformer(8, prior=Mixture(50), autoregressive=True)``,
-        with ``Histogram(100)`` for numbers and times, "categorical" for ordered labels, and a
-        `max_iter` of 800,000 by the number of rows, but at least 10 and at most 100.
+        with ``Histogram(100)`` for numbers and times, "categorical" for ordered labels, and as many
+        epochs (`max_iter`) as make 800,000 rows in all, but at least 10 and at most 100.
     random_state : int, RandomState or None, default=None
         Takes the place of that of `vae`, unless None.
 
     Attributes
     ----------
     vae_ : VAETransformer
-        The fitted model, of the columns that are learned.
+        The fitted model, of the columns that are learned: for scores, latent points, filled cells.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only where X has column names that are all strings.

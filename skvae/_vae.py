@@ -401,10 +401,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         given : dict of {column: value} or DataFrame, default=None
             Cells that the rows shall have, exactly; the others are drawn given them. A frame
             may leave out columns and have holes: for each of its rows, `n_samples` are drawn.
-            A whole number or datetime that `fit` never saw counts as the nearest one it saw.
+            A hole (None, NaN) is no condition. A whole number or datetime that `fit` never saw
+            counts as the nearest one it saw.
         missing : bool, default=False
             Whether cells are missing as in the table of `fit`: together where they were, and given
-            the other cells; never where `given` has one. It takes `autoregressive=True`.
+            the other cells; never where `given` has one. It takes `autoregressive=True`. That
+            `given` has a cell does not say that `fit` would have seen it: for a cause of death,
+            say, give that the person died too.
 
         Returns
         -------
@@ -710,6 +713,6 @@ def _warn_of_few(n: int, size: float, n_drawn: int) -> None:
     if size < n:
         warn(
             f"The condition is far from what the model knows: {n} rows rest on {size:.0f} "
-            f"effective draws of {n_drawn}, and some share a latent point. Ask for less, or for "
-            "fewer rows."
+            f"effective draws of {n_drawn}, and some share a latent point. Give fewer columns, "
+            "or values that go together, or ask for fewer rows."
         )

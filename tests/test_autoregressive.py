@@ -98,6 +98,29 @@ def test_shifts_make_the_rows_of_no_cell_less_likely(scale):
     assert after.log_lik.sum() > before.log_lik.sum()
 
 
+def test_labels_of_a_wide_column_are_shifted_back_too():
+    codes = np.append(np.arange(_calibrate.WIDEST + 44), np.zeros(150, int))
+    table = pd.DataFrame({"city": [f"city {i}" for i in codes]})
+    vae, rng = small(max_iter=10).fit(table), np.random.default_rng(0)
+    (numbers,) = vae._model.learned()["chain"]["table"]
+    away = vae._model.shifted([np.eye(1, numbers.shape[2])])
+    shares = []
+    for vae._model in (away, inference.calibrated(away, vae._encoded(table)[0], rng)):
+        shares.append(np.mean(vae.sample(4000, random_state=0)["city"] == "city 0"))
+    assert abs(shares[1] - np.mean(codes == 0)) < 0.05 < shares[0] - shares[1]
+
+
+def test_sparse_rows_are_shifted_as_dense_ones():
+    X = RNG.poisson(0.5, size=(200, 3)) * 1.0
+    vae, tables = small(likelihood="poisson").fit(X), []
+    for own in (X, csr_array(X)):
+        rng = np.random.default_rng(0)
+        shifted = inference.calibrated(vae._model, vae._encoded(own)[0], rng)
+        tables.append(shifted.learned()["chain"]["table"][0])
+    np.testing.assert_allclose(*tables, atol=1e-5)
+    assert np.abs(tables[0] - vae._model.learned()["chain"]["table"][0]).max() > 1e-4
+
+
 def test_codes_and_restored_rows_are_those_of_the_first_stage():
     plain, chained = (small(autoregressive=on).fit(TABLE) for on in (False, True))
     np.testing.assert_array_equal(chained.transform(TABLE), plain.transform(TABLE))

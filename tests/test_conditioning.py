@@ -201,6 +201,7 @@ def test_a_number_outside_of_the_range_of_fit_gets_a_warning(vae):
             {"job": "astronaut"},
             "given has 'astronaut' in column 'job', but fit saw only 'clerk', 'judge', 'smith'",
         ),
+        ({"job": "Smith"}, "given has 'Smith' in column 'job', but fit saw only 'smith', 'clerk'"),
         ({"income": 2.5}, "given has 2.5 in column 'income', but that column holds whole numbers"),
         (
             {"height": "tall"},
@@ -215,8 +216,11 @@ def test_a_number_outside_of_the_range_of_fit_gets_a_warning(vae):
         ),
         (
             {"job": ["clerk", "smith"]},
-            "given has .* in column 'job'; for several conditions give a DataFrame",
+            "given has .* in column 'job', but one value is expected; for several conditions give "
+            "a DataFrame",
         ),
+        ({"income": slice(1, 3)}, "given has slice.* for a range keep those of many rows"),
+        ({"INCOME": 12}, "given names column 'INCOME', .* it saw 'income', 'job'"),
         (7, "given has type int, but a dict"),
     ],
 )

@@ -30,7 +30,7 @@ def gradient_of(function: Callable, array: Any) -> Any:
     with tf.GradientTape() as tape:
         tape.watch(array)
         value = function(array)
-    return tape.gradient(value, array)
+    return tape.gradient(value, array, unconnected_gradients="zero")
 
 
 def repeated(step: Callable, n: int, *state: Any) -> tuple:

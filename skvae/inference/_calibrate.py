@@ -15,7 +15,7 @@ from skvae.table import Cells
 
 STEPS = 2
 MOST_ROWS = 40_000  # training rows that are looked at
-FEW = 5.0  # rows that hold each number where it is
+FEW = 5.0  # curvature that holds each number where it is: of so many rows with a slope of 1
 FURTHEST = 1.0  # that a step goes
 WIDEST = 256  # numbers of a cell whose products are all looked at
 

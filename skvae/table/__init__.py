@@ -5,7 +5,7 @@ from skvae.table._cells import Cells, Dense, Sparse, parted
 from skvae.table._codec import Codec, Encoded, with_holes
 from skvae.table._conditions import conditions, overlaid
 from skvae.table._frames import Frame
-from skvae.table._input import FLOATS, Rows, checked
+from skvae.table._input import FLOATS, Rows, checked, nearest_first
 
 __all__ = [
     "FLOATS",
@@ -19,6 +19,7 @@ __all__ = [
     "Sparse",
     "checked",
     "conditions",
+    "nearest_first",
     "overlaid",
     "parted",
     "with_holes",

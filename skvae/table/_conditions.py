@@ -12,12 +12,12 @@ from skvae.table._columns import Feature
 from skvae.table._dtypes import of_array, of_scalars, read
 from skvae.table._formats import WORDS, Levels, Numbers
 from skvae.table._frames import columns_of, frame_of, names_of
-from skvae.table._input import as_objects, check_eager, listed
+from skvae.table._input import as_objects, check_eager, nearest_first
 from skvae.table._series import Dtype
 from skvae.table._values import Values, short
 
 WIDE = Dtype("numpy", "float64", "float64")
-SEVERAL = (list, tuple, set, frozenset, Mapping, np.ndarray)
+SEVERAL = (list, tuple, set, frozenset, Mapping, np.ndarray, range, slice)
 
 
 class Conditions(NamedTuple):
@@ -42,7 +42,7 @@ def conditions(codec: Codec, given: Any) -> Conditions:
     if unknown:
         raise ValueError(
             f"given names column {short(unknown[0])}, but fit saw no such column; it saw "
-            f"{listed(codec.names)}."
+            f"{nearest_first(unknown[0], codec.names)}."
         )
     columns = [cells.get(name) for name in codec.names]
     numbers, far = np.full((n, len(codec.names)), np.nan), []
@@ -174,8 +174,9 @@ def _given(codec: Codec, given: Any) -> tuple[dict, int]:
         for name, value in given.items():
             if isinstance(value, SEVERAL) or (hasattr(value, "shape") and value.shape):
                 raise ValueError(
-                    f"given has {short(value)} in column {short(name)}; for several conditions "
-                    "give a DataFrame."
+                    f"given has {short(value)} in column {short(name)}, but one value is expected; "
+                    "for several conditions give a DataFrame, for a range keep those of many rows "
+                    "that lie in it."
                 )
         scales = _scales(codec)
         cells = {name: of_scalars(name, [value], scales.get(name)) for name, value in given.items()}
@@ -228,7 +229,8 @@ def _numbers(feature: Feature, column: Values) -> np.ndarray:
     if feature.constant is None and not feature.varies:
         raise _unmet(feature, column, ~column.holes, "fit saw no value there")
     if feature.likelihood.over_levels and (numbers[seen] < 0).any():
-        raise _unmet(feature, column, numbers < 0, _seen_alone(feature))
+        unseen = numbers < 0
+        raise _unmet(feature, column, unseen, _seen_alone(feature, column.first(unseen)))
     with np.errstate(invalid="ignore"):
         kinds = {
             "integer": numbers == np.floor(numbers),
@@ -239,7 +241,7 @@ def _numbers(feature: Feature, column: Values) -> np.ndarray:
         raise _unmet(feature, column, wrong, f"that column holds {_words(feature)}")
     other = seen & (numbers != feature.constant)
     if not feature.varies and other.any():
-        raise _unmet(feature, column, other, _seen_alone(feature))
+        raise _unmet(feature, column, other, _seen_alone(feature, column.first(other)))
     _check_room(feature, column, seen)
     return numbers
 
@@ -255,15 +257,15 @@ def _words(feature: Feature) -> str:
     return feature.format.words
 
 
-def _seen_alone(feature: Feature) -> str:
-    """What fit saw of a column of labels, or of one value."""
+def _seen_alone(feature: Feature, value: str) -> str:
+    """What fit saw of a column of labels, or of one value, first what looks like another value."""
     labels = isinstance(feature.format, Levels)
     if labels and np.dtype(feature.format.numpy).kind not in "mM":
         seen = feature.format.levels
     else:
         codes = np.arange(len(feature.format.levels)) if labels else [feature.constant]
         seen = feature.format.restore(np.asarray(codes, float), feature.dtype).tolist()
-    return f"fit saw only {listed(seen)} there"
+    return f"fit saw only {nearest_first(value, seen)} there"
 
 
 def _check_room(feature: Feature, column: Values, seen: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """X to checked rows: every refusal of input."""
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -282,6 +283,12 @@ def listed(values: Any) -> str:
     """The first of some values, as a message shows them."""
     values = list(values)
     return ", ".join(map(short, values[:10])) + (", ..." if len(values) > 10 else "")
+
+
+def nearest_first(name: Any, names: Any) -> str:
+    """The same of names, those first that look like another one, in upper case or lower."""
+    alike = get_close_matches(str(name).lower(), [str(own).lower() for own in names])
+    return listed(sorted(names, key=lambda own: str(own).lower() not in alike))
 
 
 def parts(n: int, width: int, numbers: int) -> Iterator[slice]:
