@@ -266,11 +266,11 @@ def _argn_rows(train, n, quick, seed):
 GENERATORS = {
     "VAESynthesizer": synthesizer_rows,
     "VAETransformer": vae_rows,
-    'VAETransformer, prior="mixture"': partial(vae_rows, prior="mixture"),
+    "VAETransformer with a mixture": partial(vae_rows, prior="mixture"),
     "interpolation": interpolated_rows,
     "independent columns": independent_columns,
 }
-WITHOUT_HOLES = {"VAESynthesizer, missing=False": partial(synthesizer_rows, missing=False)}
+WITHOUT_HOLES = {"VAESynthesizer without holes": partial(synthesizer_rows, missing=False)}
 SLOW = {"TabularARGN": argn_rows}
 
 
