@@ -105,7 +105,8 @@ def test_labels_of_a_wide_column_are_shifted_back_too():
     (numbers,) = vae._model.learned()["chain"]["table"]
     away = vae._model.shifted([np.eye(1, numbers.shape[2])])
     shares = []
-    for vae._model in (away, inference.calibrated(away, vae._encoded(table)[0], rng)):
+    for model in (away, inference.calibrated(away, vae._encoded(table)[0], rng)):
+        vae._model = model
         shares.append(np.mean(vae.sample(4000, random_state=0)["city"] == "city 0"))
     assert abs(shares[1] - np.mean(codes == 0)) < 0.05 < shares[0] - shares[1]
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.datasets import load_digits, load_iris
 
 from skvae import VAETransformer, inference
-from skvae.inference._noise import row_shifts
+from skvae.inference._noise import RowRandom, row_shifts
 from skvae.table import checked
 
 IRIS, DIGITS = load_iris().data, load_digits().data[:300]
@@ -132,3 +133,16 @@ def test_keras_models_give_what_transform_and_inverse_transform_give(fitted):
     np.testing.assert_allclose(vae.encoder_(x.astype(np.float32))[:, :3], z, atol=1e-4)
     decoded = np.asarray(vae.decoder_(z.astype(np.float32))) * X.std(axis=0) + X.mean(axis=0)
     np.testing.assert_allclose(decoded, vae.inverse_transform(z), atol=1e-3)
+
+
+def test_random_numbers_of_rows_are_even_and_their_own():
+    seeds, which = np.repeat(np.arange(2000, dtype=np.uint64), 4), np.tile(np.arange(4), 2000)
+    numbers = RowRandom(seeds, which)
+    found = np.hstack([numbers.random((8000, 1)), numbers.uniform(0.0, 1.0, (8000, 2))])
+    assert stats.kstest(found.ravel(), "uniform").pvalue > 0.01
+    assert np.abs(np.corrcoef(found.T) - np.eye(3)).max() < 0.05
+    by_sequence = found[:, 0].reshape(2000, 4)
+    assert np.abs(np.corrcoef(by_sequence.T) - np.eye(4)).max() < 0.1
+    assert len(np.unique(found)) == found.size
+    some = RowRandom(seeds[70:75], which[70:75]).random((5, 1))
+    np.testing.assert_array_equal(some, found[70:75, :1])

@@ -8,6 +8,7 @@ Where few cells are missing, completed rows say where to look for z, and for the
 made.
 """
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from skvae.engine import LATENT, ROWS, takes
 from skvae.inference._blocks import by_row
 from skvae.inference._draw import Drawn, completed
 from skvae.inference._encode import posterior_sample
-from skvae.inference._noise import row_noise, row_shifts
+from skvae.inference._noise import RowRandom, hashes, row_noise
 from skvae.model import Inference, Model, Network
 
 TAKEN = 6  # of so many draws of z about one is taken
@@ -56,7 +57,8 @@ def completions(
     n = _n_taken(len(draws.z))
     taken, rows = _taken(draws.log_w, n), np.arange(len(x))[:, None]
     z = draws.z[taken, rows].reshape(-1, draws.z.shape[-1])
-    draw = _RowByRow(_seeds(x) if rng is None else rng.integers(2**31, size=len(x)), n)
+    seeds = hashes(x) if rng is None else rng.integers(2**63, size=len(x), dtype=np.uint64)
+    draw = _RowByRow(seeds, n)
     full, log_q = completed(model, x, z, draw, _height(n), exact=exact)
     log_v = (log_joint_of_rows(model, full, z) - log_q).reshape(len(x), n)
     log_v -= draws.log_joint[rows, taken]
@@ -70,7 +72,7 @@ def settled(model: Model, x: np.ndarray) -> np.ndarray:
     """
     n = SETTLED
     z = posterior_sample(model, x, row_noise(x, n, model.network.latent_dim), WEIGHED)
-    z, draw = np.ascontiguousarray(z.swapaxes(0, 1)), _RowByRow(_seeds(x), n)
+    z, draw = np.ascontiguousarray(z.swapaxes(0, 1)), _RowByRow(hashes(x), n)
     z = z.reshape(-1, z.shape[-1])
     full, _ = completed(model, x, z, draw, _height(n), weighs=False)
     return full.astype(np.float32).reshape(len(x), n, -1)
@@ -88,20 +90,23 @@ def _height(n: int) -> int:
 
 
 class _RowByRow:
-    """Draws cells row by row, each with a generator of its own."""
+    """Draws cells row by row, by random numbers of each row alone."""
 
     def __init__(self, seeds: np.ndarray, n_draws: int):
-        self.generators = list(map(np.random.default_rng, seeds))
-        self.n_draws, self.cells = n_draws, []
+        self.seeds, self.n_draws, self.cells = seeds, n_draws, []
+        self.generator = cache(lambda row: np.random.default_rng(seeds[row]))
 
     def __call__(self, cell: Drawn) -> np.ndarray:
         self.cells.append(cell)
-        owners = cell.rows[:: self.n_draws] // self.n_draws  # blocks hold whole rows
-        places = range(0, len(cell.rows), self.n_draws)
+        owners = cell.rows // self.n_draws
+        if cell.likelihood.has_slots:  # evenly distributed numbers are enough: all rows at once
+            which = cell.cell * self.n_draws + cell.rows % self.n_draws
+            return cell.sample(RowRandom(self.seeds[owners], which))
+        places = range(0, len(owners), self.n_draws)  # blocks hold whole rows
         return np.concatenate(
             [
-                cell.sample(self.generators[owner], slice(place, place + self.n_draws))
-                for owner, place in zip(owners, places, strict=True)
+                cell.sample(self.generator(owners[place]), slice(place, place + self.n_draws))
+                for place in places
             ]
         )
 
@@ -111,11 +116,6 @@ def _taken(log_w: np.ndarray, n: int) -> np.ndarray:
     w = np.exp(log_w - logsumexp(log_w, axis=1, keepdims=True)).cumsum(axis=1)
     due = (np.arange(n) + 0.5) / n
     return np.stack([np.searchsorted(own, due) for own in w]).clip(max=log_w.shape[1] - 1)
-
-
-def _seeds(x: np.ndarray) -> np.ndarray:
-    """A number of each row, by its bytes alone."""
-    return (row_shifts(x, 1)[:, 0] * 2**24).astype(np.int64)
 
 
 def log_joint_of_rows(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:

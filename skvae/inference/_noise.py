@@ -1,5 +1,6 @@
 """Noise of scores, which depends on each row alone."""
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -55,12 +56,11 @@ def row_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
     The points shifted by them (modulo 1) are as evenly spread, and their errors average
     out over rows: a Cranley-Patterson rotation (1976) with a hash for the randomness.
     """
-    steps = np.arange(1, latent_dim + 1, dtype=np.uint64) * GOLDEN
-    bits = _splitmix(_hashes(x)[:, None] + steps) >> np.uint64(40)
+    bits = _after(hashes(x)[:, None], np.arange(1, latent_dim + 1)) >> np.uint64(40)
     return bits.astype(np.float32) / np.float32(2**24)
 
 
-def _hashes(x: np.ndarray) -> np.ndarray:
+def hashes(x: np.ndarray) -> np.ndarray:
     """A number of 64 bits for the bytes of each row, (rows,)."""
     x = x + np.float32(0)  # one zero of two, and one hole of many
     if np.isnan(np.min(x, initial=0.0)):
@@ -72,6 +72,34 @@ def _hashes(x: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _odd_numbers(n: int) -> np.ndarray:
     return np.random.default_rng(0).integers(2**63, size=n, dtype=np.uint64) * 2 + 1
+
+
+class RowRandom(np.random.Generator):
+    """Evenly distributed numbers whose first axis are rows, each with a sequence of its own.
+
+    A row's numbers depend on its seed and on which of the seed's sequences it has, and not on the
+    rows beside it. Other distributions are those of any generator: they do depend on these.
+    """
+
+    def __init__(self, seeds: np.ndarray, which: np.ndarray):
+        super().__init__(np.random.PCG64(0))
+        self.states, self.used = _after(seeds, which + 1), 0
+
+    def random(self, size: tuple) -> np.ndarray:
+        """Numbers in [0, 1) of this shape."""
+        n = math.prod(size[1:])
+        bits = _after(self.states[:, None], self.used + 1 + np.arange(n)) >> np.uint64(11)
+        self.used += n
+        return (bits / 2.0**53).reshape(size)
+
+    def uniform(self, low: float, high: float, size: tuple) -> np.ndarray:
+        """Numbers in [low, high) of this shape."""
+        return low + (high - low) * self.random(size)
+
+
+def _after(states: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Numbers of 64 bits that SplitMix64 gives so many steps after some states."""
+    return _splitmix(states + steps.astype(np.uint64) * GOLDEN)
 
 
 def _splitmix(h: np.ndarray) -> np.ndarray:

@@ -148,8 +148,16 @@ class Codec:
             return self._placed(numbers)[0][0].astype(np.float32)
 
     def numbers(self, rows: Rows) -> np.ndarray | None:
-        """Numbers of rows where there are sums, which take them as they are, (rows, columns)."""
-        return self._numbers(rows, {}) if self.sums else None
+        """Numbers of rows where there are sums, which take them as they are, (rows, columns).
+
+        Those of columns without a part in any sum are NaN.
+        """
+        if not self.sums:
+            return None
+        numbers = np.full((rows.n, len(self.names)), np.nan)
+        for j in self.order[list(self.sums.members())]:
+            numbers[:, j] = self.features[j].read(rows.column(j))
+        return numbers
 
     def _numbers(self, rows: Rows, new: dict) -> np.ndarray:
         """Numbers, (rows, columns): NaN in a hole, -1 for an unseen level, noted in `new`."""
