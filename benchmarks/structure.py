@@ -93,7 +93,8 @@ def figures(root):
         for function in (node for node in ast.walk(tree) if isinstance(node, FUNCTION)):
             place = f"{name}:{function.lineno} {function.name}"
             bodies[place] = body_tokens(function, places)
-            names.append(function.name)
+            if not function.name.startswith("__"):  # those the language calls
+                names.append(function.name)
             if function.name != "__init__":
                 parameters[place] = n_parameters(function)
     once, all_once = (
