@@ -636,7 +636,6 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _draw_rows(self, z: np.ndarray, rng: np.random.Generator, like: Any = None) -> Any:
         from skvae.inference import drawn
 
-        z = z.astype(np.float32)
         return self._codec.decode(drawn(self._model, z, rng), len(z), like=like)
 
     def _draw_prior(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -663,7 +662,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """A row for each latent point, with missing cells."""
         from skvae.inference import drawn
 
-        blocks = list(drawn(self._model, z.astype(np.float32), rng))
+        blocks = list(drawn(self._model, z, rng))
         columns = self._codec.typed(self._codec.restore(blocks, len(z)))
         columns = self._holed(columns, blocks, np.zeros((len(z), len(columns)), bool), rng)
         return self._codec.table(columns, len(z), None)

@@ -21,6 +21,8 @@ COLUMNS = {
     "whole numbers that pile up": np.append(np.full(500, 40.0), RNG.geometric(0.01, 1500)).astype(
         float
     ),
+    "a far typing error": np.append(RNG.integers(20, 5000, 1999), 99_999_999_999).astype(float),
+    "a far date": 1.7e18 + 86_400e9 * np.append(RNG.integers(0, 3000, 1999), -9e4),
     "few distinct values": RNG.choice([-0.1, 0.0, 0.25, 1e6], 500),
     "two values": RNG.choice([0.1, 0.2], 300),
     "one value": np.full(30, 4.5),
@@ -198,3 +200,11 @@ def test_one_far_value_does_not_outweigh_all_others(X):
     grid = learned(X)
     _, log_slope = grid.encode(X.max() + scale_of(grid) * np.array([1e3, 1e6]))
     np.testing.assert_allclose(log_slope[0] - log_slope[1], 2 * np.log(1e3), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["a far typing error", "a far date"])
+def test_a_far_value_shares_its_bin_with_no_other(name):
+    X = COLUMNS[name]
+    codes = code_of(learned(X), X)
+    assert (codes == codes[-1]).sum() == 1
+    assert np.bincount(codes)[np.bincount(codes) > 1].min() >= 5

@@ -193,6 +193,34 @@ def test_zeros_keep_their_probability_in_any_units():
     assert np.exp(at_zero) + np.trapezoid(density, points) == pytest.approx(1, abs=0.02)
 
 
+def test_a_typing_error_moves_no_filled_or_restored_cell():
+    rng, n = np.random.default_rng(0), 600
+    z = rng.normal(size=n)
+    clean = pd.DataFrame(
+        {
+            "age": (45 + 12 * z + 5 * rng.normal(size=n)).round().clip(18, 99).astype(int),
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta((90 * (z + 4)).round(), "D"),
+            "other": z,
+        }
+    )
+    wrong = clean.copy()
+    wrong.loc[3, "age"], wrong.loc[5, "day"] = 99_999_999_999, pd.Timestamp("2199-12-31")
+    errors = []
+    for table in (clean, wrong):
+        vae = VAETransformer(2, max_iter=40, random_state=0).fit(table)
+        holed = clean[100:].astype({"age": "Int64"})
+        holed.iloc[::2, 0], holed.iloc[1::2, 1] = pd.NA, pd.NaT
+        filled = vae.impute(holed)
+        restored = vae.inverse_transform(vae.transform(table))
+        for column, unit in (("age", 1), ("day", pd.Timedelta("1D"))):
+            hidden = holed[column].isna()
+            off = (filled[column][hidden] - clean[column][100:][hidden]) / unit
+            errors.append(off.astype(float).abs().mean())
+            rest = (restored[column] - clean[column]) / unit
+            errors.append(rest.astype(float).abs().max())
+    np.testing.assert_array_less(errors[4:], 1.5 * np.array(errors[:4]) + 1)
+
+
 def test_rows_without_any_cell_score_zero_and_are_filled_with_what_is_typical():
     vae = small().fit(with_holes(IRIS))
     empty = np.full((1, 4), np.nan)

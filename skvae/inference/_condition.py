@@ -48,7 +48,7 @@ def rows_given(
     rows = np.stack(found, axis=1).reshape(-1, found[0].shape[-1])
     blocks = iter([rows])
     if model.network.chain is None:
-        blocks = drawn(model, rows.astype(np.float32), rng)
+        blocks = drawn(model, rows, rng)
     return blocks, *min(zip(*counts, strict=True))
 
 

@@ -35,12 +35,12 @@ class Drawn(NamedTuple):
 
 def drawn(model: Model, z: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """A row of cells for each latent point, block by block."""
+    z = z.astype(np.float32)
     if model.network.chain is None:
         sample = model.network.likelihood.sample
         yield from cells(model, z, lambda w, raw: sample(w, raw, rng))
         return
-    for start in range(0, len(z), BLOCK):
-        block = z[start : start + BLOCK]
+    for block in _in_blocks(z, BLOCK):
         holes = np.full((len(block), model.network.width), np.nan)
         yield completed(model, holes, block, lambda cell: cell.sample(rng))[0]
 

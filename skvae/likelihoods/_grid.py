@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 INSIDE = 1 - 2.0**-12  # largest share of a slot: code + share stays below the next code in float32
+FAR = 10.0  # a gap by which values at an end lie apart, in widths of the others in their bin
 TAIL = 10  # fewest values in the bins that the outermost ones are split into
 LARGEST = np.finfo(np.float64).max
 REPEATS = 5  # a value found less often than this is no atom, however short the column
@@ -154,7 +155,20 @@ def _edges(rest: np.ndarray, n_bins: int, min_count: int) -> np.ndarray:
     tail = 0.5 ** np.arange(1, 5) / n_bins
     tail = tail[tail * len(rest) >= max(TAIL, min_count)]
     shares = np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail])
-    return np.unique(np.quantile(rest, shares))
+    edges = np.unique(np.quantile(rest, shares))
+    above, below = _last_near(edges, rest), -_last_near(-edges[::-1], -rest)
+    return np.unique(np.clip([below, *edges, above], edges[0], edges[-1]))
+
+
+def _last_near(edges: np.ndarray, rest: np.ndarray) -> float:
+    """Where to cut the last bin, so that far values do not share it with others; or its end."""
+    own = np.sort(rest[rest >= edges[-2:][0]])
+    gaps = np.diff(own)
+    if not len(gaps):
+        return edges[-1]
+    i = gaps.argmax()
+    near = own[i] - own[0] if i else 0.0
+    return own[i] + near if near and gaps[i] > FAR * near else edges[-1]
 
 
 def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
