@@ -168,7 +168,7 @@ def _last_near(edges: np.ndarray, rest: np.ndarray) -> float:
         return edges[-1]
     i = gaps.argmax()
     near = own[i] - own[0] if i else 0.0
-    return own[i] + near if near and gaps[i] > FAR * near else edges[-1]
+    return own[i] + near if near and gaps[i] / FAR > near else edges[-1]
 
 
 def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
