@@ -163,12 +163,10 @@ def _edges(rest: np.ndarray, n_bins: int, min_count: int) -> np.ndarray:
 def _last_near(edges: np.ndarray, rest: np.ndarray) -> float:
     """Where to cut the last bin, so that far values do not share it with others; or its end."""
     own = np.sort(rest[rest >= edges[-2:][0]])
-    gaps = np.diff(own)
-    if not len(gaps):
-        return edges[-1]
-    i = gaps.argmax()
-    near = own[i] - own[0] if i else 0.0
-    return own[i] + near if near and gaps[i] / FAR > near else edges[-1]
+    width = (own - own[0])[:-1]  # of the values up to each
+    far = np.flatnonzero((np.diff(own) / FAR > width) & (width > 0))
+    far = far[far >= len(own) // 2]  # most are near
+    return own[far[0]] + width[far[0]] if len(far) else edges[-1]
 
 
 def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
