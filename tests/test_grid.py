@@ -202,11 +202,57 @@ def test_one_far_value_does_not_outweigh_all_others(X):
     np.testing.assert_allclose(log_slope[0] - log_slope[1], 2 * np.log(1e3), rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["a far typing error", "a far date"])
-def test_a_far_value_shares_its_bin_with_no_other(name):
-    X = COLUMNS[name]
-    farther = X[-1] + 1000 * (X[-1] - X[0])
-    for far in ([], [farther], [farther, farther]):
-        rows = np.append(X, far)
-        codes = code_of(learned(rows), rows)
-        assert not set(codes[len(X) - 1 :]) & set(codes[: len(X) - 1])
+FAR = 99_999_999_999.0
+TABLES = {
+    "whole": RNG.integers(20, 5000, 2000).astype(float),
+    "floats": 50 + 10 * NORMAL,
+    "ties at the top": np.append(RNG.normal(50, 10, 1960).clip(max=89.9), np.full(40, 90.0)),
+    "whole ties": np.append(RNG.integers(20, 5000, 5000), np.full(20, 5001)).astype(float),
+    "mostly zeros": np.append(np.zeros(1800), RNG.integers(1000, 9000, 199)).astype(float),
+    "few distinct": RNG.integers(0, 9, 400).astype(float),
+    "60 floats": NORMAL[:60],
+    "20 whole": RNG.integers(20, 5000, 20).astype(float),
+}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("n_far", [1, 2, 5])
+@pytest.mark.parametrize("name", TABLES)
+def test_a_few_far_values_share_no_slot_and_move_no_mean(name, n_far, sign):
+    X = TABLES[name]
+    n_far = min(n_far, len(X) // 20)
+    far = FAR * sign * (1 + np.arange(n_far))
+    grid = learned(np.append(X, far), 50)
+    codes = code_of(grid, X)
+    assert not set(code_of(grid, far)) & set(codes)
+    shares = np.bincount(code_of(grid, np.append(X, far)), minlength=grid.n_slots)
+    assert shares @ grid.points() / shares.sum() == pytest.approx(X.mean(), abs=0.3 * X.std())
+    clean = learned(X, 50)
+    np.testing.assert_allclose(grid.means()[codes], clean.means()[code_of(clean, X)], rtol=1e-12)
+    np.testing.assert_allclose(grid.decode(grid.encode(far)[0]), far, rtol=1e-2)
+
+
+@pytest.mark.parametrize("n_far", [5, 6, 8, 10])
+def test_far_values_of_enough_rows_share_no_slot(n_far):
+    X = TABLES["whole"]
+    far = FAR + np.arange(n_far)
+    grid = Grid.learn(np.append(X, far), 50, 0.005, min_count=5)
+    assert not set(code_of(grid, far)) & set(code_of(grid, X))
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.repeat([0.0, 1.0, 2.0], [900, 96, 4]),
+        np.arange(1.0, 61.0),
+        RNG.geometric(0.1, 200).astype(float),
+        np.floor(RNG.lognormal(5, 1, 1000)),
+        RNG.lognormal(sigma=1.5, size=1000),
+        np.repeat([0.0, 5.0], [995, 5]),
+    ],
+    ids=["few twos", "each once", "geometric", "lognormal", "floats", "two values"],
+)
+def test_no_value_is_far_that_is_only_rare(X):
+    grid = learned(X, 50)
+    np.testing.assert_array_equal(grid.points(), grid.means())
+    assert grid.near == (X.min(), X.max())

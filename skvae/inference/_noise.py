@@ -82,8 +82,8 @@ class RowRandom(np.random.Generator):
     """
 
     def __init__(self, seeds: np.ndarray, which: np.ndarray):
-        super().__init__(np.random.PCG64(0))
         self.states, self.used = _after(seeds, which + 1), 0
+        super().__init__(np.random.PCG64(self.states[:1]))
 
     def random(self, size: tuple) -> np.ndarray:
         """Numbers in [0, 1) of this shape."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 INSIDE = 1 - 2.0**-12  # largest share of a slot: code + share stays below the next code in float32
-FAR = 10.0  # a gap by which values at an end lie apart, in widths of the others in their bin
 TAIL = 10  # fewest values in the bins that the outermost ones are split into
 LARGEST = np.finfo(np.float64).max
+FAR = 10.0  # values at an end are far if so many times farther from the others than these reach
+FEW = 5, 0.005, 0.05  # values that may be: so many, or a share of all if more; and at most a share
 REPEATS = 5  # a value found less often than this is no atom, however short the column
 
 
@@ -25,14 +26,17 @@ class Grid:
     atoms: np.ndarray  # ascending
     beside: float  # share of a slot's probability on either of its sides
     whole: bool  # whether the values are whole numbers
+    near: tuple[float, float]  # ends of the values but for a few that are far from all others
 
     @classmethod
     def learn(cls, X: np.ndarray, n_bins: int, min_share: float, min_count: int = 1) -> "Grid":
         """The grid of a column: bins between quantiles, and atoms of at least `min_share`.
 
-        Edges have `min_count` values beyond or between them, and atoms as many.
+        A few values that lie far from all others, as typing errors of many digits do, have a bin
+        of their own at their end, which no others share. Edges have `min_count` values beyond or
+        between them, and atoms as many.
         """
-        X = _without_ends(X, min_count)
+        X = np.sort(_without_ends(X, min_count))
         values, counts = np.unique(X, return_counts=True)
         whole = bool((np.floor(values) == values).all())
         few = whole and len(values) <= 2 * n_bins
@@ -41,15 +45,15 @@ class Grid:
         if (~is_atom).sum() < 2:  # a single value that is rarer goes to the nearest
             kept = is_atom if is_atom.any() else ~is_atom
             values, counts, is_atom = values[kept], counts[kept], kept[kept]
+        near = -_last_near(-X[::-1]), _last_near(X)
         rest = _between_atoms(values, counts, is_atom, min_count)
-        edges, atoms = _edges(rest, n_bins, min_count), values[is_atom]
+        edges, atoms = _edges(_within(rest, near), n_bins, min_count), values[is_atom]
         if whole and len(edges):
-            # Bins of whole numbers, those of one number among them.
-            outermost = [values[0] - 0.5, values[-1] + 0.5]
-            ends = [np.ceil(edges[:-1]) - 0.5, outermost, atoms - 0.5, atoms + 0.5]
-            edges, atoms, rest = np.unique(np.concatenate(ends)), atoms[:0], X
-        edges = _merged(edges, rest, min_count)
-        return cls(edges, atoms, 0.5 / (len(X) + 1), whole)
+            edges = _of_whole(edges, _within(values, near), _within(atoms, near))
+            atoms, rest = atoms[:0], X
+        edges = _merged(edges, _within(rest, near), min_count)
+        edges = _with_far(edges, rest, 0.5 * whole)
+        return cls(edges, atoms, 0.5 / (len(X) + 1), whole, near)
 
     @property
     def n_bins(self) -> int:
@@ -76,6 +80,10 @@ class Grid:
     def means(self) -> np.ndarray:
         """The mean of each slot, (n_slots,)."""
         return self._values(np.arange(self.n_slots) + 0.5)
+
+    def points(self) -> np.ndarray:
+        """What a column expects of each slot, (n_slots,): far ones count as the next to them."""
+        return self.means().clip(*self.near)
 
     def slopes(self) -> np.ndarray:
         """log |d place / dX| in each slot, (n_slots,)."""
@@ -146,6 +154,39 @@ def _between_atoms(
     return rest if len(rest) and rest[0] < rest[-1] else rest[:0]
 
 
+def _last_near(X: np.ndarray) -> float:
+    """The largest of ascending values, but for a few far from all but as few at the other end."""
+    rows, share, most = FEW
+    few = int(min(max(rows, share * len(X)), most * len(X)))
+    ends = X[len(X) - few - 1 :]
+    with np.errstate(over="ignore"):
+        reach = ends[:-1] - X[few]
+        far = np.flatnonzero((np.diff(ends) / FAR > reach) & (reach > 0))
+    return float(ends[far[0]] if len(far) else ends[-1])
+
+
+def _within(X: np.ndarray, near: tuple[float, float]) -> np.ndarray:
+    """The values that are not far, if they are several."""
+    within = X[(near[0] <= X) & (near[1] >= X)]
+    return within if len(np.unique(within)) > 1 else X
+
+
+def _of_whole(edges: np.ndarray, values: np.ndarray, atoms: np.ndarray) -> np.ndarray:
+    """Edges of bins of whole numbers, those of one number among them."""
+    outermost = values[[0, -1]] + [-0.5, 0.5]
+    ends = [np.ceil(edges[:-1]) - 0.5, outermost, atoms - 0.5, atoms + 0.5]
+    return np.unique(np.concatenate(ends))
+
+
+def _with_far(edges: np.ndarray, X: np.ndarray, half: float) -> np.ndarray:
+    """Edges with one more bin at an end beyond which values lie."""
+    if len(edges) and X.max() > edges[-1]:
+        edges = np.append(edges[:-1], [np.nextafter(edges[-1], np.inf), X.max() + half])
+    if len(edges) and X.min() < edges[0]:
+        edges = np.append(X.min() - half, edges)
+    return edges
+
+
 def _edges(rest: np.ndarray, n_bins: int, min_count: int) -> np.ndarray:
     """Edges of bins that hold about as many values each; fewer towards the ends, which are thin."""
     if not len(rest):
@@ -155,18 +196,7 @@ def _edges(rest: np.ndarray, n_bins: int, min_count: int) -> np.ndarray:
     tail = 0.5 ** np.arange(1, 5) / n_bins
     tail = tail[tail * len(rest) >= max(TAIL, min_count)]
     shares = np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail])
-    edges = np.unique(np.quantile(rest, shares))
-    above, below = _last_near(edges, rest), -_last_near(-edges[::-1], -rest)
-    return np.unique(np.clip([below, *edges, above], edges[0], edges[-1]))
-
-
-def _last_near(edges: np.ndarray, rest: np.ndarray) -> float:
-    """Where to cut the last bin, so that far values do not share it with others; or its end."""
-    own = np.sort(rest[rest >= edges[-2:][0]])
-    width = (own - own[0])[:-1]  # of the values up to each
-    far = np.flatnonzero((np.diff(own) / FAR > width) & (width > 0))
-    far = far[far >= len(own) // 2]  # most are near
-    return own[far[0]] + width[far[0]] if len(far) else edges[-1]
+    return np.unique(np.quantile(rest, shares))
 
 
 def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:

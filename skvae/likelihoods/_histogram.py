@@ -7,11 +7,8 @@ from scipy.special import ndtri
 from skvae._math import bounded, ops
 from skvae._sklearn import Interval
 from skvae.likelihoods import _slots
-from skvae.likelihoods._base import Column, Likelihood, Size
+from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
 from skvae.likelihoods._grid import INSIDE, Grid
-from skvae.likelihoods._scale import median_and_spread
-
-FURTHEST = 5, 0.05  # rows at an end, and the share of all at most, that means leave out
 
 
 class Histogram(Likelihood):
@@ -21,12 +18,14 @@ class Histogram(Likelihood):
     income that is mostly zero: the density is even inside a bin, and a value that makes up
     `min_share` of the column has a probability of its own. Whole numbers of at most
     2 * `n_bins` different values have no bins, only such probabilities. Outside of the
-    values seen in `fit` the density is small but not zero; draws stay within them.
+    values seen in `fit` the density is small but not zero; draws stay within them. A few values
+    that lie more than ten times as far from all others as these reach, as typing errors of many
+    digits do, have a bin of their own, and count as the next to them in means.
 
     Parameters
     ----------
     n_bins : int, default=50
-        Most bins of a column.
+        Most bins of a column, but for narrower ones at its ends.
     min_share : float, default=0.005
         Smallest share of rows that makes an atom of a value; at least 5 rows.
 
@@ -55,7 +54,7 @@ class Histogram(Likelihood):
         return np.isfinite(X)
 
     def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
-        return median_and_spread(X)
+        return mean_and_deviation(X)
 
     def grid(self, X: np.ndarray, min_count: int = 1) -> Grid:
         return Grid.learn(X, self.n_bins, self.min_share, min_count)
@@ -68,10 +67,12 @@ class Histogram(Likelihood):
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
-        shares = _slots.by_column(arrays, np.exp(arrays["base"]))
-        of_columns = [own for own in zip(columns, shares, strict=True) if own[0].n_slots]
-        means = [_near(column.means, own, len(x)) for column, own in of_columns]
-        return _slots.with_more(arrays, means=means, score=map(_normal_scores, shares))
+        log_shares = _slots.by_column(arrays, arrays["base"])
+        means = [column.means for column in columns if column.n_slots]
+        scores = [_normal_scores(np.exp(own)) for own in log_shares]
+        none = np.zeros(0)
+        means, score = np.concatenate([none, *means]), np.concatenate([none, *scores])
+        return _slots.with_more(arrays, means=means, score=score)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         score = seen * ops.take(w["score"], _slots.slot(w, x)[0])
@@ -103,21 +104,6 @@ class Histogram(Likelihood):
         tilt, bend = (xp.matmul(part, columns) for part in by_cell)
         score = w["score"]
         return w["base"] + bounded(own + tilt * score + bend * (score * score - 1.0), xp)
-
-
-def _near(means: np.ndarray, shares: np.ndarray, n_rows: int) -> np.ndarray:
-    """Means of slots, those of the few rows furthest out as if next to the others.
-
-    So they do not move what is expected of a cell, such as a typing error of many digits would.
-    """
-    order, few = np.argsort(means), min(FURTHEST[0], FURTHEST[1] * n_rows)
-    low, high = (_first(means[i], n_rows * shares[i], few) for i in (order, order[::-1]))
-    return means.clip(low, high) if low < high else means
-
-
-def _first(means: np.ndarray, rows: np.ndarray, few: float) -> float:
-    """The first of means that more than a few rows have come to."""
-    return means[np.searchsorted(rows.cumsum()[:-1], few, side="right")]
 
 
 def _normal_scores(shares: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ class Ordinal(Likelihood):
         ends = [_ends(np.exp(own)) for own in log_shares]
         below, above = np.concatenate([np.zeros((2, 0)), *ends], axis=1)
         log_gap = np.log(above - below)
-        return _slots.with_more(arrays, below=[below], above=[above], log_gap=[log_gap])
+        return _slots.with_more(arrays, below=below, above=above, log_gap=log_gap)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return _slots.one_hot(w, x, seen)

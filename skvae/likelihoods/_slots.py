@@ -4,7 +4,6 @@ The slots of all columns lie side by side in one vector, padded so that tables w
 levels more or less share one compiled program. A matrix product adds them up by column.
 """
 
-from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -39,14 +38,14 @@ def constants(x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
-def with_more(arrays: dict[str, np.ndarray], **more: Iterable[np.ndarray]) -> dict:
-    """The constants and others of each slot, column by column, which are 0 in the padding."""
+def with_more(arrays: dict[str, np.ndarray], **more: np.ndarray) -> dict[str, np.ndarray]:
+    """The constants and others of each slot, which are 0 in the padding."""
     n = len(arrays["base"])
 
-    def filled(columns: Iterable[np.ndarray]) -> np.ndarray:
-        return np.concatenate([*columns, np.zeros(n)], dtype=np.float32)[:n]
+    def filled(array: np.ndarray) -> np.ndarray:
+        return np.append(array, np.zeros(n - len(array))).astype(np.float32)
 
-    return arrays | {name: filled(columns) for name, columns in more.items()}
+    return arrays | {name: filled(array) for name, array in more.items()}
 
 
 def raw_of(w: dict, log_probs: np.ndarray) -> np.ndarray:

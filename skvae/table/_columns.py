@@ -46,8 +46,9 @@ class Feature:
         feature = cls(name, column.dtype, format_, likelihood, n, bool(varies), constant)
         if not varies or likelihood.over_levels:
             return feature
-        center, scale = likelihood.location_and_scale(observed)
         grid = likelihood.grid(observed, min_count) if feature.has_slots else None
+        near = observed if grid is None else observed.clip(*grid.near)
+        center, scale = likelihood.location_and_scale(near)
         return replace(feature, center=center, scale=scale, grid=grid)
 
     def __getstate__(self) -> dict:
@@ -77,7 +78,7 @@ class Feature:
             return Column(1, np.zeros(1))
         if self.likelihood.over_levels:
             return Column(len(self.format.levels))
-        return Column(self.grid.n_slots, (self.grid.means() - self.center) / self.scale)
+        return Column(self.grid.n_slots, (self.grid.points() - self.center) / self.scale)
 
     def read(self, column: Values) -> np.ndarray:
         """Its numbers, NaN in a hole, -1 for an unseen level; a ValueError for other cells."""

@@ -287,7 +287,7 @@ def listed(values: Any) -> str:
 
 def nearest_first(name: Any, names: Any) -> str:
     """The same of names, those first that look like another one, in upper case or lower."""
-    alike = get_close_matches(str(name).lower(), [str(own).lower() for own in names])
+    alike = get_close_matches(str(name).strip("'").lower(), [str(own).lower() for own in names])
     return listed(sorted(names, key=lambda own: str(own).lower() not in alike))
 
 
