@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 
 from skvae import VAETransformer
-from skvae.engine import _optimizer, _training
+from skvae.engine import _optimizer, _training, gradient_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(300, 5))
@@ -187,3 +187,9 @@ def test_an_object_that_only_looks_like_an_optimizer_is_told():
         TypeError, match=r"but a name or an object of keras\.optimizers, such as .* is expected"
     ):
         small(optimizer=Looks()).fit(X)
+
+
+def test_what_a_function_does_not_look_at_has_a_gradient_of_zero():
+    array = tf.constant([1.0, 2.0])
+    np.testing.assert_array_equal(gradient_of(lambda a: tf.reduce_sum(3 * a), array), [3, 3])
+    np.testing.assert_array_equal(gradient_of(lambda a: tf.zeros(()), array), [0, 0])
