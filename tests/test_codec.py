@@ -196,7 +196,7 @@ def test_values_of_few_rows_are_kept_only_if_they_may():
 
 def test_bins_hold_as_many_rows_as_they_have_to():
     x = RNG.normal(size=300)
-    grid = short(min_count=20, likelihood="histogram").fit(x[:, None])._codec.features[0].grid
+    grid = short(min_count=20, likelihood="histogram").fit(x[:, None])._codec.features[0].placement
     inside = np.histogram(x, grid.edges)[0]
     assert inside.min() >= 20
     assert grid.n_bins <= 300 // 20
@@ -329,7 +329,7 @@ def test_bins_and_atoms_have_as_many_rows_behind_them_as_they_have_to():
         between,
     ):
         vae = short(min_count=25, likelihood="histogram").fit(np.column_stack([x, x]))
-        grid = vae._codec.features[0].grid
+        grid = vae._codec.features[0].placement
         counts = [(x == atom).sum() for atom in grid.atoms]
         edges = [-np.inf, *grid.edges[1:-1], np.inf]  # as many rows lie at or beyond the ends
         counts += np.histogram(x[~np.isin(x, grid.atoms)], edges)[0].tolist() if grid.n_bins else []
@@ -340,7 +340,7 @@ def test_bins_and_atoms_have_as_many_rows_behind_them_as_they_have_to():
 def test_rare_numbers_between_frequent_ones_are_not_kept(n_rare):
     rare = np.sort(RNG.random(n_rare))
     x = np.concatenate([np.zeros(100), rare, np.full(100, 2.0)])
-    grid = short(min_count=25, likelihood="histogram").fit(x[:, None])._codec.features[0].grid
+    grid = short(min_count=25, likelihood="histogram").fit(x[:, None])._codec.features[0].placement
     kept = [*rare[:24], *rare[-24:]]
     assert not np.isin([*grid.edges, *grid.atoms], kept).any()
     assert grid.atoms.tolist() == [0, 2]

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from skvae._component import Component
-from skvae.likelihoods._grid import Grid
+from skvae.likelihoods._grid import Grid as Grid  # of those with slots of numbers
+from skvae.likelihoods._placement import Placement
 
 # Slots are rounded up to a multiple of this, or of an eighth of the power of two below.
 PADDING = 64
@@ -45,7 +46,7 @@ class Likelihood(Component):
     positive_only: ClassVar[bool] = False
     zero_is_atom: ClassVar[bool] = False  # 0 has a probability of its own: no Jacobian
     has_slots: ClassVar[bool] = False  # cells fall into slots of their column
-    # These are the codes 0, 1, ... of its levels; else those of its `grid`.
+    # These are the codes 0, 1, ... of its levels; else those of its grid.
     over_levels: ClassVar[bool] = False
 
     @abstractmethod
@@ -75,12 +76,12 @@ class Likelihood(Component):
         """
         return 0.0, 1.0
 
-    def grid(self, X: np.ndarray, min_count: int = 1) -> Grid:
-        """The slots of a column of numbers, each of which needs so many values.
+    def placement(self, X: np.ndarray, min_count: int = 1) -> Placement | None:
+        """The map of a column's numbers to cells where that is no scaling, as to slots of a grid.
 
-        From its observed values; asked for if there are any.
+        From its observed values, of which each of its parts needs so many.
         """
-        raise NotImplementedError
+        return None
 
     def n_features(self, size: Size) -> int:
         """How many numbers the encoder sees of those cells; they lie as those of `n_raw` do."""

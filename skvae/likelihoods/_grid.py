@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skvae.likelihoods._placement import near_ends, without_ends
+
 INSIDE = 1 - 2.0**-12  # largest share of a slot: code + share stays below the next code in float32
 TAIL = 10  # fewest values in the bins that the outermost ones are split into
 LARGEST = np.finfo(np.float64).max
-FAR = 10.0  # values at an end are far if so many times farther from the others than these reach
-FEW = 5, 0.005, 0.05  # values that may be: so many, or a share of all if more; and at most a share
 REPEATS = 5  # a value found less often than this is no atom, however short the column
 
 
@@ -36,7 +36,7 @@ class Grid:
         of their own at their end, which no others share. Edges have `min_count` values beyond or
         between them, and atoms as many.
         """
-        X = np.sort(_without_ends(X, min_count))
+        X = np.sort(without_ends(X, min_count))
         values, counts = np.unique(X, return_counts=True)
         whole = bool((np.floor(values) == values).all())
         few = whole and len(values) <= 2 * n_bins
@@ -45,7 +45,7 @@ class Grid:
         if (~is_atom).sum() < 2:  # a single value that is rarer goes to the nearest
             kept = is_atom if is_atom.any() else ~is_atom
             values, counts, is_atom = values[kept], counts[kept], kept[kept]
-        near = -_last_near(-X[::-1]), _last_near(X)
+        near = near_ends(X)
         rest = _between_atoms(values, counts, is_atom, min_count)
         edges, atoms = _edges(_within(rest, near), n_bins, min_count), values[is_atom]
         if whole and len(edges):
@@ -132,17 +132,6 @@ class Grid:
         return np.where(beyond > 0, log_tail, log_slope)
 
 
-def _without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
-    """Values without those that fewer than `min_count` lie at or beyond; of few the mean."""
-    if min_count == 1:
-        return X
-    if len(X) < 2 * min_count:
-        middle = X.min() + ((X - X.min()) / len(X)).sum()  # the sum of X may overflow
-        whole = (np.floor(X) == X).all()
-        return np.full(len(X), np.rint(middle) if whole else middle)
-    return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
-
-
 def _between_atoms(
     values: np.ndarray, counts: np.ndarray, is_atom: np.ndarray, min_count: int
 ) -> np.ndarray:
@@ -150,19 +139,8 @@ def _between_atoms(
     rest = np.repeat(values[~is_atom], counts[~is_atom])
     if min_count == 1 or not is_atom.any():
         return rest
-    rest = _without_ends(rest, min_count) if len(rest) >= 2 * min_count else rest[:0]
+    rest = without_ends(rest, min_count) if len(rest) >= 2 * min_count else rest[:0]
     return rest if len(rest) and rest[0] < rest[-1] else rest[:0]
-
-
-def _last_near(X: np.ndarray) -> float:
-    """The largest of ascending values, but for a few far from all but as few at the other end."""
-    rows, share, most = FEW
-    few = int(min(max(rows, share * len(X)), most * len(X)))
-    ends = X[len(X) - few - 1 :]
-    with np.errstate(over="ignore"):
-        reach = ends[:-1] - X[few]
-        far = np.flatnonzero((np.diff(ends) / FAR > reach) & (reach > 0))
-    return float(ends[far[0]] if len(far) else ends[-1])
 
 
 def _within(X: np.ndarray, near: tuple[float, float]) -> np.ndarray:

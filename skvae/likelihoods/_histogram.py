@@ -56,7 +56,7 @@ class Histogram(Likelihood):
     def location_and_scale(self, X: np.ndarray) -> tuple[float, float]:
         return mean_and_deviation(X)
 
-    def grid(self, X: np.ndarray, min_count: int = 1) -> Grid:
+    def placement(self, X: np.ndarray, min_count: int = 1) -> Grid:
         return Grid.learn(X, self.n_bins, self.min_share, min_count)
 
     def n_features(self, size: Size) -> int:

@@ -130,7 +130,7 @@ class Codec:
         self, rows: Rows, offset: np.ndarray, new: dict, asks: bool, continues: bool
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Places of some rows and their cells, in turn; fills in `offset` and `new`."""
-        cheap = rows.frame is None and not rows.sparse and not self.scaling.slots
+        cheap = rows.frame is None and not rows.sparse and not self.scaling.placed
         for part in parts(rows.n, len(self.names), IN_CACHE if cheap else NUMBERS):
             numbers = self._numbers(rows.part(part), new)
             if asks:
@@ -182,7 +182,7 @@ class Codec:
             log_slope = np.full(len(cells), scaling.slope.sum())
         else:
             log_slopes = scaling.log_slopes(numbers, cells)
-            for j in scaling.slots:
+            for j in scaling.placed:
                 placed = self.features[j].place(numbers[:, j])
                 cells[:, j], log_slopes[:, j] = placed
             log_slope = log_slopes.sum(axis=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae.likelihoods._base import Column, Grid, Likelihood
+from skvae.likelihoods._base import Column, Likelihood, Placement
 from skvae.table._series import Dtype
 from skvae.table._values import Values, short
 
@@ -21,9 +21,9 @@ class Feature:
     n_observed: int
     varies: bool  # a column of one value has no part in the model
     constant: float | None = None  # the number of that one value; None where there is none
-    center: float = 0.0  # X = center + scale * x where there is no grid
+    center: float = 0.0  # X = center + scale * x where there is no placement
     scale: float = 1.0
-    grid: Grid | None = None
+    placement: Placement | None = None
 
     @classmethod
     def learn(
@@ -46,10 +46,10 @@ class Feature:
         feature = cls(name, column.dtype, format_, likelihood, n, bool(varies), constant)
         if not varies or likelihood.over_levels:
             return feature
-        grid = likelihood.grid(observed, min_count) if feature.has_slots else None
-        near = observed if grid is None else observed.clip(*grid.near)
+        placement = likelihood.placement(observed, min_count)
+        near = observed if placement is None else observed.clip(*placement.near)
         center, scale = likelihood.location_and_scale(near)
-        return replace(feature, center=center, scale=scale, grid=grid)
+        return replace(feature, center=center, scale=scale, placement=placement)
 
     def __getstate__(self) -> dict:
         """Without categories that no row used: they may tell of rows the model never saw."""
@@ -58,12 +58,13 @@ class Feature:
         return vars(self) | {"dtype": self.dtype.with_levels(used)}
 
     @property
-    def has_slots(self) -> bool:
-        return self.varies and self.likelihood.has_slots
-
-    @property
     def has_levels(self) -> bool:
         return self.varies and self.likelihood.over_levels
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether its cells are no scaled numbers."""
+        return self.has_levels or self.placement is not None
 
     @property
     def log_new(self) -> float:
@@ -72,13 +73,14 @@ class Feature:
 
     def column(self) -> Column:
         """What the likelihood is told of it; a column of one value has one slot."""
-        if not self.likelihood.has_slots:
-            return Column()
         if not self.varies:
-            return Column(1, np.zeros(1))
+            return Column(1, np.zeros(1)) if self.likelihood.has_slots else Column()
         if self.likelihood.over_levels:
             return Column(len(self.format.levels))
-        return Column(self.grid.n_slots, (self.grid.points() - self.center) / self.scale)
+        if self.placement is None:
+            return Column()
+        points = (self.placement.points() - self.center) / self.scale
+        return Column(self.placement.n_slots, points)
 
     def read(self, column: Values) -> np.ndarray:
         """Its numbers, NaN in a hole, -1 for an unseen level; a ValueError for other cells."""
@@ -92,11 +94,11 @@ class Feature:
         return self.format.read(column)
 
     def place(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cells of a column with slots, and log |dx / dX|: of a level, the share of seen ones."""
+        """Cells of a placed column, and log |dx / dX|: of a level, the share of seen ones."""
         seen = ~np.isnan(numbers)
         cells, log_slope = np.full_like(numbers, np.nan), np.zeros_like(numbers)
-        if self.grid is not None:
-            cells[seen], log_slope[seen] = self.grid.encode(numbers[seen])
+        if self.placement is not None:
+            cells[seen], log_slope[seen] = self.placement.encode(numbers[seen])
             return cells, log_slope
         known = seen & (numbers >= 0)
         cells[known] = numbers[known]
@@ -107,7 +109,7 @@ class Feature:
     @property
     def is_scaled(self) -> bool:
         """Whether restoring does no more than scale the cells."""
-        return self.varies and self.format.kind == "float" and not self.has_slots
+        return self.varies and self.format.kind == "float" and not self.is_placed
 
     def restore(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Numbers as the column of fit held them, and holes, if any."""
@@ -120,6 +122,6 @@ class Feature:
         if not self.varies:
             return np.full(len(cells), 0.0 if self.constant is None else self.constant)
         with np.errstate(over="ignore"):
-            if self.grid is None or points:
+            if self.placement is None or points:
                 return self.center + self.scale * cells
-            return self.grid.decode(cells)
+            return self.placement.decode(cells)

@@ -46,9 +46,10 @@ def found(rows: Rows, features: list[Feature], order: np.ndarray, min_count: int
 
 def _may_be_in_sums(feature: Feature) -> bool:
     """Whether it has a grid, and its values are multiples of something if some repeat."""
-    if feature.grid is None or feature.grid.n_slots < FEWEST_SLOTS:
+    grid = feature.placement
+    if grid is None or grid.n_slots < FEWEST_SLOTS:
         return False
-    return feature.format.resolution > 0 or not len(feature.grid.atoms)
+    return feature.format.resolution > 0 or not len(grid.atoms)
 
 
 def _is_like(feature: Feature, other: Feature) -> bool:
@@ -120,7 +121,7 @@ class _Group:
         if min(member.resolution for member in members) < (last := members[-1]).resolution:
             return None
         unit = last.resolution or finest * last.scale
-        grid = last.likelihood.grid(np.rint(total / unit), self.min_count)
+        grid = last.likelihood.placement(np.rint(total / unit), self.min_count)
         return Sum(tuple(members), tuple(signs.values()), unit, grid)
 
     def _last_and_total(self, signs: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ class Scaling(NamedTuple):
     constant: np.ndarray  # the number of a column of one value, NaN elsewhere
     log_new: np.ndarray  # log-probability of another value there
     zero_is_atom: np.ndarray  # where a 0 counts with its probability
-    slots: tuple  # columns whose features place them
+    placed: tuple  # columns whose features place them
     read: tuple  # columns of arrays that are no numbers as they stand
 
     @classmethod
@@ -35,7 +35,7 @@ class Scaling(NamedTuple):
             constant=_each(features, "constant").astype(float),
             log_new=_each(features, "log_new"),
             zero_is_atom=varies & atoms,
-            slots=tuple(j for j, f in enumerate(features) if f.has_slots),
+            placed=tuple(j for j, f in enumerate(features) if f.is_placed),
             read=tuple(j for j, f in enumerate(features) if not isinstance(f.format, Numbers)),
         )
 
@@ -45,7 +45,7 @@ class Scaling(NamedTuple):
         return ~self.varies & np.isnan(self.constant)
 
     def cells(self, numbers: np.ndarray) -> np.ndarray:
-        """Numbers (rows, columns) as cells; those of columns with slots are yet to be placed."""
+        """Numbers (rows, columns) as cells; those of columns that are placed are yet to be."""
         with np.errstate(over="ignore"):  # clipped
             cells = (numbers - self.center) / self.scale
         np.clip(cells, -LARGEST, LARGEST, out=cells)
@@ -56,7 +56,7 @@ class Scaling(NamedTuple):
 
     def is_even(self, cells: np.ndarray) -> bool:
         """Whether log |dx / dX| is the same in each row."""
-        return not (self.slots or self.zero_is_atom.any() or np.isnan(cells.sum()))
+        return not (self.placed or self.zero_is_atom.any() or np.isnan(cells.sum()))
 
     def log_slopes(self, numbers: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """log |dx / dX| of each number: 0 of holes and of atoms."""

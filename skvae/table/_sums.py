@@ -30,7 +30,7 @@ class Member(NamedTuple):
     def of(cls, cell: int, feature: Feature) -> "Member":
         how, times = feature.format, feature.dtype.meaning in ("datetime", "duration")
         ends = (-np.inf, np.inf) if times else (float(how.low), float(how.high))
-        own = feature.likelihood, feature.grid, how.resolution
+        own = feature.likelihood, feature.placement, how.resolution
         return cls(cell, *own, ends, feature.center, feature.scale)
 
     def numbers(self, places: np.ndarray) -> np.ndarray:
