@@ -126,7 +126,7 @@ def values_of(likelihood, cells):
         return cells
     codes = np.floor(cells).astype(int)
     return np.stack(
-        [column.means[codes[..., i]] for i, column in enumerate(columns_of(likelihood))], axis=-1
+        [column.points[codes[..., i]] for i, column in enumerate(columns_of(likelihood))], axis=-1
     )
 
 

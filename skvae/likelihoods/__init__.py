@@ -13,6 +13,7 @@ from skvae.likelihoods._negative_binomial import NegativeBinomial
 from skvae.likelihoods._ordinal import Ordinal
 from skvae.likelihoods._poisson import Poisson
 from skvae.likelihoods._student_t import StudentT
+from skvae.likelihoods._warped_gaussian import WarpedGaussian
 from skvae.likelihoods._zero_inflated import ZeroInflated
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "Ordinal",
     "Poisson",
     "StudentT",
+    "WarpedGaussian",
     "ZeroInflated",
 ]

@@ -23,10 +23,10 @@ class Size(NamedTuple):
 
 
 class Column(NamedTuple):
-    """What a likelihood is told of a column with slots: how many, and their means as cells."""
+    """What a likelihood is told of a column: how many slots it has, and its points, scaled."""
 
     n_slots: int = 0
-    means: np.ndarray | None = None  # (n_slots,); None for levels
+    points: np.ndarray | None = None  # those of its placement, as the mean of each slot
 
 
 class Likelihood(Component):

@@ -68,7 +68,7 @@ class Histogram(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
         log_shares = _slots.by_column(arrays, arrays["base"])
-        means = [column.means for column in columns if column.n_slots]
+        means = [column.points for column in columns if column.n_slots]
         scores = [_normal_scores(np.exp(own)) for own in log_shares]
         none = np.zeros(0)
         means, score = np.concatenate([none, *means]), np.concatenate([none, *scores])

@@ -1,0 +1,164 @@
+"""A column on the scale of normal scores: a smooth increasing map of the real line, and back."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.special import ndtri
+
+from skvae.likelihoods._base import mean_and_deviation
+from skvae.likelihoods._placement import near_ends, without_ends
+
+SHARE, KNOTS = 0.7, (5, 100)  # so many for the root of the number of values; fewest and most
+SHIFTS = np.linspace(-0.4, 0.4, 5)  # of knots' quantiles, to average over: they scatter less
+TAIL = 5  # fewest values beyond a knot near an end
+LINEAR = 20  # values for which the linear map counts: few make a rough one
+APART = 1e-9  # least distance between knots, of that of the first and the last
+LARGEST = np.finfo(np.float64).max
+MOST_LOG = 700.0  # exp of it is still finite
+LATTICE = np.sinh(np.linspace(-7.0, 7.0, 401))  # scores at which values are noted: dense around 0
+
+
+@dataclass(frozen=True)
+class Warp:
+    """A map of a column under which it is about standard normal: a value becomes a score.
+
+    That is the normal quantile of its rank among the values of `fit`, averaged with the linear map,
+    and smoothed: rational quadratic between knots, with slopes that keep it increasing (Gregory,
+    Delbourgo 1982, Piecewise rational quadratic interpolation to monotonic data). Beyond the first
+    and the last knot it grows so slowly that the density falls as the square of the distance.
+    """
+
+    knots: np.ndarray  # ascending values, (k,)
+    scores: np.ndarray  # of the knots
+    slopes: np.ndarray  # d score / dX there
+    ends: tuple[float, float]  # of what comes back
+    n_slots: ClassVar[int] = 0
+
+    @classmethod
+    def learn(cls, X: np.ndarray, min_count: int = 1) -> "Warp":
+        """The map of a column; `min_count` values lie beyond and between its knots."""
+        inner = np.sort(without_ends(X, min_count))
+        if not inner[0] < inner[-1]:
+            return cls._linear(X)
+        near, n = near_ends(inner), len(inner)
+        center, deviation = mean_and_deviation(inner.clip(*near))
+        knots = _knots(inner, near, min_count)
+        linear = (knots - center) / deviation
+        scores = (n * _normal_scores(knots, inner) + LINEAR * linear) / (n + LINEAR)
+        warp = cls(knots, scores, _slopes(knots, scores), (inner[0], inner[-1]))
+        return warp._standardised(inner.clip(*near))
+
+    @classmethod
+    def _linear(cls, X: np.ndarray) -> "Warp":
+        """The map of too few values to show any."""
+        center, deviation = mean_and_deviation(X)
+        knots = center + deviation * np.array([-1.0, 1.0])
+        return cls(knots, np.array([-1.0, 1.0]), np.full(2, 1 / deviation), (*knots,))
+
+    def _standardised(self, X: np.ndarray) -> "Warp":
+        """The same with scores of these values of mean 0 and deviation 1, which ties move."""
+        mean, deviation = mean_and_deviation(self.encode(X)[0])
+        return replace(
+            self, scores=(self.scores - mean) / deviation, slopes=self.slopes / deviation
+        )
+
+    @property
+    def near(self) -> tuple[float, float]:
+        return float(self.knots[0]), float(self.knots[-1])
+
+    def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        i = np.searchsorted(self.knots[1:-1], X, side="right")
+        width, rise, first, last = (part[i] for part in self._segments())
+        with np.errstate(over="ignore"):  # clipped
+            t = ((X - self.knots[i]) / width).clip(0.0, 1.0)
+            beyond = np.maximum(self.knots[0] - X, X - self.knots[-1]).clip(0.0, LARGEST)
+        both = t * (1 - t)
+        below = rise + (first + last - 2 * rise) * both
+        scores = self.scores[i] + rise * (rise * t**2 + first * both) / below
+        slope = last * t**2 + 2 * rise * both + first * (1 - t) ** 2
+        log_slope = 2 * np.log(rise / below) + np.log(slope) - np.log(width)
+        more, log_tail = self._tail(beyond, self.knots[-1] < X)
+        return scores + more, np.where(beyond > 0, log_tail, log_slope)
+
+    def decode(self, cells: np.ndarray) -> np.ndarray:
+        i = np.searchsorted(self.scores[1:-1], cells, side="right")
+        width, rise, first, last = (part[i] for part in self._segments())
+        up = (cells - self.scores[i]).clip(0.0, rise)
+        bend = up * (first + last - 2 * rise)
+        a, b, c = rise * (rise - first) + bend, rise * first - bend, -rise * up
+        t = 2 * c / (-b - np.sqrt(np.maximum(b**2 - 4 * a * c, 0.0)))
+        beyond = np.maximum(self.scores[0] - cells, cells - self.scores[-1]).clip(0.0)
+        with np.errstate(over="ignore"):  # clipped
+            values = self.knots[i] + width * t + self._far(beyond, cells > 0)
+        return values.clip(*self.ends)
+
+    def points(self) -> np.ndarray:
+        """The value at each score of the lattice."""
+        return self.decode(LATTICE).clip(*self.near)
+
+    def _segments(self) -> tuple[np.ndarray, ...]:
+        """Between knots: width, rise, and the slopes at both ends, of scores for that width."""
+        width = np.diff(self.knots)
+        return width, np.diff(self.scores), width * self.slopes[:-1], width * self.slopes[1:]
+
+    def _end(self, is_high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The slope at an end, and the score from which the tail begins, of at least 1."""
+        start = np.where(is_high, self.scores[-1], -self.scores[0])
+        return np.where(is_high, self.slopes[-1], self.slopes[0]), np.maximum(start, 1.0)
+
+    def _tail(self, beyond: np.ndarray, is_high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the score gains beyond an end, and the logarithm of its slope."""
+        slope, start = self._end(is_high)
+        with np.errstate(over="ignore"):
+            grown = np.log1p(np.minimum(start * slope * beyond, LARGEST))
+        score = np.sqrt(start**2 + 2 * grown)
+        return np.where(is_high, 1, -1) * (score - start), np.log(slope * start / score) - grown
+
+    def _far(self, beyond: np.ndarray, is_high: np.ndarray) -> np.ndarray:
+        """How far beyond an end the value lies whose score is so far beyond that of the end."""
+        slope, start = self._end(is_high)
+        grown = (beyond * (beyond + 2 * start) / 2).clip(max=MOST_LOG)
+        return np.where(is_high, 1, -1) * np.expm1(grown) / (slope * start)
+
+
+def lattice_place(scores: np.ndarray) -> np.ndarray:
+    """Where scores lie among those of the lattice, as a number from 0 on."""
+    ends, most = np.arcsinh(LATTICE[[0, -1]]), len(LATTICE) - 1
+    return (np.arcsinh(scores) - ends[0]) / (ends[1] - ends[0]) * most
+
+
+def _knots(X: np.ndarray, near: tuple[float, float], min_count: int) -> np.ndarray:
+    """Quantiles of ascending values that lie near, and the ends of these."""
+    fewest, most = KNOTS
+    k = max(1, min(int(np.clip(SHARE * len(X) ** 0.5, fewest, most)), len(X) // min_count))
+    middle = (np.arange(k) + 0.5) / k + SHIFTS[:, None] / k
+    tail = 0.5 ** np.arange(2, 10) / k
+    tail = tail[tail * len(X) >= max(TAIL, min_count)]
+    smooth = (np.quantile(X, middle) / len(SHIFTS)).sum(axis=0)
+    knots = np.unique(
+        np.concatenate([near, smooth, np.quantile(X, [*tail, *1 - tail])]).clip(*near)
+    )
+    apart = np.diff(knots) > APART * (near[1] - near[0])
+    knots = knots[np.append(True, apart)]
+    knots[-1] = near[1]
+    return knots
+
+
+def _normal_scores(knots: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """The normal quantiles of the shares of values below knots, half of those at them among it."""
+    values, counts = np.unique(X, return_counts=True)
+    return ndtri(np.interp(knots, values, (counts.cumsum() - counts / 2) / len(X)))
+
+
+def _slopes(knots: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Slopes at the knots that keep the map increasing."""
+    steep = np.diff(scores) / np.diff(knots)
+    if len(knots) == 2:
+        return np.repeat(steep, 2)
+    width = knots[-1] - knots[0]
+    unit = (knots - knots[0]) / width
+    slopes = PchipInterpolator(unit, scores).derivative()(unit) / width
+    slopes[[0, -1]] = steep[[0, -1]]
+    return slopes
