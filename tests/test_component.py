@@ -20,6 +20,7 @@ ROOMS = {
             "ordinal",
             "poisson",
             "student_t",
+            "warped_gaussian",
             "zero_inflated",
         },
     ),

@@ -27,6 +27,7 @@ from skvae.likelihoods import (
     Ordinal,
     Poisson,
     StudentT,
+    WarpedGaussian,
     ZeroInflated,
 )
 from skvae.likelihoods._base import Column, Size
@@ -35,7 +36,11 @@ from skvae.likelihoods._slots import padded
 EVERY = [resolve(name, Likelihood, likelihoods) for name in known(Likelihood, likelihoods)]
 INSTANCES = [
     *EVERY,
-    *(cls(scale) for cls in (Gaussian, Laplace) for scale in ("shared", "cell", 0.5)),
+    *(
+        cls(scale)
+        for cls in (Gaussian, Laplace, WarpedGaussian)
+        for scale in ("shared", "cell", 0.5)
+    ),
     StudentT(df=30, scale="cell"),
     *(ZeroInflated(inner) for inner in ("negative_binomial", "lognormal", Beta())),
 ]
@@ -55,9 +60,16 @@ def size_of(likelihood):
     return Size(N_CELLS, padded(sum(N_SLOTS)) if likelihood.has_slots else 0)
 
 
+def warp_of(likelihood):
+    """The map of a skewed column, where the likelihood has one without slots."""
+    X = np.random.default_rng(3).lognormal(size=500)
+    return None if likelihood.has_slots else likelihood.placement(X)
+
+
 def columns_of(likelihood):
     if not likelihood.has_slots:
-        return [Column()] * N_CELLS
+        warp = warp_of(likelihood)
+        return [Column(0, None if warp is None else warp.points())] * N_CELLS
     rng = np.random.default_rng(1)
     return [Column(n, None if likelihood.over_levels else rng.normal(size=n)) for n in N_SLOTS]
 
@@ -123,7 +135,8 @@ def draws(likelihood, raw):
 def values_of(likelihood, cells):
     """Cells as numbers: the mean of the slot where there is a grid."""
     if not likelihood.has_slots:
-        return cells
+        warp = warp_of(likelihood)
+        return cells if warp is None else warp.decode(cells)
     codes = np.floor(cells).astype(int)
     return np.stack(
         [column.points[codes[..., i]] for i, column in enumerate(columns_of(likelihood))], axis=-1

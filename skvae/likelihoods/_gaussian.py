@@ -2,7 +2,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skvae._math import normal_log_prob, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Likelihood, Size, mean_and_deviation
 
@@ -53,13 +52,10 @@ class Gaussian(Likelihood):
         return _scale.init(self.scale, size)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, ops)
-        residual = (x - mean) * ops.exp(-log_scale)
-        return normal_log_prob(residual, log_scale)
+        return _scale.normal_log_prob(self.scale, w, x, raw)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         return _scale.location_and_log_scale(self.scale, w, raw, np)[0]
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
-        return mean + np.exp(log_scale) * rng.standard_normal(mean.shape, np.float32)
+        return _scale.normal_draw(self.scale, w, raw, rng)

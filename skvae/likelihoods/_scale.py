@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import bounded
+from skvae import _math
+from skvae._math import bounded, ops
 from skvae._sklearn import Interval, StrOptions
 from skvae.likelihoods._base import Size, mean_and_deviation
 
@@ -36,6 +37,20 @@ def location_and_log_scale(scale: str | float, w: dict, raw: Any, xp: Any) -> tu
     else:
         return raw, np.float32(np.log(scale))
     return location, xp.logaddexp(bounded(log_scale, xp), LOG_MIN_SCALE)
+
+
+def normal_log_prob(scale: str | float, w: dict, x: Any, raw: Any) -> Any:
+    """Log-density of each cell of a normal distribution, (..., cells)."""
+    mean, log_scale = location_and_log_scale(scale, w, raw, ops)
+    return _math.normal_log_prob((x - mean) * ops.exp(-log_scale), log_scale)
+
+
+def normal_draw(
+    scale: str | float, w: dict, raw: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """A draw of each cell of a normal distribution, (..., cells)."""
+    mean, log_scale = location_and_log_scale(scale, w, raw, np)
+    return mean + np.exp(log_scale) * rng.standard_normal(mean.shape, np.float32)
 
 
 def median_and_spread(X: np.ndarray) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from skvae.likelihoods._base import mean_and_deviation
 from skvae.likelihoods._placement import near_ends, without_ends
@@ -148,8 +149,7 @@ def _knots(X: np.ndarray, near: tuple[float, float], min_count: int) -> np.ndarr
 
 def _normal_scores(knots: np.ndarray, X: np.ndarray) -> np.ndarray:
     """The normal quantiles of the shares of values below knots, half of those at them among it."""
-    values, counts = np.unique(X, return_counts=True)
-    return ndtri(np.interp(knots, values, (counts.cumsum() - counts / 2) / len(X)))
+    return ndtri(np.interp(knots, X, (rankdata(X) - 0.5) / len(X)))
 
 
 def _slopes(knots: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
-from skvae._math import normal_log_prob, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
 from skvae.likelihoods._warp import LATTICE, Warp, lattice_place
@@ -71,8 +70,7 @@ class WarpedGaussian(Likelihood):
         return {"values": np.stack(values, axis=-1).astype(np.float32)}
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, ops)
-        return normal_log_prob((x - mean) * ops.exp(-log_scale), log_scale)
+        return _scale.normal_log_prob(self.scale, w, x, raw)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
@@ -82,8 +80,7 @@ class WarpedGaussian(Likelihood):
         return _at(_expected(w["values"], means, np.exp(log_scale)), mean)
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
-        return mean + np.exp(log_scale) * rng.standard_normal(mean.shape, np.float32)
+        return _scale.normal_draw(self.scale, w, raw, rng)
 
 
 def _expected(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
