@@ -12,14 +12,19 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     A cell is filled with its conditional mean, or its most likely level, given the observed
     cells of its row. Rows need not have been seen in `fit`, nor need those of `fit` have had
-    holes. For draws instead of means use :meth:`VAETransformer.impute`.
+    holes. Several draws, for multiple imputation, and quantiles come from
+    :meth:`VAETransformer.impute` of `vae_`.
 
     Parameters
     ----------
     vae : VAETransformer, default=None
         The model to fit. None is ``VAETransformer(latent_dim=8, hide=0.2)``.
     random_state : int, RandomState or None, default=None
-        Takes the place of that of `vae`, unless None.
+        Takes the place of that of `vae`, unless None. Of the draws too, which are the same in each
+        call if it is an int.
+    draw : bool, default=False
+        Fills a cell with a draw, all cells of a row together, and not with what is expected of it:
+        so a filled column keeps its spread, and depends on others as strongly as it does.
 
     Attributes
     ----------
@@ -51,11 +56,16 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     True
     """
 
-    _parameter_constraints: dict = {"vae": [VAETransformer, None], "random_state": ["random_state"]}
+    _parameter_constraints: dict = {
+        "vae": [VAETransformer, None],
+        "random_state": ["random_state"],
+        "draw": ["boolean"],
+    }
 
-    def __init__(self, vae=None, random_state=None):
+    def __init__(self, vae=None, random_state=None, *, draw=False):
         self.vae = vae
         self.random_state = random_state
+        self.draw = draw
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -84,16 +94,17 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
-            Observed cells are unchanged. Deterministic.
+            Observed cells are unchanged. Deterministic unless `draw`.
         """
         check_is_fitted(self)
-        return self.vae_.impute(X)
+        return self.vae_.impute(X, self.random_state, draw=self.draw)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         vae = VAETransformer() if self.vae is None else self.vae
         tags.input_tags = vae.__sklearn_tags__().input_tags
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.non_deterministic = self.draw
         return tags
 
 

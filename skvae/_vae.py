@@ -19,6 +19,7 @@ from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid, with
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
 OPTIMIZERS = {"adam", "adamw", "rmsprop", "sgd"}
 MOST_DIMENSIONS = 21_201  # that SciPy's Sobol points, the noise of scores, have
+QUANTILE_DRAWS = 200  # behind each filled cell
 MOST_NUMBERS = 2**28  # for the draws of one row: 1 GiB
 
 
@@ -489,7 +490,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         z = self._draw_posterior(x, n_draws, rng)
         return self._draw_rows(z.reshape(-1, z.shape[-1]), rng, like=X)
 
-    def impute(self, X, random_state=None, *, draw=False, n_draws=128):
+    def impute(
+        self, X, random_state=None, *, draw=False, n_draws=128, n_imputations=None, quantiles=None
+    ):
         """X with its missing cells filled, given the observed cells of their rows.
 
         Parameters
@@ -497,45 +500,75 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             Rows with NaN, None, NA or NaT; those of `fit` or others. Sparse ones are made dense.
         random_state : int, RandomState, Generator or None, default=None
-            Of the draws; not used unless `draw`.
+            Of the draws; not used unless `draw` or `quantiles`.
         draw : bool, default=False
             False fills a cell with its conditional mean, rounded for whole numbers, or its most
             likely level: whole numbers that are codes want `likelihood={name: "categorical"}`.
-            True draws it, all cells of a row together: call it several times for multiple
-            imputation.
+            True draws it, all cells of a row together.
         n_draws : int, default=128
             Importance-weighted draws of z behind each row. Under `autoregressive` 48 for each 128
             begun, where at most a quarter of a row is missing.
+        n_imputations : int, default=None
+            How many tables to draw, for multiple imputation. With `quantiles`, how many draws they
+            are of; None is 200 there.
+        quantiles : array-like of floats, default=None
+            Fills a cell with these quantiles of its draws in place of its mean, in a table each:
+            0.5 is the median, 0.025 and 0.975 hold a number with a probability of .95. Ordered
+            labels have quantiles too; other labels are the most frequent one in all tables.
 
         Returns
         -------
-        X : ndarray or DataFrame of shape (n_samples, n_features)
-            Observed cells are unchanged, in a wider dtype than that of `fit` if need be, and so are
-            the index and the columns; a level that `fit` never saw counts as missing and is
-            replaced, with a warning. A column of which `fit` saw no cell stays empty.
+        X : ndarray or DataFrame of shape (n_samples, n_features), or a list of them
+            A list of `n_imputations` tables, or of one for each of the `quantiles`. Observed cells
+            are unchanged, in a wider dtype than that of `fit` if need be, and so are the index and
+            the columns; a level that `fit` never saw counts as missing and is replaced, with a
+            warning. A column of which `fit` saw no cell stays empty.
+
+        Raises
+        ------
+        ValueError
+            If `n_imputations` is given without `draw` or `quantiles`, `draw` with `quantiles`, or a
+            quantile is outside of [0, 1].
 
         References
         ----------
         Mattei, Frellsen (2019). MIWAE: Deep Generative Modelling and Imputation of Incomplete
         Data Sets.
+        Rubin (1987). Multiple Imputation for Nonresponse in Surveys.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAETransformer
+        >>> x = np.random.default_rng(0).normal(size=(300, 1))
+        >>> vae = VAETransformer(1, random_state=0).fit(np.hstack([x, x]))
+        >>> low, high = vae.impute([[np.nan, 1.0]], 0, quantiles=[0.025, 0.975])
+        >>> bool(low[0, 0] < 1 < high[0, 0])
+        True
         """
         check_is_fitted(self)
+        times = _n_tables(draw, n_imputations, quantiles)
         from skvae.inference import drawn_cells, expected_cells
 
         rng, n_draws = generator(random_state), self._n_draws(n_draws)
         X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
         x = self._codec.encode(rows, warns=True).x
-        numbers = self._codec.numbers(rows)
-        by_cell = None if numbers is None else numbers[:, self._codec.order]
-        cells = (
-            drawn_cells(self._model, x, n_draws, rng)
-            if draw
-            else expected_cells(self._model, x, n_draws, by_cell)
-        )
-        filled = self._codec.restore([cells], len(x), points=not draw, given=numbers)
-        columns = overlaid(self._codec, filled, rows, self._codec.observed(x[:], rows), len(x))
-        return self._codec.table(columns, len(x), X)
+        exact = self._codec.numbers(rows)
+        if times:
+            drawn = drawn_cells(self._model, x, n_draws, rng, times)
+        else:
+            by_cell = None if exact is None else exact[:, self._codec.order]
+            drawn = [expected_cells(self._model, x, n_draws, by_cell)]
+        found = [self._codec.numbers_of([cells], points=not times, given=exact) for cells in drawn]
+        if quantiles is not None:
+            found = self._codec.quantiles(found, np.atleast_1d(quantiles))
+        observed, tables = self._codec.observed(x[:], rows), []
+        for numbers in found:
+            filled = self._codec.columns_of(numbers)
+            columns = overlaid(self._codec, filled, rows, observed, len(x))
+            tables.append(self._codec.table(columns, len(x), X))
+        return tables[0] if n_imputations is None and quantiles is None else tables
 
     def score_samples(self, X, n_draws=128):
         """Importance-weighted lower bound of log p of the observed cells of each row.
@@ -705,6 +738,27 @@ def _count(n: Any, name: str) -> int:
     if not isinstance(n, Integral) or n < 1:
         raise ValueError(f"{name}={n!r}, but a whole number of at least 1 is expected.")
     return int(n)
+
+
+def _n_tables(draw: bool, n_imputations: Any, quantiles: Any) -> int:
+    """How many times missing cells are drawn: 0 if they are not."""
+    if quantiles is None:
+        if n_imputations is None:
+            return int(draw)
+        if not draw:
+            raise ValueError(
+                f"n_imputations={n_imputations} asks for draws, but draw=False fills cells with "
+                "their means; set draw=True."
+            )
+        return _count(n_imputations, "n_imputations")
+    if draw:
+        raise ValueError(
+            "draw=True fills cells with draws, and quantiles with quantiles of them; give one."
+        )
+    shares = np.atleast_1d(np.asarray(quantiles, float))
+    if not (shares.ndim == 1 and len(shares) and ((shares >= 0) & (shares <= 1)).all()):
+        raise ValueError(f"quantiles={quantiles!r}, but numbers from 0 to 1 are expected.")
+    return QUANTILE_DRAWS if n_imputations is None else _count(n_imputations, "n_imputations")
 
 
 def _warn_of_few(n: int, size: float, n_drawn: int) -> None:

@@ -1,6 +1,6 @@
 """The missing cells of rows, given the observed ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -35,17 +35,36 @@ def _expected(
     return likelihood.point_of_mixture(w, raw, weights)
 
 
-def drawn_cells(model: Model, x: Cells, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws of all cells of the rows with holes; zeros elsewhere."""
+def drawn_cells(
+    model: Model, x: Cells, n_draws: int, rng: np.random.Generator, times: int = 1
+) -> Iterator[np.ndarray]:
+    """Draws of all cells of the rows with holes, so many times; zeros elsewhere."""
+    own = _drawn if model.network.chain is None else _completed
+    read = partial(own, model, rng=rng, times=times)
+    yield from np.split(_filled(model, x, n_draws, read, times=times), times, axis=1)
 
-    def drawn_once(x: np.ndarray, draws: Draws) -> np.ndarray:
-        rows = np.arange(len(x))
-        if model.network.chain is not None:
-            full = completions(model, x, draws, rng)
-            return full.x[rows, _chosen(full.log_w, rng)]
-        return np.concatenate(list(drawn(model, draws.z[_chosen(draws.log_w, rng), rows], rng)))
 
-    return _filled(model, x, n_draws, drawn_once)
+def _drawn(
+    model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator, times: int
+) -> np.ndarray:
+    """Cells at draws of z, (rows, times * cells)."""
+    rows, once = np.arange(len(x)), []
+    for _ in range(times):
+        z = draws.z[_chosen(draws.log_w, rng), rows]
+        once.append(np.concatenate(list(drawn(model, z, rng))))
+    return np.hstack(once)
+
+
+def _completed(
+    model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator, times: int
+) -> np.ndarray:
+    """Some of the completed rows, and of others when these are used up, (rows, times * cells)."""
+    rows, once = np.arange(len(x)), []
+    while len(once) < times:
+        full = completions(model, x, draws, rng)
+        some = min(times - len(once), full.x.shape[1])
+        once += [full.x[rows, _chosen(full.log_w, rng)] for _ in range(some)]
+    return np.hstack(once)
 
 
 def _chosen(log_w: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -75,11 +94,16 @@ def _expected_of(full: Completions) -> np.ndarray:
 
 
 def _filled(
-    model: Model, x: Cells, n_draws: int, read: Callable, exact: np.ndarray | None = None
+    model: Model,
+    x: Cells,
+    n_draws: int,
+    read: Callable,
+    exact: np.ndarray | None = None,
+    times: int = 1,
 ) -> np.ndarray:
     """What `read` makes of weighted draws of z, of the rows with holes; zeros elsewhere."""
-    filled, holes = np.zeros(x.shape), np.flatnonzero(x.rows_with_holes(np.ones(x.shape[1], bool)))
-    holed = x.take(holes)
+    holes = np.flatnonzero(x.rows_with_holes(np.ones(x.shape[1], bool)))
+    filled, holed = np.zeros((len(x), times * x.shape[1])), x.take(holes)
     for rows, draws in weighted_draws(model, holed, n_draws):
         more = () if exact is None else (exact[holes[rows]],)
         filled[holes[rows]] = read(holed.take(rows)[:], draws, *more)

@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import mode
 
 from skvae._sklearn import warn
 from skvae.likelihoods._base import Column, Likelihood, Size, padded
@@ -246,6 +247,19 @@ class Codec:
     ) -> list[tuple]:
         """The same as columns in NumPy, each with its holes, or None for none.
 
+        `given` are as for numbers.
+        """
+        return self.columns_of(self.numbers_of(blocks, points=points, given=given))
+
+    def columns_of(self, numbers: Iterable[np.ndarray]) -> list[tuple]:
+        """Numbers of each column as it holds them, each with its holes, or None for none."""
+        return [f.restore(own) for f, own in zip(self.features, numbers, strict=True)]
+
+    def numbers_of(
+        self, blocks: Iterable[np.ndarray], *, points: bool, given: np.ndarray | None
+    ) -> list[np.ndarray]:
+        """The same as numbers of each column, of labels their codes.
+
         `given` are numbers that some cells are to have, (rows, columns) in turns, NaN elsewhere:
         sums take them as they are.
         """
@@ -254,7 +268,17 @@ class Codec:
         numbers = [f.numbers(x, points) for f, x in zip(self.features, by_column, strict=True)]
         if self.sums and not points:
             self._replay(numbers, cells[:, len(self.names) :], given)
-        return [f.restore(own) for f, own in zip(self.features, numbers, strict=True)]
+        return numbers
+
+    def quantiles(self, drawn: list[list], quantiles: np.ndarray) -> list[list]:
+        """Of draws, each as numbers of each column: labels without order have the most frequent."""
+        found = []
+        for feature, draws in zip(self.features, zip(*drawn, strict=True), strict=True):
+            if feature.has_levels and feature.dtype.meaning == "category":
+                found.append([mode(draws).mode] * len(quantiles))
+            else:
+                found.append(np.quantile(draws, quantiles, axis=0, method="inverted_cdf"))
+        return list(zip(*found, strict=True))
 
     def _replay(self, numbers: list, places: np.ndarray, given: np.ndarray | None) -> None:
         """Numbers of columns as their sums have them, in place."""
