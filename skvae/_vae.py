@@ -755,8 +755,9 @@ def _n_tables(draw: bool, n_imputations: Any, quantiles: Any) -> int:
         raise ValueError(
             "draw=True fills cells with draws, and quantiles with quantiles of them; give one."
         )
-    shares = np.atleast_1d(np.asarray(quantiles, float))
-    if not (shares.ndim == 1 and len(shares) and ((shares >= 0) & (shares <= 1)).all()):
+    shares = np.atleast_1d(np.asarray(quantiles))
+    numbers = shares.ndim == 1 and len(shares) and shares.dtype.kind in "fiu"
+    if not (numbers and ((shares >= 0) & (shares <= 1)).all()):
         raise ValueError(f"quantiles={quantiles!r}, but numbers from 0 to 1 are expected.")
     return QUANTILE_DRAWS if n_imputations is None else _count(n_imputations, "n_imputations")
 

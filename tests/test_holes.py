@@ -95,6 +95,82 @@ def test_imputed_draws_vary_as_the_conditional_distribution_does(linear):
     np.testing.assert_array_equal(drawn, vae.impute(row, random_state=0, draw=True))
 
 
+def test_several_imputations_are_as_many_draws_of_the_conditional_distribution(linear):
+    vae, X, _, _ = linear
+    rows = np.where(np.random.default_rng(1).random((40, 5)) < 0.3, np.nan, X[:40])
+    tables = vae.impute(rows, 0, draw=True, n_imputations=60)
+    assert len(tables) == 60
+    holes = np.isnan(rows)
+    drawn = np.stack(tables)
+    assert (drawn[:, ~holes] == rows[~holes]).all()
+    assert (drawn[:, holes].std(axis=0) > 0).all()
+    one_by_one = np.stack([vae.impute(rows, i, draw=True) for i in range(60)])
+    error = (drawn[:, holes].var(axis=0) / 30).mean() ** 0.5
+    np.testing.assert_allclose(
+        drawn[:, holes].mean(0), one_by_one[:, holes].mean(0), atol=5 * error
+    )
+    np.testing.assert_allclose(
+        drawn[:, holes].std(axis=0).mean(), one_by_one[:, holes].std(axis=0).mean(), rtol=0.1
+    )
+    [once] = vae.impute(rows, 0, draw=True, n_imputations=1)
+    np.testing.assert_array_equal(once, vae.impute(rows, 0, draw=True))
+
+
+def test_quantiles_of_a_filled_cell_are_those_of_its_conditional_distribution(linear):
+    vae, X, mean, covariance = linear
+    rows = X[:20].copy()
+    rows[:, 4] = np.nan
+    slope = covariance[4, :4] @ np.linalg.inv(covariance[:4, :4])
+    center = mean[4] + (rows[:, :4] - mean[:4]) @ slope
+    deviation = (covariance[4, 4] - slope @ covariance[:4, 4]) ** 0.5
+    shares = [0.1, 0.5, 0.9]
+    tables = vae.impute(rows, 0, quantiles=shares, n_imputations=1000)
+    found = np.stack([table[:, 4] for table in tables])
+    exact = stats.norm.ppf(np.array(shares)[:, None], center, deviation)
+    np.testing.assert_allclose(found, exact, atol=0.4 * deviation)
+    assert (np.diff(found, axis=0) > 0).all()
+    [median] = vae.impute(rows, 0, quantiles=0.5)
+    np.testing.assert_array_equal(median[:, :4], rows[:, :4])
+
+
+@pytest.mark.parametrize("autoregressive", [False, True])
+def test_quantiles_are_values_of_their_columns(autoregressive):
+    X = people().assign(size=pd.cut(people()["income"], [-9, 5, 15, 40], labels=list("SML")))
+    vae = small(max_iter=10, autoregressive=autoregressive).fit(X)
+    rows = X.head(30).astype({"rich": "boolean", "age": "Int64"})
+    rows = rows.mask(np.random.default_rng(2).random(rows.shape) < 0.3)
+    low, high = vae.impute(rows, 0, quantiles=[0.05, 0.95])
+    assert low.dtypes.equals(X.dtypes)
+    assert not pd.concat([low, high]).isna().any(axis=None)
+    for name in ("income", "age", "rich", "size"):
+        assert (low[name] <= high[name]).all()
+    assert (low["job"] == high["job"]).all()
+    tables = vae.impute(rows, 0, draw=True, n_imputations=30)
+    assert len(tables) == 30
+    kept = rows["age"].notna()
+    for table in tables:
+        assert (table["age"][kept] == rows["age"][kept]).all()
+        assert table["age"].between(20, 59).all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"n_imputations": 3}, "n_imputations=3 asks for draws.*set draw=True"),
+        ({"draw": True, "n_imputations": 0}, "n_imputations=0.*at least 1"),
+        ({"draw": True, "quantiles": 0.5}, "draw=True.*give one"),
+        ({"quantiles": [0.5, 1.5]}, "numbers from 0 to 1"),
+        ({"quantiles": []}, "numbers from 0 to 1"),
+        ({"quantiles": "median"}, "numbers from 0 to 1"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_drawn_is_told(linear, asked, message):
+    vae, X, *_ = linear
+    with pytest.raises(ValueError, match=message):
+        vae.impute(X[:2], **asked)
+
+
 @pytest.mark.parametrize("hide", [0.0, 0.3])
 def test_labels_and_numbers_are_filled_from_the_rest_of_their_row(hide):
     X = people()

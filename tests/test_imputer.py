@@ -30,6 +30,18 @@ def test_holes_are_filled_better_than_with_the_mean_and_the_rest_is_untouched():
     assert error < 0.5 * error_of_mean
 
 
+def test_draws_keep_the_spread_of_a_column_that_means_do_not():
+    means, draws = small().fit(Y), small().set_params(draw=True).fit(Y)
+    drawn = draws.transform(Y)
+    np.testing.assert_array_equal(drawn[~HOLES], X[~HOLES])
+    np.testing.assert_array_equal(drawn, draws.transform(Y))  # of the same random_state
+    assert means.transform(Y)[HOLES].std() < drawn[HOLES].std()
+    residual, residual_of_means = (
+        (filled - X)[HOLES].std() for filled in (drawn, means.transform(Y))
+    )
+    assert residual > 1.2 * residual_of_means
+
+
 def test_it_fills_what_the_fitted_model_imputes():
     imputer = small().fit(Y)
     np.testing.assert_array_equal(imputer.transform(Y), imputer.vae_.impute(Y))
