@@ -460,6 +460,7 @@ def test_given_cells_are_never_missing(holed):
     assert rows["size"].isna().mean() > 0.3  # as it is where the mean is missing
 
 
+@pytest.mark.slow
 def test_holes_at_random_leave_the_scores_of_complete_rows(vae):
     whole = TABLE.convert_dtypes()
     few = whole.mask(np.random.default_rng(2).random(TABLE.shape) < 0.05)

@@ -52,7 +52,7 @@ def test_few_rows_are_enough(init, n):
     )
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_curve_is_unrolled_from_a_manifold_embedding(seed):
     X, t = s_curve()
     vae = VAETransformer(1, init="isomap", random_state=seed).fit(X)

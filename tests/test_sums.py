@@ -205,6 +205,7 @@ def test_a_sum_is_told_by_columns_of_the_finest_numbers_alone():
     assert (rows["discount"] % 1 == 0).all()
 
 
+@pytest.mark.slow
 def test_sums_of_sparse_columns():
     a, b = rng().poisson(20, (2, 400))
     table = csr_array(np.column_stack([a, b, a + b]).astype(float))

@@ -172,7 +172,7 @@ def test_scores_are_in_the_units_of_X(claims):
 def test_a_filled_cell_is_the_mean_of_draws(claims):
     vae = fitted(np.hstack([claims, claims * RNG.lognormal(0, 0.3, claims.shape)]))
     row = np.array([[np.nan, 3000.0]])
-    drawn = [vae.impute(row, draw=True, random_state=i)[0, 0] for i in range(400)]
+    drawn = [table[0, 0] for table in vae.impute(row, 0, draw=True, n_imputations=400)]
     error = np.std(drawn) / 20
     assert vae.impute(row)[0, 0] == pytest.approx(np.mean(drawn), abs=4 * error)
 
