@@ -26,8 +26,8 @@ TRUTH = people["income"].mean()
 print(f"{holed['income'].isna().mean():.0%} of incomes are missing")
 
 # %%
-# All imputations come from one pass over the rows. The model is fitted to the rows of a bootstrap
-# for each of some of them: what it learned from few rows is unsure too.
+# A model draws several tables in one pass. There are several models, each fitted to a bootstrap of
+# the rows: what is learned from few rows is unsure too.
 
 
 def model(seed):

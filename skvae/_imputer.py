@@ -97,7 +97,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Observed cells are unchanged. Deterministic unless `draw`.
         """
         check_is_fitted(self)
-        return self.vae_.impute(X, self.random_state, draw=self.draw)
+        return self.vae_.impute(X, self.random_state if self.draw else None, draw=self.draw)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

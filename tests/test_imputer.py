@@ -42,6 +42,14 @@ def test_draws_keep_the_spread_of_a_column_that_means_do_not():
     assert residual > 1.2 * residual_of_means
 
 
+def test_means_use_no_random_numbers():
+    state = np.random.RandomState(0)
+    imputer = VAEImputer(VAETransformer(max_iter=2), random_state=state).fit(Y)
+    before = state.get_state()[2]
+    imputer.transform(Y)
+    assert state.get_state()[2] == before
+
+
 def test_it_fills_what_the_fitted_model_imputes():
     imputer = small().fit(Y)
     np.testing.assert_array_equal(imputer.transform(Y), imputer.vae_.impute(Y))

@@ -653,6 +653,14 @@ def test_a_column_of_at_most_one_slot_is_certain(likelihood, n_slots):
     assert likelihood.features(w, x, x + 1).shape == (2, likelihood.n_features(size))
 
 
+def test_a_likelihood_with_slots_that_gives_none_is_told():
+    class Slotted(Gaussian):
+        has_slots = True
+
+    with pytest.raises(NotImplementedError, match="Slotted has slots, but its placement"):
+        Slotted().placement(np.arange(9.0))
+
+
 def test_draws_of_a_poisson_stay_within_what_it_supports():
     w = {"log_mean": np.float32([16.0, 0.0]), "center": np.zeros(2), "spread": np.ones(2)}
     drawn = Poisson().sample(w, np.full((50, 2), 30.0, np.float32), np.random.default_rng(0))

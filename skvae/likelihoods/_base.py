@@ -81,6 +81,9 @@ class Likelihood(Component):
 
         From its observed values, of which each of its parts needs so many.
         """
+        if self.has_slots:
+            name = type(self).__name__
+            raise NotImplementedError(f"{name} has slots, but its placement does not give them.")
         return None
 
     def n_features(self, size: Size) -> int:
