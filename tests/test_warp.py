@@ -9,6 +9,7 @@ from scipy.stats import kstest, norm
 
 from skvae import VAETransformer
 from skvae.likelihoods import WarpedGaussian
+from skvae.likelihoods._base import Column, Size
 from skvae.likelihoods._warp import LINEAR, Warp
 
 RNG = np.random.default_rng(0)
@@ -161,6 +162,7 @@ def test_draws_of_a_skewed_column_with_one_far_value_are_like_the_rest(claims):
     assert (drawn > 0).all()
 
 
+@pytest.mark.filterwarnings("ignore:The latent points carry")  # of a single column, little
 def test_scores_are_in_the_units_of_X(claims):
     vae = fitted(claims)
     cents = fitted(100 * claims)
@@ -175,6 +177,20 @@ def test_a_filled_cell_is_the_mean_of_draws(claims):
     drawn = [table[0, 0] for table in vae.impute(row, 0, draw=True, n_imputations=400)]
     error = np.std(drawn) / 20
     assert vae.impute(row)[0, 0] == pytest.approx(np.mean(drawn), abs=4 * error)
+
+
+def test_the_encoder_sees_values_that_are_not_far_and_their_scores():
+    X = COLUMNS["a far typing error"]
+    warp, likelihood = Warp.learn(X), WarpedGaussian()
+    near = X.clip(*warp.near)
+    center, scale = near.mean(), near.std()
+    column = Column(points=(warp.points() - center) / scale)
+    cells = warp.encode(X)[0][:, None].astype(np.float32)
+    w = likelihood.constants(cells, [column])
+    found = np.asarray(likelihood.features(w, cells, np.ones_like(cells)))
+    assert found.shape == (500, likelihood.n_features(Size(1)))
+    np.testing.assert_allclose(found[:, 0], (near - center) / scale, rtol=0.01, atol=0.01)
+    np.testing.assert_array_equal(found[:, 1], cells[:, 0])
 
 
 def test_points_of_a_sharp_and_of_a_wide_decoder_are_means():

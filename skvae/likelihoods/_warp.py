@@ -1,7 +1,7 @@
 """A column on the scale of normal scores: a smooth increasing map of the real line, and back."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -124,10 +124,10 @@ class Warp:
         return np.where(is_high, 1, -1) * np.expm1(grown) / (slope * start)
 
 
-def lattice_place(scores: np.ndarray) -> np.ndarray:
+def lattice_place(scores: Any, xp: Any) -> Any:
     """Where scores lie among those of the lattice, as a number from 0 on."""
-    ends, most = np.arcsinh(LATTICE[[0, -1]]), len(LATTICE) - 1
-    return (np.arcsinh(scores) - ends[0]) / (ends[1] - ends[0]) * most
+    first, last = np.arcsinh(LATTICE[[0, -1]]).tolist()
+    return (xp.arcsinh(scores) - first) / (last - first) * (len(LATTICE) - 1)
 
 
 def _knots(X: np.ndarray, near: tuple[float, float], min_count: int) -> np.ndarray:

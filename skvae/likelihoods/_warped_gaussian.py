@@ -3,6 +3,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
+from skvae._math import ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
 from skvae.likelihoods._warp import LATTICE, Warp, lattice_place
@@ -19,7 +20,8 @@ class WarpedGaussian(Likelihood):
     densities. Draws stay within the values seen in `fit`. A few values that lie more than ten
     times as far from all others as these reach, as typing errors of many digits do, hardly count,
     and move no means. Values that repeat, such as exact zeros, come back only about as they
-    were: `Histogram` gives them a probability of their own.
+    were: `Histogram` gives them a probability of their own. The encoder sees a cell twice: its
+    standardised value (no far one, but the nearest that is not), and its normal score.
 
     Parameters
     ----------
@@ -58,6 +60,9 @@ class WarpedGaussian(Likelihood):
     def placement(self, X: np.ndarray, min_count: int = 1) -> Warp:
         return Warp.learn(X, min_count)
 
+    def n_features(self, size: Size) -> int:
+        return 2 * size.cells
+
     def n_raw(self, size: Size) -> int:
         return _scale.n_raw(self.scale, size)
 
@@ -69,6 +74,9 @@ class WarpedGaussian(Likelihood):
         values = [none if column.points is None else column.points for column in columns]
         return {"values": np.stack(values, axis=-1).astype(np.float32)}
 
+    def features(self, w: dict, x: Any, seen: Any) -> Any:
+        return ops.concatenate([_at(w["values"], x, ops) * seen, x * seen], axis=-1)
+
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         return _scale.normal_log_prob(self.scale, w, x, raw)
 
@@ -77,7 +85,7 @@ class WarpedGaussian(Likelihood):
         if self.scale == "cell":
             return _expected(w["values"], mean, np.exp(log_scale))
         means = LATTICE[:, None].astype(np.float32)  # each column's scale is known: once for all
-        return _at(_expected(w["values"], means, np.exp(log_scale)), mean)
+        return _at(_expected(w["values"], means, np.exp(log_scale)), mean, np)
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return _scale.normal_draw(self.scale, w, raw, rng)
@@ -87,13 +95,14 @@ def _expected(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.nda
     """The mean of what normal scores stand for, (..., cells)."""
     nodes, weights = hermegauss(NODES)
     pairs = zip(nodes.astype(np.float32), weights / weights.sum(), strict=True)
-    return sum(weight * _at(values, mean + scale * node) for node, weight in pairs)
+    return sum(weight * _at(values, mean + scale * node, np) for node, weight in pairs)
 
 
-def _at(values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _at(values: Any, scores: Any, xp: Any) -> Any:
     """What scores stand for, (..., cells), by values at those of the lattice (lattice, cells)."""
-    last, cells = len(values) - 1, np.arange(values.shape[1])
-    place = lattice_place(scores).clip(0, last)
-    low = np.minimum(place.astype(np.intp), last - 1)
-    below, above = values[low, cells], values[low + 1, cells]
+    last, cells = len(LATTICE) - 1, np.arange(values.shape[1], dtype=np.int32)
+    place = xp.clip(lattice_place(scores, xp), 0, last)
+    low = xp.minimum(xp.floor(place), last - 1)
+    at = xp.array(low, dtype="int32") * len(cells) + cells
+    below, above = xp.take(values, at), xp.take(values, at + len(cells))
     return below + (place - low) * (above - below)
