@@ -15,6 +15,8 @@ SHARE, KNOTS = 0.7, (5, 100)  # so many for the root of the number of values; fe
 SHIFTS = np.linspace(-0.4, 0.4, 5)  # of knots' quantiles, to average over: they scatter less
 TAIL = 5  # fewest values beyond a knot near an end
 LINEAR = 20  # values for which the linear map counts: few make a rough one
+# Where values repeat, for so many each, unless they reach farther than so many deviations.
+LINEAR_OF_REPEATED, REACH = 2, 4.0
 APART = 1e-9  # least distance between knots, of that of the first and the last
 LARGEST = np.finfo(np.float64).max
 MOST_LOG = 700.0  # exp of it is still finite
@@ -25,8 +27,9 @@ LATTICE = np.sinh(np.linspace(-7.0, 7.0, 401))  # scores at which values are not
 class Warp:
     """A map of a column under which it is about standard normal: a value becomes a score.
 
-    That is the normal quantile of its rank among the values of `fit`, averaged with the linear map,
-    and smoothed: rational quadratic between knots, with slopes that keep it increasing (Gregory,
+    That is the normal quantile of its rank among the values of `fit`, averaged with the linear map
+    (of few values more, and of such that repeat, whose ranks say little of how they differ), and
+    smoothed: rational quadratic between knots, with slopes that keep it increasing (Gregory,
     Delbourgo 1982, Piecewise rational quadratic interpolation to monotonic data). Beyond the first
     and the last knot it grows so slowly that the density falls as the square of the distance.
     """
@@ -47,7 +50,8 @@ class Warp:
         center, deviation = mean_and_deviation(inner.clip(*near))
         knots = _knots(inner, near, min_count)
         linear = (knots - center) / deviation
-        scores = (n * _normal_scores(knots, inner) + LINEAR * linear) / (n + LINEAR)
+        weight = LINEAR + _repeated(inner, np.abs(linear).max())
+        scores = (n * _normal_scores(knots, inner) + weight * linear) / (n + weight)
         warp = cls(knots, scores, _slopes(knots, scores), (inner[0], inner[-1]))
         return warp._standardised(inner.clip(*near))
 
@@ -150,6 +154,12 @@ def _knots(X: np.ndarray, near: tuple[float, float], min_count: int) -> np.ndarr
 def _normal_scores(knots: np.ndarray, X: np.ndarray) -> np.ndarray:
     """The normal quantiles of the shares of values below knots, half of those at them among it."""
     return ndtri(np.interp(knots, X, (rankdata(X) - 0.5) / len(X)))
+
+
+def _repeated(X: np.ndarray, reach: float) -> float:
+    """For how many values more the linear map counts since some of ascending ones repeat."""
+    n_repeats = np.count_nonzero(X[1:] == X[:-1])
+    return LINEAR_OF_REPEATED * n_repeats * min(1.0, REACH / reach) ** 2
 
 
 def _slopes(knots: np.ndarray, scores: np.ndarray) -> np.ndarray:
