@@ -40,11 +40,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Dimension of the latent space: the number of columns that `transform` gives.
     likelihood : str, Likelihood or dict of {column: str or Likelihood}, default="auto"
         Distribution of a cell given the latent point. "auto" looks at the dtype of a column
-        and never at its values: "gaussian" for floats, "histogram" for integers, datetimes and
-        durations (any shape, with atoms at values that repeat), "bernoulli" for booleans,
-        "ordinal" for ordered categories, and "categorical" for text, other categories and objects.
-        For real numbers there are "warped_gaussian" (any smooth shape), "laplace" and
-        "student_t" too, for positive ones "lognormal", for shares "beta" and
+        and never at its values: "warped_gaussian" for floats (normal after a map learned from the
+        column, so any smooth shape), "histogram" for integers, datetimes and durations (any
+        shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal" for ordered
+        categories, and "categorical" for text, other categories and objects. For real numbers
+        there are "gaussian", "laplace" and "student_t" too, for positive ones "lognormal", for
+        shares "beta" and
         "continuous_bernoulli", for counts "poisson", "negative_binomial" and "zero_inflated";
         :mod:`skvae.likelihoods` has their classes.
         Columns that a dict leaves out follow "auto"; any other value holds for all columns.
@@ -81,9 +82,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         `(n, n_outputs)`, a new one at each call. `hidden_layer_sizes`, `activation` and
         `dropout` have no part in it. An encoder's inputs are the columns as the likelihood
         prepares them, see `encoder_`: under "gaussian" and "bernoulli" as many, in their order,
-        constant ones too; and as many more that are 1 at holes, if `fit` meets holes or hides
-        cells. A decoder's outputs are in the order of columns too, first all means, under
-        "gaussian" and "bernoulli". Only functions that a module defines can be pickled.
+        constant ones too, under "warped_gaussian" (floats by default) twice as many, first all
+        standardised values, then all normal scores; and as many more that are 1 at holes, if `fit`
+        meets holes or hides cells. A decoder's outputs are in the order of columns too, first all
+        means, under all three. Only functions that a module defines can be pickled.
         Sequential and functional models tell how wide their layers are, so that blocks of rows
         fit into memory.
     autoregressive : bool, default=False
@@ -162,9 +164,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     prior_, posterior_ : Prior, Posterior
     encoder_, decoder_ : keras.Model
         The encoder network, from a row as the likelihood prepares it (standardised columns for
-        "gaussian", one-hot levels for "categorical", with room for more) to the raw parameters of
-        q(z | x), and the decoder network, from a latent point to the raw parameters of p(x | z).
-        If `fit` met holes, the encoder's last inputs say where they are. Built anew at each access.
+        "gaussian", these and their normal scores for "warped_gaussian", one-hot levels for
+        "categorical", with room for more) to the raw parameters of q(z | x), and the decoder
+        network, from a latent point to the raw parameters of p(x | z). If `fit` met holes, the
+        encoder's last inputs say where they are. Built anew at each access.
     n_iter_ : int
         Epochs trained; the last may have been ended within.
     best_iter_ : int
@@ -321,6 +324,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         self : VAETransformer
 
+        Warns
+        -----
+        UserWarning
+            If columns may want another look: identifiers, text that means numbers or times, whole
+            numbers that pandas made floats for their holes, a value a hundred deviations from all
+            others. Columns that a dict `likelihood` names are left out.
+
         Raises
         ------
         ValueError
@@ -391,9 +401,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def sample(self, n_samples=1, random_state=None, *, given=None, missing=False):
         """New rows drawn from the model, as a table like the one seen in `fit`.
 
-        Each cell is drawn from its likelihood; it is not the mean. Integer and datetime columns
-        stay within the range seen; float columns under "gaussian" may leave it, as a normal
-        distribution does. No cell is missing, whatever `fit` saw, unless `missing`.
+        Each cell is drawn from its likelihood; it is not the mean. Columns stay within the range
+        seen; only floats under such as "gaussian" may leave it, as a normal distribution does. No
+        cell is missing, whatever `fit` saw, unless `missing`.
 
         Parameters
         ----------

@@ -317,9 +317,9 @@ def test_a_fit_goes_on_under_warm_start_from_the_first_stage():
 
 def test_a_prior_is_fitted_to_the_points_unless_held_out_rows_lose_by_that():
     X = np.concatenate([RNG.normal(size=(600, 3)) - 8, RNG.normal(size=(600, 3)) + 8])
-    vae = small(max_iter=30, beta=0.1).fit(X)
+    vae = small(max_iter=30, beta=0.1, likelihood="gaussian").fit(X)
     assert type(vae.prior_).__name__ == "Fitted"
-    few = small(max_iter=60, beta=0.1, prior=Mixture(2)).fit(X[::8])  # enough for one Gaussian
+    few = vae.set_params(max_iter=60, prior=Mixture(2)).fit(X[::8])  # enough for one Gaussian
     assert type(few.prior_).__name__ == "Mixture"
 
 

@@ -207,9 +207,8 @@ def groups():
 
 
 def grouped(prior):
-    return VAETransformer(
-        2, prior=prior, hidden_layer_sizes=32, max_iter=60, learning_rate=0.005, random_state=0
-    )
+    settings = {"hidden_layer_sizes": 32, "max_iter": 60, "learning_rate": 0.005}
+    return VAETransformer(2, prior=prior, likelihood="gaussian", random_state=0, **settings)
 
 
 def between_groups(prior):

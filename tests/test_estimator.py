@@ -400,7 +400,7 @@ def test_a_bad_random_state_gets_one_clear_sentence(random_state):
 
 def test_a_pickled_model_carries_the_optimiser_only_where_it_is_needed():
     plain, warm = (
-        small(hidden_layer_sizes=64, max_iter=2, warm_start=warm).fit(WINE)
+        small(hidden_layer_sizes=256, max_iter=2, warm_start=warm).fit(WINE)
         for warm in (False, True)
     )
     assert len(pickle.dumps(plain)) < 0.6 * len(pickle.dumps(warm))

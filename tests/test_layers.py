@@ -70,9 +70,8 @@ NETWORKS = [convolutional, recurrent, restless, untold]
 
 
 def small(**parameters):
-    return VAETransformer(
-        **{"hidden_layer_sizes": 16, "max_iter": 3, "random_state": 0, **parameters}
-    )
+    settings = {"likelihood": "gaussian", "hidden_layer_sizes": 16, "max_iter": 3}  # 64 inputs
+    return VAETransformer(**{**settings, "random_state": 0, **parameters})
 
 
 @pytest.mark.parametrize("build", NETWORKS)

@@ -72,12 +72,13 @@ def test_float_arrays_under_the_bernoulli_come_back_as_probabilities_and_are_dra
 def test_auto_looks_at_dtypes_and_never_at_values():
     bits = RNG.random((50, 2)) < 0.5
     assert repr(short().fit(bits).likelihood_) == "{0: Bernoulli(), 1: Bernoulli()}"
-    assert repr(short().fit(bits.astype(float)).likelihood_) == "{0: Gaussian(), 1: Gaussian()}"
+    floats = repr(short().fit(bits.astype(float)).likelihood_)
+    assert floats == "{0: WarpedGaussian(), 1: WarpedGaussian()}"
     assert repr(short().fit(bits.astype(int)).likelihood_) == "{0: Histogram(), 1: Histogram()}"
     mixed = {name: repr(likelihood) for name, likelihood in short().fit(FRAME).likelihood_.items()}
     assert mixed == {
-        "float": "Gaussian()",
-        "single": "Gaussian()",
+        "float": "WarpedGaussian()",
+        "single": "WarpedGaussian()",
         "whole": "Histogram()",
         "byte": "Histogram()",
         "flag": "Bernoulli()",
@@ -286,4 +287,4 @@ def test_tables_with_very_many_values_of_labels_get_a_warning(monkeypatch):
         UserWarning,
         match="60 different values and bins in all .60 in column 'id'.*Drop identifiers",
     ):
-        short().fit(frame)
+        short(likelihood={"id": "categorical"}).fit(frame)

@@ -31,7 +31,6 @@ class Gaussian(Likelihood):
     """
 
     measure: ClassVar[str] = "density"
-    auto_for: ClassVar[tuple[str, ...]] = ("float",)
     support: ClassVar[str] = "real numbers"
 
     _parameter_constraints: dict = {"scale": _scale.CONSTRAINT}

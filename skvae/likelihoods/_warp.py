@@ -59,8 +59,10 @@ class Warp:
     def _linear(cls, X: np.ndarray) -> "Warp":
         """The map of too few values to show any."""
         center, deviation = mean_and_deviation(X)
-        knots = center + deviation * np.array([-1.0, 1.0])
-        return cls(knots, np.array([-1.0, 1.0]), np.full(2, 1 / deviation), (*knots,))
+        with np.errstate(over="ignore"):  # clipped
+            knots = (center + deviation * np.array([-1.0, 1.0])).clip(-LARGEST, LARGEST)
+        scores = knots / deviation - center / deviation
+        return cls(knots, scores, np.full(2, 1 / deviation), (*knots,))
 
     def _standardised(self, X: np.ndarray) -> "Warp":
         """The same with scores of these values of mean 0 and deviation 1, which ties move."""

@@ -44,6 +44,7 @@ class WarpedGaussian(Likelihood):
     """
 
     measure: ClassVar[str] = "density"
+    auto_for: ClassVar[tuple[str, ...]] = ("float",)
     support: ClassVar[str] = "real numbers"
 
     _parameter_constraints: dict = {"scale": _scale.CONSTRAINT}

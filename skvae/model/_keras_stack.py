@@ -159,8 +159,9 @@ def _explained(name: str, n_in: int, n_out: int) -> Iterator[None]:
         error.add_note(
             f"This is {name}({n_in}, {n_out}): a function of (n_inputs, n_outputs) whose Keras "
             f"model takes rows of {n_in} numbers. An encoder has an input for each column under "
-            "'gaussian' or 'bernoulli', for each level or bin under 'categorical' or 'histogram'; "
-            "and one more for each column where there are holes or hide > 0."
+            "'gaussian' or 'bernoulli', two under 'warped_gaussian', as floats are by default, and "
+            "one for each level or bin under 'categorical' or 'histogram'; and one more for each "
+            "column where there are holes or hide > 0."
         )
         raise
 

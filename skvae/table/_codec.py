@@ -233,8 +233,8 @@ class Codec:
 
         A pandas index is that of `like`, repeated as needed.
         """
-        if self.frame.library == "numpy" and all(feature.is_scaled for feature in self.features):
-            return self._scaled(blocks, n)
+        if self.frame.library == "numpy" and all(feature.is_plain for feature in self.features):
+            return self._array(blocks, n, points)
         return self.table(self.typed(self.restore(blocks, n, points=points)), n, like)
 
     def restore(
@@ -301,16 +301,20 @@ class Codec:
         series = [dtype.series(cells, holes) for dtype, cells, holes in columns]
         return self.frame.table(series, n, like)
 
-    def _scaled(self, blocks: Iterable[np.ndarray], n: int) -> np.ndarray:
+    def _array(self, blocks: Iterable[np.ndarray], n: int, points: bool) -> np.ndarray:
         """An array with no more in memory than it takes and a block."""
         center, scale = self.scaling.center, self.scaling.scale
+        placed = () if points else self.scaling.placed
         restored = np.empty((n, len(self.names)), self.features[0].dtype.name)
         start = 0
         for block in blocks:
             cells = np.empty(block.shape)
             cells[:, self.order] = block
             with np.errstate(over="ignore"):  # brought back into the range of the dtype
-                restored[start : start + len(block)] = center + scale * cells
+                numbers = center + scale * cells
+                for j in placed:
+                    numbers[:, j] = self.features[j].placement.decode(cells[:, j])
+                restored[start : start + len(block)] = numbers
             start += len(block)
         return _brought_back(restored)
 

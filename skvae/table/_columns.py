@@ -107,9 +107,9 @@ class Feature:
         return cells, log_slope
 
     @property
-    def is_scaled(self) -> bool:
-        """Whether restoring does no more than scale the cells."""
-        return self.varies and self.format.kind == "float" and not self.is_placed
+    def is_plain(self) -> bool:
+        """Whether its numbers are what it held, as they are."""
+        return self.varies and self.format.kind == "float" and self.format.decimals is None
 
     def restore(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Numbers as the column of fit held them, and holes, if any."""
