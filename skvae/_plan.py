@@ -12,7 +12,7 @@ import numpy as np
 from skvae import objectives, posteriors, priors, schedules
 from skvae._component import resolve
 from skvae.likelihoods._auto import chooser
-from skvae.table import Cells, Codec, Encoded, Frame, checked, nearest_first, parted
+from skvae.table import Cells, Codec, Encoded, Frame, checked, nearest_first, parted, warn_of_doubts
 
 if TYPE_CHECKING:
     from skvae.model import Model, Network
@@ -143,6 +143,7 @@ def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, C
         return codec, partial(codec.encode, rows, continues=True), inputs
     frame = Frame.of(X, rows.names)
     codec = Codec.learn(rows, frame, choose, vae.min_count, sums=vae.autoregressive)
+    warn_of_doubts(rows, codec.features, known=named)
     return codec, partial(codec.encode, rows, supported=True), inputs
 
 

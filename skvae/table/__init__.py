@@ -4,6 +4,7 @@ from skvae.table._aside import Aside
 from skvae.table._cells import Cells, Dense, Sparse, parted
 from skvae.table._codec import Codec, Encoded, with_holes
 from skvae.table._conditions import conditions, overlaid
+from skvae.table._doubts import warn_of_doubts
 from skvae.table._frames import Frame
 from skvae.table._input import FLOATS, Rows, checked, nearest_first
 
@@ -22,5 +23,6 @@ __all__ = [
     "nearest_first",
     "overlaid",
     "parted",
+    "warn_of_doubts",
     "with_holes",
 ]

@@ -63,7 +63,7 @@ class Aside(NamedTuple):
         """Those of a table, with a warning that names them."""
         found = {}
         for name, column in zip(rows.names, rows.columns(), strict=True):
-            how = _how(name, column) if rows.frame is not None else None
+            how = how_made(name, column) if rows.frame is not None else None
             if how is not None:
                 found[name] = column.dtype, *how
         if found:
@@ -99,7 +99,7 @@ def _warn(found: dict) -> None:
     warn(f"Columns without a part in the model: {'; '.join(says)}.")
 
 
-def _how(name: Any, column: Values) -> tuple | None:
+def how_made(name: Any, column: Values) -> tuple | None:
     """How a column that no model learns comes back, as the one in a tuple; None for others."""
     seen = column.plain()[~column.holes]
     if len(seen) < FEWEST:

@@ -1,0 +1,92 @@
+"""What a user may want to mend in a table before a model learns it, in one warning."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from skvae._sklearn import warn
+from skvae.likelihoods._base import mean_and_deviation, near_ends
+from skvae.table._aside import FEWEST, how_made
+from skvae.table._columns import Feature
+from skvae.table._formats import Numbers
+from skvae.table._input import Rows, listed
+from skvae.table._values import Values
+
+FAR = 100  # deviations of the other values
+LEAST = 7.0  # what one value so far away makes of their range in their deviations, at least
+LABELS = 10  # so many different ones may well be codes
+LOOKED_AT = 1000  # labels that tell whether all are times or numbers
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
+NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)([.,]\d+)?(e[-+]?\d+)?", re.IGNORECASE)  # no 0123
+
+
+def warn_of_doubts(rows: Rows, features: tuple[Feature, ...], known: Any) -> None:
+    """One warning of what is odd in columns, but for those that are known."""
+    if rows.sparse or rows.n < FEWEST:
+        return
+    pairs = zip(features, rows.columns(), strict=True)
+    open_ones = [(f, column) for f, column in pairs if f.varies and f.name not in known]
+    found = {says: [f.name for f, c in open_ones if holds(f, c)] for holds, says in DOUBTS.items()}
+    texts = [f"{says}: {listed(names)}" for says, names in found.items() if names]
+    if texts:
+        warn(f"Columns that may want another look before fit. {'; '.join(texts)}.")
+
+
+def _means_numbers(feature: Feature, column: Values) -> bool:
+    return _all_read_as(NUMBER, column)
+
+
+def _means_times(feature: Feature, column: Values) -> bool:
+    return _all_read_as(DATE, column)
+
+
+def _all_read_as(pattern: re.Pattern, column: Values) -> bool:
+    """Whether labels are text of that form, and more than codes may be."""
+    labels = column.codes()[1] if column.meaning == "category" else ()
+    return len(labels) > LABELS and all(
+        isinstance(label, str) and pattern.fullmatch(label.strip()) for label in labels[:LOOKED_AT]
+    )
+
+
+def _identifies(feature: Feature, column: Values) -> bool:
+    means = _means_numbers(feature, column) or _means_times(feature, column)
+    return not means and how_made(feature.name, column) is not None
+
+
+def _is_whole_but_for_holes(feature: Feature, column: Values) -> bool:
+    """Whether pandas, which has no holes among plain integers, made it floats."""
+    if column.meaning != "float" or column.dtype.library != "pandas" or not column.holes.any():
+        return False
+    seen, how = _seen(column), feature.format
+    whole = isinstance(how, Numbers) and how.resolution == 0 and (np.rint(seen) == seen).all()
+    return bool(whole) and len(np.unique(seen)) > 2
+
+
+def _has_far(feature: Feature, column: Values) -> bool:
+    return column.meaning in ("float", "integer") and _reach(_seen(column)) >= FAR
+
+
+def _reach(X: np.ndarray) -> float:
+    """How many deviations of the values that are not far the farthest one lies off, about."""
+    deviation = mean_and_deviation(X)[1]
+    if X.max() / deviation - X.min() / deviation < LEAST:  # saves the time of sorting
+        return 0.0
+    near = near_ends(np.sort(X))
+    mean, deviation = mean_and_deviation(X.clip(*near))
+    far = X[(near[0] > X) | (near[1] < X)]
+    return np.abs(far / deviation - mean / deviation).max(initial=0.0)
+
+
+def _seen(column: Values) -> np.ndarray:
+    return column.plain()[~column.holes].astype(np.float64)
+
+
+DOUBTS = {
+    _means_numbers: "Text that means numbers, to be turned into these as with pd.to_numeric",
+    _means_times: "Text that means times, to be turned into these as with pd.to_datetime",
+    _identifies: "Identifiers or free text, of which nothing can be learned, to be dropped",
+    _is_whole_but_for_holes: "Whole numbers that are floats for their holes alone, to be made "
+    "integers, which come back whole, as with X.convert_dtypes()",
+    _has_far: f"A value {FAR} deviations or more from all others, to be mended if wrong",
+}
