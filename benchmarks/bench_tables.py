@@ -19,9 +19,9 @@ Each part is one table, measured in one run:
 `--sets` names the tables of fidelity and membership (default: adult) and of raw and round_trip
 (default: all), `--seeds` the seeds of the first four, `--only` the generators of fidelity (its
 tables have a tenth of the rows for tests, as TabSyn's, and Adult its own). `--full` adds slow
-baselines (TabularARGN of mostlyai-engine among them); `--quick` shows in minutes that all parts
-run, on few rows and epochs: its figures mean nothing. Four columns of fidelity and those of raw
-need `pip install sdmetrics xgboost`.
+baselines (TabularARGN of mostlyai-engine among them) and all sets of outliers; `--quick` shows in
+minutes that all parts run, on few rows and epochs: its figures mean nothing. Four columns of
+fidelity and those of raw need `pip install sdmetrics xgboost`.
 
 Data come from the folder named by SKVAE_DATA, else from OpenML where a set is there.
 """
@@ -547,9 +547,9 @@ def is_category(column):
 
 
 def outliers(arguments):
-    files = sorted(data_folder("adbench").glob("*.npz"), key=n_rows)[
-        : 3 if arguments.quick else OUTLIER_SETS
-    ]
+    files = sorted(data_folder("adbench").glob("*.npz"), key=n_rows)
+    if not arguments.full:
+        files = files[: 3 if arguments.quick else OUTLIER_SETS]
     rows = {}
     for file in files:
         X, X_test, y_test = normal_and_rest(file)

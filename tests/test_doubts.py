@@ -41,6 +41,7 @@ def beside_numbers(column):
         ([f"{x:.1f}".replace(".", ",") for x in NUMBERS], "numbers.*to_numeric"),
         (np.where(RNG.random(N) < 0.1, np.nan, COUNTS), r"convert_dtypes\(\)"),
         (np.where(np.arange(N) == 7, 1e6, NUMBERS), "100 deviations or more"),
+        (np.where(np.arange(N) == 7, 1e300, 1e-10 * NUMBERS), "100 deviations or more"),
         (np.where(np.arange(N) == 7, -99_999, COUNTS.astype(int)), "100 deviations or more"),
     ],
 )

@@ -75,7 +75,8 @@ def _reach(X: np.ndarray) -> float:
     near = near_ends(np.sort(X))
     mean, deviation = mean_and_deviation(X.clip(*near))
     far = X[(near[0] > X) | (near[1] < X)]
-    return np.abs(far / deviation - mean / deviation).max(initial=0.0)
+    with np.errstate(over="ignore"):
+        return np.abs(far / deviation - mean / deviation).max(initial=0.0)
 
 
 def _seen(column: Values) -> np.ndarray:
