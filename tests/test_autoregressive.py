@@ -98,6 +98,7 @@ def test_shifts_make_the_rows_of_no_cell_less_likely(scale):
     assert after.log_lik.sum() > before.log_lik.sum()
 
 
+@pytest.mark.filterwarnings("ignore:Columns that may want another look")  # as it is meant to
 def test_labels_of_a_wide_column_are_shifted_back_too():
     codes = np.append(np.arange(_calibrate.WIDEST + 44), np.zeros(150, int))
     table = pd.DataFrame({"city": [f"city {i}" for i in codes]})

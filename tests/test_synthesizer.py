@@ -106,6 +106,7 @@ def test_an_array_stays_an_array():
     assert rows.shape == (9, 3)
 
 
+@pytest.mark.filterwarnings("ignore:Columns that may want another look")  # under its floats
 def test_any_model_will_do_and_is_left_as_it_is():
     vae = VAETransformer(2, hidden_layer_sizes=8, max_iter=2)
     synthesizer = VAESynthesizer(vae, random_state=0).fit(TABLE[["price", "rooms"]])

@@ -363,6 +363,7 @@ def test_a_loss_that_is_not_finite_says_what_to_change():
         small(learning_rate=1e30).fit(X)
 
 
+@pytest.mark.filterwarnings("ignore:Columns that may want another look")  # as it is meant to
 def test_ugly_tables_train_to_a_finite_bound():
     ugly = np.random.default_rng(0).standard_cauchy(size=(500, 4)) ** 3
     ugly[:, 1] = np.where(np.arange(500) == 7, 1e6, 0)
