@@ -37,7 +37,7 @@ def encoding_height(model: Model) -> int:
 def _even(height: int, n_draws: int = 1) -> int:
     """The next lower height that leaves no row over; or one row, always in the same place."""
     steps = [lcm(PACKED, unit // gcd(unit, n_draws)) for unit in UNITS]
-    return next((height // step * step for step in steps if step <= height), 1)
+    return ([height // step * step for step in steps if step <= height] or [1])[0]
 
 
 def by_row(
