@@ -45,9 +45,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal" for ordered
         categories, and "categorical" for text, other categories and objects. For real numbers
         there are "gaussian", "laplace" and "student_t" too, for positive ones "lognormal", for
-        shares "beta" and
-        "continuous_bernoulli", for counts "poisson", "negative_binomial" and "zero_inflated";
-        :mod:`skvae.likelihoods` has their classes.
+        shares "beta" and "continuous_bernoulli", for counts "poisson", "negative_binomial" and
+        "zero_inflated"; :mod:`skvae.likelihoods` has their classes.
         Columns that a dict leaves out follow "auto"; any other value holds for all columns.
         `likelihood_` shows the choice.
     hidden_layer_sizes : int or tuple of int, default=(256, 128)
