@@ -44,6 +44,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     An, Cho (2015). Variational Autoencoder based Anomaly Detection using Reconstruction
     Probability.
+    Le Lan, Dinh (2021). Perfect Density Models Cannot Guarantee Anomaly Detection.
 
     Examples
     --------
@@ -87,6 +88,11 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     def score_samples(self, X):
         """Lower bound of the log-density of each row, in nats: the lower, the more abnormal.
 
+        That of `VAETransformer.score_samples` where each number counts in the deviations of its
+        column, or in the normal scores or slots that its likelihood learned. So neither units
+        nor holes of a column with small ones make a row an outlier, and a value is not the more
+        normal for lying where values of a skewed column are dense (Le Lan, Dinh 2021).
+
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
@@ -96,7 +102,8 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         scores : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return np.asarray(self.vae_.score_samples(X))
+        scores = np.asarray(self.vae_.score_samples(X))
+        return scores - self.vae_._codec.log_units(self.vae_._rows(X))
 
     def decision_function(self, X):
         """The scores less `offset_`: negative for outliers.

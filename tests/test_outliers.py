@@ -42,8 +42,39 @@ def test_the_sign_of_the_decision_is_the_prediction(detector):
     np.testing.assert_array_equal(detector.predict(rows), np.where(decision < 0, -1, 1))
 
 
-def test_scores_are_those_of_the_model(detector):
-    np.testing.assert_array_equal(detector.score_samples(X), detector.vae_.score_samples(X))
+@pytest.mark.parametrize("likelihood", ["gaussian", "auto", "histogram"])
+def test_scores_do_not_depend_on_the_units_of_columns(likelihood):
+    vae = VAETransformer(2, hidden_layer_sizes=8, max_iter=20, likelihood=likelihood)
+    units = 10.0 ** np.arange(-3, 3)
+    holed = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
+    scores = [
+        VAEOutlierDetector(vae, random_state=0).fit(X * unit).score_samples(holed * unit)
+        for unit in (1, units)
+    ]
+    np.testing.assert_allclose(*scores, rtol=0.01, atol=0.02)
+
+
+def test_scores_are_those_of_the_model_less_what_units_give(detector):
+    deviations = detector.vae_.score_samples(X) - detector.score_samples(X)
+    held = VAEOutlierDetector(VAETransformer(2, max_iter=1, likelihood="gaussian")).fit(X)
+    less = held.vae_.score_samples(X) - held.score_samples(X)
+    np.testing.assert_allclose(less, -np.log(X.std(axis=0)).sum(), rtol=1e-6)
+    assert deviations.std() > 0.1  # normal scores: dense values count as others do
+
+
+def test_a_row_with_a_cell_far_beyond_all_others_is_the_first_outlier(detector):
+    far = X[200:].copy()
+    far[3, 2] = 40 * X[:, 2].std()
+    assert detector.score_samples(far).argmin() == 3
+
+
+def test_a_hole_in_a_column_of_small_units_makes_no_row_an_outlier():
+    rows = X[:, :3] * [1, 1e6, 1e-6]
+    found = small().fit(rows)
+    for j in range(3):
+        holed = rows.copy()
+        holed[:, j] = np.nan
+        assert (found.predict(holed) == -1).mean() < 0.25
 
 
 def test_mixed_rows_with_holes_are_judged_by_what_is_there():

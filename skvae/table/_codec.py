@@ -122,6 +122,20 @@ class Codec:
             self._warn_of_new(new)
         return Encoded(x, offset, context=np.empty((rows.n, 0), np.float32))
 
+    def log_units(self, rows: Rows) -> np.ndarray:
+        """log |dx / dX| of the numbers of rows, (rows,): what their density owes to the units.
+
+        Numbers beyond those of fit count as the nearest of these, levels not at all.
+        """
+        units = np.empty(rows.n)
+        for part in parts(rows.n, len(self.names), NUMBERS):
+            numbers = self._numbers(rows.part(part), {})
+            log_slopes = self.scaling.log_slopes(numbers, numbers)
+            for j in self.scaling.placed:
+                log_slopes[:, j] = self.features[j].log_units(numbers[:, j])
+            units[part] = log_slopes.sum(axis=1)
+        return units
+
     def encode_numbers(self, numbers: np.ndarray) -> np.ndarray:
         """Dense cells of numbers in the user's order of columns."""
         self._check_support(numbers, 0)

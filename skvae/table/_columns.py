@@ -106,6 +106,12 @@ class Feature:
         log_slope[seen & ~known] = self.log_new
         return cells, log_slope
 
+    def log_units(self, numbers: np.ndarray) -> np.ndarray:
+        """log |dx / dX| of a placed column's numbers, of far ones as of the nearest that is not."""
+        if self.placement is None:
+            return np.zeros_like(numbers)
+        return self.place(numbers.clip(*self.placement.near))[1]
+
     @property
     def is_plain(self) -> bool:
         """Whether its numbers are what it held, as they are."""
