@@ -6,6 +6,9 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._sklearn import fit_context
 from skvae._vae import VAETransformer
 
+# A tighter bound than the ELBO wants holes filled well, not codes that lie near a simple posterior.
+MODEL = {"latent_dim": 8, "hide": 0.2, "objective": "iwae", "n_draws": 10}
+
 
 class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fills the missing cells of a table with a Variational Auto-Encoder.
@@ -18,7 +21,8 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     vae : VAETransformer, default=None
-        The model to fit. None is ``VAETransformer(latent_dim=8, hide=0.2)``.
+        The model to fit. None is
+        ``VAETransformer(latent_dim=8, hide=0.2, objective="iwae", n_draws=10)``.
     random_state : int, RandomState or None, default=None
         Takes the place of that of `vae`, unless None. Of the draws too, which are the same in each
         call if it is an int.
@@ -80,7 +84,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         self : VAEImputer
         """
-        vae = VAETransformer(latent_dim=8, hide=0.2) if self.vae is None else self.vae
+        vae = VAETransformer(**MODEL) if self.vae is None else self.vae
         self.vae_ = fitted(vae, X, self)
         return self
 
