@@ -88,10 +88,12 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     def score_samples(self, X):
         """Lower bound of the log-density of each row, in nats: the lower, the more abnormal.
 
-        That of `VAETransformer.score_samples` where each number counts in the deviations of its
-        column, or in the normal scores or slots that its likelihood learned. So neither units
-        nor holes of a column with small ones make a row an outlier, and a value is not the more
-        normal for lying where values of a skewed column are dense (Le Lan, Dinh 2021).
+        That of `VAETransformer.score_samples` but for the units: numbers count in deviations of
+        their column, so that multiplying one by 1000 changes nothing, with holes or without. Where
+        values of a column are denser than its deviation tells, as the small ones of a skewed column
+        are, they count in the normal scores or bins that its likelihood learned: no value is the
+        more normal for lying there, and values that are far, or between groups, are as abnormal as
+        ever (Le Lan, Dinh 2021). The more cells are missing, the nearer the score is to 0.
 
         Parameters
         ----------

@@ -68,6 +68,22 @@ def test_a_row_with_a_cell_far_beyond_all_others_is_the_first_outlier(detector):
     assert detector.score_samples(far).argmin() == 3
 
 
+def test_a_value_between_groups_is_as_abnormal_as_in_the_density():
+    rng = np.random.default_rng(0)
+    groups = np.where(rng.random(400) < 0.5, -5.0, 5.0) + rng.normal(0, 0.2, 400)
+    found = small().fit(np.c_[groups, rng.normal(size=400)])
+    between, *within = found.score_samples([[0.0, 0.0], [-5.0, 0.0], [5.0, 0.0]])
+    assert between < min(within) - 1
+
+
+def test_a_whole_number_that_never_came_is_less_normal_than_those_that_did():
+    rng = np.random.default_rng(0)
+    found = small().fit(pd.DataFrame({"n": rng.choice([0, 1, 10], 300), "x": rng.normal(size=300)}))
+    odd = pd.DataFrame({"n": [0, 1, 10, 5, 6, 11], "x": np.zeros(6)})
+    scores = found.score_samples(odd)
+    assert scores[3:].max() < scores[:3].min() - 3
+
+
 def test_a_hole_in_a_column_of_small_units_makes_no_row_an_outlier():
     rows = X[:, :3] * [1, 1e6, 1e-6]
     found = small().fit(rows)

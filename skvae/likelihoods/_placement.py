@@ -12,6 +12,7 @@ class Placement(Protocol):
     """A map of a column's numbers to cells that is no scaling."""
 
     n_slots: Any  # that cells may fall into
+    atoms: Any  # values that have a probability
     near: tuple[float, float]  # ends of the values but for a few that are far from all others
 
     def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

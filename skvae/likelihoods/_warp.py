@@ -39,6 +39,7 @@ class Warp:
     slopes: np.ndarray  # d score / dX there
     ends: tuple[float, float]  # of what comes back
     n_slots: ClassVar[int] = 0
+    atoms: ClassVar[tuple[float, ...]] = ()
 
     @classmethod
     def learn(cls, X: np.ndarray, min_count: int = 1) -> "Warp":

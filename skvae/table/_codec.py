@@ -123,9 +123,9 @@ class Codec:
         return Encoded(x, offset, context=np.empty((rows.n, 0), np.float32))
 
     def log_units(self, rows: Rows) -> np.ndarray:
-        """log |dx / dX| of the numbers of rows, (rows,): what their density owes to the units.
+        """What the density of rows owes to units of numbers, and to where these are dense, (rows,).
 
-        Numbers beyond those of fit count as the nearest of these, levels not at all.
+        The logarithm of it; that of levels is 0.
         """
         units = np.empty(rows.n)
         for part in parts(rows.n, len(self.names), NUMBERS):

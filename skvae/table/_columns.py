@@ -107,10 +107,16 @@ class Feature:
         return cells, log_slope
 
     def log_units(self, numbers: np.ndarray) -> np.ndarray:
-        """log |dx / dX| of a placed column's numbers, of far ones as of the nearest that is not."""
+        """log |dx / dX| of a placed column's numbers, where it is above that of scaled ones.
+
+        So values count as in the density where they are rare. Values with probabilities have no
+        units.
+        """
         if self.placement is None:
             return np.zeros_like(numbers)
-        return self.place(numbers.clip(*self.placement.near))[1]
+        log_slope = np.maximum(self.place(numbers)[1], -np.log(self.scale))
+        has_none = np.isnan(numbers) | np.isin(numbers, self.placement.atoms)
+        return np.where(has_none, 0.0, log_slope)
 
     @property
     def is_plain(self) -> bool:
