@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skvae.likelihoods._placement import near_ends, without_ends
+from skvae.likelihoods._placement import merged, near_ends, without_ends
 
 INSIDE = 1 - 2.0**-12  # largest share of a slot: code + share stays below the next code in float32
 TAIL = 10  # fewest values in the bins that the outermost ones are split into
@@ -51,7 +51,7 @@ class Grid:
         if whole and len(edges):
             edges = _of_whole(edges, _within(values, near), _within(atoms, near))
             atoms, rest = atoms[:0], X
-        edges = _merged(edges, _within(rest, near), min_count)
+        edges = merged(edges, _within(rest, near), min_count)
         edges = _with_far(edges, rest, 0.5 * whole)
         return cls(edges, atoms, 0.5 / (len(X) + 1), whole, near)
 
@@ -175,15 +175,3 @@ def _edges(rest: np.ndarray, n_bins: int, min_count: int) -> np.ndarray:
     tail = tail[tail * len(rest) >= max(TAIL, min_count)]
     shares = np.concatenate([np.linspace(0, 1, n_bins + 1), tail, 1 - tail])
     return np.unique(np.quantile(rest, shares))
-
-
-def _merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
-    """Those edges between which at least `min_count` values lie: ties may leave a bin fewer."""
-    if min_count == 1 or not len(edges):
-        return edges
-    below, kept = np.searchsorted(np.sort(X), edges), [0]
-    below[-1] = len(X)
-    for i in range(1, len(edges) - 1):
-        if min(below[i] - below[kept[-1]], below[-1] - below[i]) >= min_count:
-            kept.append(i)
-    return edges[[*kept, -1]]

@@ -41,6 +41,18 @@ def without_ends(X: np.ndarray, min_count: int) -> np.ndarray:
     return np.sort(X)[min_count - 1 : len(X) - min_count + 1]
 
 
+def merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
+    """Those edges between which at least `min_count` values lie: ties may leave a bin fewer."""
+    if min_count == 1 or not len(edges):
+        return edges
+    below, kept = np.searchsorted(np.sort(X), edges), [0]
+    below[-1] = len(X)
+    for i in range(1, len(edges) - 1):
+        if min(below[i] - below[kept[-1]], below[-1] - below[i]) >= min_count:
+            kept.append(i)
+    return edges[[*kept, -1]]
+
+
 def _last_near(X: np.ndarray) -> float:
     """The largest of ascending values, but for a few far from all but as few at the other end."""
     rows, share, most = FEW

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from skvae.likelihoods._base import mean_and_deviation
-from skvae.likelihoods._placement import near_ends, without_ends
+from skvae.likelihoods._placement import merged, near_ends, without_ends
 
 SHARE, KNOTS = 0.7, (5, 100)  # so many for the root of the number of values; fewest and most
 SHIFTS = np.linspace(-0.4, 0.4, 5)  # of knots' quantiles, to average over: they scatter less
@@ -17,7 +17,7 @@ TAIL = 5  # fewest values beyond a knot near an end
 LINEAR = 20  # values for which the linear map counts: few make a rough one
 # Where values repeat, for so many each, unless they reach farther than so many deviations.
 LINEAR_OF_REPEATED, REACH = 2, 4.0
-APART = 1e-9  # least distance between knots, of that of the first and the last
+APART = 1e-9  # least distance between knots
 LARGEST = np.finfo(np.float64).max
 MOST_LOG = 700.0  # exp of it is still finite
 LATTICE = np.sinh(np.linspace(-7.0, 7.0, 401))  # scores at which values are noted: dense around 0
@@ -34,9 +34,11 @@ class Warp:
     and the last knot it grows so slowly that the density falls as the square of the distance.
     """
 
-    knots: np.ndarray  # ascending values, (k,)
+    origin: float
+    unit: float  # of X, in which knots count from the origin on
+    knots: np.ndarray  # ascending, (k,)
     scores: np.ndarray  # of the knots
-    slopes: np.ndarray  # d score / dX there
+    slopes: np.ndarray  # of scores there, for units
     ends: tuple[float, float]  # of what comes back
     n_slots: ClassVar[int] = 0
     atoms: ClassVar[tuple[float, ...]] = ()
@@ -45,25 +47,19 @@ class Warp:
     def learn(cls, X: np.ndarray, min_count: int = 1) -> "Warp":
         """The map of a column; `min_count` values lie beyond and between its knots."""
         inner = np.sort(without_ends(X, min_count))
-        if not inner[0] < inner[-1]:
-            return cls._linear(X)
-        near, n = near_ends(inner), len(inner)
-        center, deviation = mean_and_deviation(inner.clip(*near))
-        knots = _knots(inner, near, min_count)
+        ends = inner[0], inner[-1]
+        if not inner[0] < inner[-1]:  # too few values to show any map but a linear one
+            pair = np.array([-1.0, 1.0])
+            return cls(*mean_and_deviation(X), pair, pair, np.ones(2), ends)
+        low, high = near_ends(inner)
+        near, n = ((inner - low) / (high - low)).clip(0.0, 1.0), len(inner)
+        center, deviation = mean_and_deviation(near)
+        knots = _knots(near, min_count)
         linear = (knots - center) / deviation
-        weight = LINEAR + _repeated(inner, np.abs(linear).max())
-        scores = (n * _normal_scores(knots, inner) + weight * linear) / (n + weight)
-        warp = cls(knots, scores, _slopes(knots, scores), (inner[0], inner[-1]))
-        return warp._standardised(inner.clip(*near))
-
-    @classmethod
-    def _linear(cls, X: np.ndarray) -> "Warp":
-        """The map of too few values to show any."""
-        center, deviation = mean_and_deviation(X)
-        with np.errstate(over="ignore"):  # clipped
-            knots = (center + deviation * np.array([-1.0, 1.0])).clip(-LARGEST, LARGEST)
-        scores = knots / deviation - center / deviation
-        return cls(knots, scores, np.full(2, 1 / deviation), (*knots,))
+        weight = LINEAR + _repeated(near, np.abs(linear).max())
+        scores = (n * _normal_scores(knots, near) + weight * linear) / (n + weight)
+        warp = cls(low, high - low, knots, scores, _slopes(knots, scores), ends)
+        return warp._standardised(inner.clip(low, high))
 
     def _standardised(self, X: np.ndarray) -> "Warp":
         """The same with scores of these values of mean 0 and deviation 1, which ties move."""
@@ -74,21 +70,24 @@ class Warp:
 
     @property
     def near(self) -> tuple[float, float]:
-        return float(self.knots[0]), float(self.knots[-1])
+        with np.errstate(over="ignore"):  # clipped
+            low, high = (self.origin + self.unit * self.knots[[0, -1]]).clip(-LARGEST, LARGEST)
+        return float(low), float(high)
 
     def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with np.errstate(over="ignore"):  # clipped
+            X = (X - self.origin) / self.unit
         i = np.searchsorted(self.knots[1:-1], X, side="right")
         width, rise, first, last = (part[i] for part in self._segments())
-        with np.errstate(over="ignore"):  # clipped
-            t = ((X - self.knots[i]) / width).clip(0.0, 1.0)
-            beyond = np.maximum(self.knots[0] - X, X - self.knots[-1]).clip(0.0, LARGEST)
+        t = ((X - self.knots[i]) / width).clip(0.0, 1.0)
+        beyond = np.maximum(self.knots[0] - X, X - self.knots[-1]).clip(0.0, LARGEST)
         both = t * (1 - t)
         below = rise + (first + last - 2 * rise) * both
         scores = self.scores[i] + rise * (rise * t**2 + first * both) / below
         slope = last * t**2 + 2 * rise * both + first * (1 - t) ** 2
         log_slope = 2 * np.log(rise / below) + np.log(slope) - np.log(width)
         more, log_tail = self._tail(beyond, self.knots[-1] < X)
-        return scores + more, np.where(beyond > 0, log_tail, log_slope)
+        return scores + more, np.where(beyond > 0, log_tail, log_slope) - np.log(self.unit)
 
     def decode(self, cells: np.ndarray) -> np.ndarray:
         i = np.searchsorted(self.scores[1:-1], cells, side="right")
@@ -98,9 +97,9 @@ class Warp:
         a, b, c = rise * (rise - first) + bend, rise * first - bend, -rise * up
         t = 2 * c / (-b - np.sqrt(np.maximum(b**2 - 4 * a * c, 0.0)))
         beyond = np.maximum(self.scores[0] - cells, cells - self.scores[-1]).clip(0.0)
+        values = self.knots[i] + width * t + self._far(beyond, cells > 0)
         with np.errstate(over="ignore"):  # clipped
-            values = self.knots[i] + width * t + self._far(beyond, cells > 0)
-        return values.clip(*self.ends)
+            return (self.origin + self.unit * values).clip(*self.ends)
 
     def points(self) -> np.ndarray:
         """The value at each score of the lattice."""
@@ -137,21 +136,18 @@ def lattice_place(scores: Any, xp: Any) -> Any:
     return (xp.arcsinh(scores) - first) / (last - first) * (len(LATTICE) - 1)
 
 
-def _knots(X: np.ndarray, near: tuple[float, float], min_count: int) -> np.ndarray:
-    """Quantiles of ascending values that lie near, and the ends of these."""
+def _knots(X: np.ndarray, min_count: int) -> np.ndarray:
+    """Quantiles of ascending values from 0 to 1, and these."""
     fewest, most = KNOTS
     k = max(1, min(int(np.clip(SHARE * len(X) ** 0.5, fewest, most)), len(X) // min_count))
     middle = (np.arange(k) + 0.5) / k + SHIFTS[:, None] / k
     tail = 0.5 ** np.arange(2, 10) / k
     tail = tail[tail * len(X) >= max(TAIL, min_count)]
-    smooth = (np.quantile(X, middle) / len(SHIFTS)).sum(axis=0)
-    knots = np.unique(
-        np.concatenate([near, smooth, np.quantile(X, [*tail, *1 - tail])]).clip(*near)
-    )
-    apart = np.diff(knots) > APART * (near[1] - near[0])
-    knots = knots[np.append(True, apart)]
-    knots[-1] = near[1]
-    return knots
+    smooth = np.quantile(X, middle).mean(axis=0)
+    knots = np.unique(np.concatenate([[0.0, 1.0], smooth, np.quantile(X, [*tail, *1 - tail])]))
+    knots = knots[np.append(True, np.diff(knots) > APART)]
+    knots[-1] = 1.0
+    return merged(knots, X, min_count)
 
 
 def _normal_scores(knots: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -170,8 +166,6 @@ def _slopes(knots: np.ndarray, scores: np.ndarray) -> np.ndarray:
     steep = np.diff(scores) / np.diff(knots)
     if len(knots) == 2:
         return np.repeat(steep, 2)
-    width = knots[-1] - knots[0]
-    unit = (knots - knots[0]) / width
-    slopes = PchipInterpolator(unit, scores).derivative()(unit) / width
+    slopes = PchipInterpolator(knots, scores).derivative()(knots)
     slopes[[0, -1]] = steep[[0, -1]]
     return slopes
