@@ -32,6 +32,7 @@ def beside_numbers(column):
     ("column", "words"),
     [
         (range(1000, 1000 + N), "Identifiers"),
+        (RNG.permutation(2 * N)[:N], "Identifiers"),  # as a part of a table has them
         ([f"{i:06d}" for i in RNG.permutation(N)], "Identifiers"),
         ([f"a note on the case of {i} and others" for i in range(N)], "free text"),
         (pd.date_range("2020", periods=N).astype(str), "times.*to_datetime"),
@@ -39,6 +40,12 @@ def beside_numbers(column):
         (pd.date_range("2020", periods=N, freq="h").astype(str), "times.*to_datetime"),
         ([f"{x:.2f}" for x in 100 * RNG.random(N)], "numbers.*to_numeric"),
         ([f"{x:.1f}".replace(".", ",") for x in NUMBERS], "numbers.*to_numeric"),
+        (["n/a", *[f"{x:.2f}" for x in NUMBERS[1:]]], "numbers.*to_numeric"),
+        ([f"{x:.3f}".removeprefix("0") for x in RNG.random(N)], "numbers.*to_numeric"),
+        ([f"{x} EUR" for x in RNG.integers(1, 999, N)], "numbers.*without units"),
+        ([f"{x:.1f}%" for x in 100 * RNG.random(N)], "numbers.*without units"),
+        (np.where(RNG.random(N) < 0.4, 0.0, RNG.lognormal(size=N)), "a fifth.*histogram"),
+        (np.where(np.arange(N) < 5, 1e9, NUMBERS), "100 deviations or more"),
         (np.where(RNG.random(N) < 0.1, np.nan, COUNTS), r"convert_dtypes\(\)"),
         (np.where(np.arange(N) == 7, 1e6, NUMBERS), "100 deviations or more"),
         (np.where(np.arange(N) == 7, 1e300, 1e-10 * NUMBERS), "100 deviations or more"),
@@ -80,11 +87,15 @@ def test_arrays_are_looked_at_too():
         beside_numbers(RNG.choice(["1", "2", "3"], N)),
         beside_numbers([f"{z:05d}" for z in RNG.integers(0, 40, N)]),  # with zeros in front
         beside_numbers(RNG.choice(["2021-01", "2021-02"], N)),
+        beside_numbers([f"1.{x}.{y}" for x, y in RNG.integers(0, 9, (N, 2))]),  # versions
+        beside_numbers(np.rint(1e5 * RNG.lognormal(0, 0.5, N)).astype(int)),
+        beside_numbers(RNG.choice([0.0, 0.25, 0.5], N)),
+        np.where(RNG.random((N, 3)) < 0.5, 0.0, RNG.random((N, 3))),  # grey values
         beside_numbers(1e300 * NUMBERS),
         beside_numbers(["one"] * N),
         beside_numbers(range(N)).head(30),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_ordinary_tables_get_no_warning(X):
     assert told(X) == []

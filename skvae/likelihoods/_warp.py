@@ -52,7 +52,7 @@ class Warp:
             pair = np.array([-1.0, 1.0])
             return cls(*mean_and_deviation(X), pair, pair, np.ones(2), ends)
         low, high = near_ends(inner)
-        near, n = ((inner - low) / (high - low)).clip(0.0, 1.0), len(inner)
+        near, n = (inner.clip(low, high) - low) / (high - low), len(inner)
         center, deviation = mean_and_deviation(near)
         knots = _knots(near, min_count)
         linear = (knots - center) / deviation
@@ -75,12 +75,12 @@ class Warp:
         return float(low), float(high)
 
     def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with np.errstate(over="ignore"):  # clipped
-            X = (X - self.origin) / self.unit
-        i = np.searchsorted(self.knots[1:-1], X, side="right")
-        width, rise, first, last = (part[i] for part in self._segments())
-        t = ((X - self.knots[i]) / width).clip(0.0, 1.0)
-        beyond = np.maximum(self.knots[0] - X, X - self.knots[-1]).clip(0.0, LARGEST)
+        with np.errstate(over="ignore"):
+            X = ((X - self.origin) / self.unit).clip(-LARGEST, LARGEST)
+            i = np.searchsorted(self.knots[1:-1], X, side="right")
+            width, rise, first, last = (part[i] for part in self._segments())
+            t = ((X - self.knots[i]) / width).clip(0.0, 1.0)
+            beyond = np.maximum(self.knots[0] - X, X - self.knots[-1]).clip(0.0, LARGEST)
         both = t * (1 - t)
         below = rise + (first + last - 2 * rise) * both
         scores = self.scores[i] + rise * (rise * t**2 + first * both) / below

@@ -13,6 +13,9 @@ from skvae.table._series import Dtype
 from skvae.table._values import Values
 
 FEWEST = 50  # rows in which cells that all differ are no accident
+# Numbers that all differ are no measurements among at most so many times as many, where of such one
+# in a million would have no two alike (birthdays: the square of the count by this).
+DENSE = 10, 28
 DIFFERENT = 0.9, 0.5  # shares of different cells from which on text is an identifier, or free text
 NAMED = re.compile(
     r"(^|[\W_])(id|uuid|guid|key|index|nr|no|number|code)$|[a-z]I[dD]$", re.IGNORECASE
@@ -114,8 +117,11 @@ def how_made(name: Any, column: Values) -> tuple | None:
 def _of_numbers(name: Any, seen: np.ndarray) -> tuple | None:
     """The same of whole numbers."""
     low, high = int(seen.min()), int(seen.max())
-    follow = high - low == len(seen) - 1
-    if len(np.unique(seen)) == len(seen) and (follow or NAMED.search(str(name))):
+    if len(np.unique(seen)) < len(seen):
+        return None
+    many, chance = DENSE
+    dense = high - low < min(many * len(seen), len(seen) ** 2 / chance)
+    if dense or high - low == len(seen) - 1 or NAMED.search(str(name)):
         return (Following(high + 1),)
     return None
 

@@ -14,11 +14,17 @@ from skvae.table._input import Rows, listed
 from skvae.table._values import Values
 
 FAR = 100  # deviations of the other values
-LEAST = 7.0  # what one value so far away makes of their range in their deviations, at least
 LABELS = 10  # so many different ones may well be codes
 LOOKED_AT = 1000  # labels that tell whether all are times or numbers
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
-NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)([.,]\d+)?(e[-+]?\d+)?", re.IGNORECASE)  # no 0123
+MOST = 0.9  # share of them that are, the others being words for holes and the like
+REPEATED = 0.2  # share of a float column that one value has by no chance
+DATE = re.compile(
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d\d))([ T]\d.*)?"
+)
+NUMBER = re.compile(
+    r"[$€£]?[-+]?((0|[1-9]\d*)([.,]\d+)?|[.,]\d+)(e[-+]?\d+)?( ?[%$€£]| [a-z]{1,5})?",  # no 0123
+    re.IGNORECASE,
+)
 
 
 def warn_of_doubts(rows: Rows, features: tuple[Feature, ...], known: Any) -> None:
@@ -42,11 +48,11 @@ def _means_times(feature: Feature, column: Values) -> bool:
 
 
 def _all_read_as(pattern: re.Pattern, column: Values) -> bool:
-    """Whether labels are text of that form, and more than codes may be."""
-    labels = column.codes()[1] if column.meaning == "category" else ()
-    return len(labels) > LABELS and all(
-        isinstance(label, str) and pattern.fullmatch(label.strip()) for label in labels[:LOOKED_AT]
-    )
+    """Whether most labels are text of that form, and more than codes may be."""
+    labels = column.codes()[1][:LOOKED_AT] if column.meaning == "category" else ()
+    if len(labels) <= LABELS or not all(isinstance(label, str) for label in labels):
+        return False
+    return sum(bool(pattern.fullmatch(label.strip())) for label in labels) >= MOST * len(labels)
 
 
 def _identifies(feature: Feature, column: Values) -> bool:
@@ -67,11 +73,18 @@ def _has_far(feature: Feature, column: Values) -> bool:
     return column.meaning in ("float", "integer") and _reach(_seen(column)) >= FAR
 
 
+def _repeats(feature: Feature, column: Values) -> bool:
+    """Whether floats that have a density for want of a choice pile up at one of many values."""
+    asked = column.meaning != "float" or "float" not in feature.likelihood.auto_for
+    if asked or not isinstance(feature.name, str):  # pixels pile up too
+        return False
+    values, counts = np.unique(_seen(column), return_counts=True)
+    often = counts.max() >= REPEATED * counts.sum() and len(values) > LABELS
+    return bool(often and (np.rint(values) != values).any())
+
+
 def _reach(X: np.ndarray) -> float:
     """How many deviations of the values that are not far the farthest one lies off, about."""
-    deviation = mean_and_deviation(X)[1]
-    if X.max() / deviation - X.min() / deviation < LEAST:  # saves the time of sorting
-        return 0.0
     near = near_ends(np.sort(X))
     mean, deviation = mean_and_deviation(X.clip(*near))
     far = X[(near[0] > X) | (near[1] < X)]
@@ -84,10 +97,14 @@ def _seen(column: Values) -> np.ndarray:
 
 
 DOUBTS = {
-    _means_numbers: "Text that means numbers, to be turned into these as with pd.to_numeric",
+    _means_numbers: "Text that means numbers, to be turned into these as with pd.to_numeric, "
+    "without units and decimal commas",
     _means_times: "Text that means times, to be turned into these as with pd.to_datetime",
-    _identifies: "Identifiers or free text, of which nothing can be learned, to be dropped",
+    _identifies: "Identifiers or free text, of which nothing can be learned, to be dropped if "
+    "they are",
     _is_whole_but_for_holes: "Whole numbers that are floats for their holes alone, to be made "
     "integers, which come back whole, as with X.convert_dtypes()",
+    _repeats: "Floats of which a fifth or more are one value, as 0 often is, whose share "
+    'likelihood={name: "histogram"} keeps',
     _has_far: f"A value {FAR} deviations or more from all others, to be mended if wrong",
 }
