@@ -14,14 +14,18 @@ from skvae._vae import VAETransformer
 class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     """Finds outliers as the rows to which a Variational Auto-Encoder gives a low density.
 
-    Mixed columns and missing cells are welcome: a row is judged by its observed cells.
+    Mixed columns and missing cells are welcome: a row is judged by its observed cells. Where many
+    are missing few rows fall below `offset_`, which is one for all: compare such rows with each
+    other by `score_samples`. Labels that `fit` never saw, and values of columns that had one alone,
+    cost a row log(rows + 1) nats.
 
     Parameters
     ----------
     vae : VAETransformer, default=None
         The model to fit. None is ``VAETransformer(latent_dim=8)``.
     contamination : float in (0, 0.5], default=0.1
-        Share of the rows of `fit` that `predict` calls outliers.
+        Share of the rows of `fit` that `predict` calls outliers. It is larger among others, which
+        the model knows less well: with few rows by several times.
     random_state : int, RandomState or None, default=None
         Takes the place of that of `vae`, unless None.
 

@@ -146,10 +146,12 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         None is different each time. Global random generators are neither read nor moved.
     min_count : int, default=1
         Rows that a value of X needs to be kept in the model. Labels of fewer rows count as
-        missing; whole numbers of fewer rows share a bin; bins hold as many rows, and the range
-        that integers and datetimes come back in ends where as many rows lie at or beyond. With
-        1 the model holds the smallest and the largest value of such columns and all labels,
-        which may be those of a single row: set it to 5 or more before a model is published.
+        missing; whole numbers of fewer rows share a bin; bins, and the spans between the
+        quantiles by which "warped_gaussian" maps a column, hold as many rows, and the range that
+        numbers and datetimes come back in ends where as many rows lie at or beyond. With 1 the
+        model holds the smallest and the largest value of such columns, quantiles that may be
+        values, and all labels, which may be those of a single row: set it to 5 or more before a
+        model is published.
     verbose : int, default=0
         Print one line per so many epochs; 0 prints nothing.
 
@@ -560,13 +562,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         times = _n_tables(draw, n_imputations, quantiles)
         from skvae.inference import drawn_cells, expected_cells
 
-        rng, n_draws = generator(random_state), self._n_draws(n_draws)
+        n_draws = self._n_draws(n_draws)
         X = X.toarray() if issparse(X) else X
         rows = self._rows(X)
         x = self._codec.encode(rows, warns=True).x
         exact = self._codec.numbers(rows)
         if times:
-            drawn = drawn_cells(self._model, x, n_draws, rng, times)
+            drawn = drawn_cells(self._model, x, n_draws, generator(random_state), times)
         else:
             by_cell = None if exact is None else exact[:, self._codec.order]
             drawn = [expected_cells(self._model, x, n_draws, by_cell)]

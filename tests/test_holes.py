@@ -134,6 +134,23 @@ def test_quantiles_of_a_filled_cell_are_those_of_its_conditional_distribution(li
 
 
 @pytest.mark.parametrize("autoregressive", [False, True])
+def test_imputations_are_draws_of_their_own(autoregressive):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    vae = small(max_iter=2, autoregressive=autoregressive).fit(X)
+    rows = X[:6].copy()
+    rows[:, 1] = np.nan
+    tables = vae.impute(rows, 0, draw=True, n_imputations=30)
+    assert min(len({table[i, 1] for table in tables}) for i in range(6)) >= 28
+
+
+def test_means_leave_the_random_state_alone(linear):
+    vae, X, *_ = linear
+    state, untouched = np.random.RandomState(0), np.random.RandomState(0)
+    vae.impute(np.where(np.eye(5, dtype=bool)[:, : X.shape[1]], np.nan, X[:5]), state)
+    assert state.random_sample() == untouched.random_sample()
+
+
+@pytest.mark.parametrize("autoregressive", [False, True])
 def test_quantiles_are_values_of_their_columns(autoregressive):
     X = people().assign(size=pd.cut(people()["income"], [-9, 5, 15, 40], labels=list("SML")))
     vae = small(max_iter=10, autoregressive=autoregressive).fit(X)

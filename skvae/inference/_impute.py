@@ -13,6 +13,8 @@ from skvae.inference._proposals import weighted_draws
 from skvae.model import Model
 from skvae.table import Cells
 
+FRESH = 4  # of so many completed rows one is taken: draws are of their own
+
 
 def expected_cells(
     model: Model, x: Cells, n_draws: int, exact: np.ndarray | None = None
@@ -50,7 +52,7 @@ def _drawn(
     """Cells at draws of z, (rows, times * cells)."""
     rows, once = np.arange(len(x)), []
     for _ in range(times):
-        z = draws.z[_chosen(draws.log_w, rng), rows]
+        z = draws.z[_chosen(draws.log_w, rng)[:, 0], rows]
         once.append(np.concatenate(list(drawn(model, z, rng))))
     return np.hstack(once)
 
@@ -58,18 +60,22 @@ def _drawn(
 def _completed(
     model: Model, x: np.ndarray, draws: Draws, rng: np.random.Generator, times: int
 ) -> np.ndarray:
-    """Some of the completed rows, and of others when these are used up, (rows, times * cells)."""
-    rows, once = np.arange(len(x)), []
+    """A few of the completed rows, which all differ, and of others after these.
+
+    They are (rows, times * cells).
+    """
+    rows, once = np.arange(len(x))[:, None], []
     while len(once) < times:
         full = completions(model, x, draws, rng)
-        some = min(times - len(once), full.x.shape[1])
-        once += [full.x[rows, _chosen(full.log_w, rng)] for _ in range(some)]
+        some = min(times - len(once), max(1, full.x.shape[1] // FRESH))
+        once += list(full.x[rows, _chosen(full.log_w, rng, some)].swapaxes(0, 1))
     return np.hstack(once)
 
 
-def _chosen(log_w: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One of the draws of each row, by their weights (rows, draws)."""
-    return (log_w + rng.gumbel(size=log_w.shape)).argmax(axis=1)
+def _chosen(log_w: np.ndarray, rng: np.random.Generator, n: int = 1) -> np.ndarray:
+    """Places of n draws of each row, all different, by their weights (rows, draws), (rows, n)."""
+    order = (log_w + rng.gumbel(size=log_w.shape)).argsort(axis=1)
+    return order[:, : -n - 1 : -1]
 
 
 def _expected_of(full: Completions) -> np.ndarray:

@@ -133,7 +133,10 @@ class Likelihood(Component):
 
     @abstractmethod
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        """The mean of each cell, or its most likely level; with a grid (X - location) / scale."""
+        """The mean of each cell, or its most likely level.
+
+        With a placement it is of (X - location) / scale.
+        """
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The same of a mixture over the first axis of `raw`, with weights raw.shape[:-1]."""
