@@ -122,6 +122,7 @@ def stored(state):
         yield from stored(part)
 
 
+@pytest.mark.filterwarnings("ignore:Columns that may want another look")  # many zeros
 @pytest.mark.parametrize("library", ["pandas", "polars", "array"])
 @pytest.mark.parametrize("wrap", [lambda vae: vae, VAEImputer, VAEOutlierDetector])
 def test_a_fitted_model_holds_no_object_of_a_library_of_tables(library, wrap):
@@ -145,6 +146,7 @@ def test_a_fitted_model_holds_no_object_of_a_library_of_tables(library, wrap):
     assert used <= {"skvae", "numpy", "builtins", "copyreg"}
 
 
+@pytest.mark.filterwarnings("ignore:Columns that may want another look")  # many zeros
 def test_the_description_of_a_table_is_plain_data():
     for feature in short().fit(secrets())._codec.features:
         json.dumps(

@@ -1,5 +1,6 @@
 """A fit as a value: continued, interrupted, failed, or looked at on its way."""
 
+import inspect
 import pickle
 import sys
 from pathlib import Path
@@ -147,7 +148,7 @@ class Injected:
 
     def trace(self, frame, event, _):
         code = frame.f_code
-        if not code.co_filename.startswith(PACKAGE) or code.co_name == "states":
+        if not code.co_filename.startswith(PACKAGE) or code.co_flags & inspect.CO_GENERATOR:
             return  # Python ignores what is raised where a generator is closed
         self.calls += 1
         if self.calls == self.at:
