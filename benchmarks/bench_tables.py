@@ -19,10 +19,10 @@ Each part is one table, measured in one run:
 `--sets` names the tables of fidelity and membership (default: adult) and of raw and round_trip
 (default: all), `--seeds` the seeds of the first four and the masks of imputation, `--only` the
 generators of fidelity (its tables have a tenth of the rows for tests, as TabSyn's, and Adult its
-own). `--full` adds slow baselines (TabularARGN of mostlyai-engine among them, and `missforest` and
-`miceforest`, which want `lightgbm<4.6`) and all sets of outliers; `--quick` shows in minutes that
-all parts run, on few rows and epochs: its figures mean nothing. Four columns of fidelity and those
-of raw need `pip install sdmetrics xgboost`.
+own). `--full` adds slow baselines (TabularARGN of mostlyai-engine among them, and `miceforest`,
+which wants `lightgbm<4.6`) and all sets of outliers; `--quick` shows in minutes that all parts run,
+on few rows and epochs: its figures mean nothing. Four columns of fidelity and those of raw need
+`pip install sdmetrics xgboost`.
 
 Data come from the folder named by SKVAE_DATA, else from OpenML where a set is there.
 """
@@ -401,7 +401,7 @@ def imputers(arguments):
     if arguments.full:
         trees = ExtraTreesRegressor(n_estimators=100, n_jobs=-1, random_state=0)
         trees = IterativeImputer(trees, random_state=0)
-        found |= {"IterativeImputer, ExtraTrees": trees.fit_transform, **FOREST_IMPUTERS}
+        found |= {"IterativeImputer, ExtraTrees": trees.fit_transform, "miceforest": mice_forest}
     return found
 
 
@@ -412,13 +412,6 @@ def hidden_errors(impute, share, error, n_masks, X):
         hidden = np.random.default_rng(seed).random(X.shape) < share
         filled = impute(np.where(hidden, np.nan, X))
         yield error(X[hidden], filled[hidden])
-
-
-def miss_forest(X):
-    """MissForest 4 of PyPI, with its boosted trees."""
-    from missforest import MissForest
-
-    return MissForest(verbose=0).fit_transform(pd.DataFrame(X).add_prefix("c")).to_numpy()
 
 
 def mice_forest(X):
@@ -433,9 +426,6 @@ def mice_forest(X):
     )
     kernel.mice(5)
     return np.mean([kernel.complete_data(i).to_numpy() for i in range(5)], axis=0)
-
-
-FOREST_IMPUTERS = {"MissForest": miss_forest, "miceforest": mice_forest}
 
 
 # HI-VAE ---------------------------------------------------------------------------------

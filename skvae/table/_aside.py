@@ -121,7 +121,7 @@ def _of_numbers(name: Any, seen: np.ndarray) -> tuple | None:
         return None
     many, chance = DENSE
     dense = high - low < min(many * len(seen), len(seen) ** 2 / chance)
-    if dense or high - low == len(seen) - 1 or NAMED.search(str(name)):
+    if dense or NAMED.search(str(name)):
         return (Following(high + 1),)
     return None
 
