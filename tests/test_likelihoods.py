@@ -330,6 +330,30 @@ def test_the_student_t_is_scipys(df):
     np.testing.assert_allclose(log_prob(likelihood, x, raw), expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("share", [1e-6, 0.01, 0.6])
+def test_the_noise_behind_a_warp_is_a_mixture_of_scipys_normal_and_t(share):
+    likelihood = WarpedGaussian("cell")
+    raw = raws(likelihood, n=20, spread=2)
+    mean, log_scale = np.split(raw.astype(float), 2, axis=1)
+    scale = np.exp(10 * np.tanh(log_scale / 10)) + 1e-3
+    log_odds, log_wide = np.full((2, N_CELLS), [[logit(share)], [0.7]], np.float32)
+    w = arrays_of(likelihood) | {"log_odds": log_odds, "log_wide": log_wide}
+    share = expit(np.logaddexp(10 * np.tanh(logit(share) / 10), np.log(1e-4)))
+    wide_scale = np.exp(10 * np.tanh(0.07)) + 0.1
+    x = 10 * np.random.default_rng(1).normal(size=(20, N_CELLS)).astype(np.float32)
+    density = (1 - share) * stats.norm.pdf(x, mean, scale) + share * stats.t.pdf(
+        x, 2, mean, wide_scale
+    )
+    np.testing.assert_allclose(log_prob(likelihood, x, raw, w), np.log(density), rtol=1e-3)
+    raw = np.repeat(raw[:1], 20_000, axis=0)
+    apart = abs(likelihood.sample(w, raw, np.random.default_rng(2)) - mean[:1]) / scale[:1]
+    expected = 2 * (1 - share) * stats.norm.sf(3) + 2 * share * stats.t.sf(
+        3 * scale[0] / wide_scale, 2
+    )
+    noise = (expected / 20_000) ** 0.5
+    assert (abs((apart > 3).mean(axis=0) - expected) < 4 * noise).all()
+
+
 def test_the_laplace_is_scipys():
     raw = raws(Laplace("cell"), n=20, spread=5)
     location, log_scale = np.split(raw.astype(float), 2, axis=1)

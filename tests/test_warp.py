@@ -224,10 +224,22 @@ def test_points_of_a_sharp_and_of_a_wide_decoder_are_means(X):
     warp = Warp.learn(X)
     low, high = warp.near
     values = ((warp.points()[:, None] - low) / (high - low)).astype(np.float32)
-    noise = np.random.default_rng(6).standard_normal(200_000)
-    for scale in (0.1, 1.0):
+    for scale, log_odds in ((0.1, -9.0), (1.0, -9.0), (0.1, 1.0)):
         likelihood = WarpedGaussian(scale=scale)
+        w = {"values": values, "log_odds": np.float32([log_odds]), "log_wide": np.float32([0.0])}
         for mean in (-2.0, 0.0, 1.0):
-            cells = (warp.decode(mean + scale * noise).clip(low, high) - low) / (high - low)
-            found = likelihood.point({"values": values}, np.float32([[mean]]))[0, 0]
+            raw = np.full((200_000, 1), mean, np.float32)
+            drawn = warp.decode(likelihood.sample(w, raw, np.random.default_rng(6)))
+            cells = (drawn.clip(low, high) - low) / (high - low)
+            found = likelihood.point(w, raw[:1])[0, 0]
             assert found == pytest.approx(cells.mean(), rel=0.02, abs=0.004)
+
+
+def test_a_value_that_hardly_ever_came_costs_a_few_nats():
+    rng, n = np.random.default_rng(0), 1300
+    X = np.column_stack([rng.normal(size=(n, 1)) + rng.normal(size=(n, 2)), np.zeros(n)])
+    X[:2, 2] = 1.0
+    rare, common = X[2:52].copy(), X[2:52]
+    rare[:, 2] = 1.0
+    vae = VAETransformer(2, max_iter=150, early_stopping=False, random_state=0).fit(X)
+    assert 3 < (vae.score_samples(common) - vae.score_samples(rare)).mean() < 30

@@ -1,10 +1,10 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import norm
+from scipy.special import expit, ndtri
+from scipy.stats import norm, t
 
-from skvae._math import ops
+from skvae._math import bounded, normal_log_prob, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
 from skvae.likelihoods._warp import LATTICE, Warp, lattice_place
@@ -12,29 +12,41 @@ from skvae.likelihoods._warp import LATTICE, Warp, lattice_place
 # Shares of a normal at which what makes means is cut: even ones and, towards the ends, halves
 TAIL = 0.5 ** np.arange(30, 6, -1)
 SHARES = np.concatenate([[0.0], TAIL, np.arange(1, 64) / 64, 1 - TAIL[::-1], [1.0]])
+WEIGHTS = np.diff(SHARES)
+DF = 2.0  # of the wide noise, whose tails fall so slowly that no cell decides the score of a table
+NORMAL_NODES = -np.diff(norm.pdf(ndtri(SHARES))) / WEIGHTS  # means of the parts
+T_NODES = -np.diff((DF + t.ppf(SHARES, DF) ** 2) ** -0.5) / WEIGHTS
+LOG_ODDS, LEAST_LOG_ODDS = np.log([1e-2, 1e-4], dtype=np.float32)  # of wide noise: at first, least
+LEAST_LOG_WIDE = np.float32(np.log(0.1))  # of its scale
 
 
 class WarpedGaussian(Likelihood):
-    """Normal distribution after a monotone map of each column to normal scores.
+    """Noise with heavy tails after a monotone map of each column to normal scores.
 
     For real numbers of any shape: skewed ones, several modes, heavy tails. The map is learned in
     `fit` from the column alone, such that the column is about standard normal behind it; scores
     count its slope, so that this is a density in the units of X, comparable with those of other
-    densities. Draws stay within the values seen in `fit`. A few values that lie more than ten
-    times as far from all others as these reach, as typing errors of many digits do, hardly count,
-    and move no means. Values that repeat, such as exact zeros, come back only about as they
-    were: `Histogram` gives them a probability of their own. The encoder sees a cell twice: its
-    standardised value (no far one, but the nearest that is not), and its normal score.
+    densities. Draws stay within the values seen in `fit`. Values that repeat, such as exact zeros,
+    come back only about as they were: `Histogram` gives them a probability of their own. The
+    encoder sees a cell twice: its standardised value (no far one, but the nearest that is not), and
+    its normal score.
+
+    Behind the map the noise of most cells is normal. That of the others, a learned share of each
+    column, is Student's t with two degrees of freedom and a scale of its own: cells that the rest
+    of a table does not foretell, such as rare values and typing errors, cost a few nats and do not
+    decide the score of all rows. Nor do a few values that lie more than ten times as far from all
+    others as these reach move the map, or means.
 
     Parameters
     ----------
     scale : {"feature", "shared", "cell"} or float, default="feature"
-        Standard deviation of the noise on the scale of normal scores: one learned per feature;
-        one learned and shared by all features; one that the decoder gives for each cell; or a
-        fixed number. A learned scale stays above 1e-3.
+        Standard deviation of the normal noise on the scale of normal scores: one learned per
+        feature; one learned and shared by all features; one that the decoder gives for each cell;
+        or a fixed number. A learned scale stays above 1e-3.
 
     References
     ----------
+    Tukey (1960). A Survey of Sampling from Contaminated Distributions.
     Snelson, Rasmussen, Ghahramani (2004). Warped Gaussian Processes.
     Liu, Lafferty, Wasserman (2009). The Nonparanormal: Semiparametric Estimation of High
     Dimensional Undirected Graphs.
@@ -71,7 +83,11 @@ class WarpedGaussian(Likelihood):
         return _scale.n_raw(self.scale, size)
 
     def init(self, size: Size) -> dict[str, np.ndarray]:
-        return _scale.init(self.scale, size)
+        wide = {
+            "log_odds": np.full(size.cells, LOG_ODDS),
+            "log_wide": np.zeros(size.cells, np.float32),
+        }
+        return _scale.init(self.scale, size) | wide
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         none = np.zeros(len(LATTICE))
@@ -82,27 +98,46 @@ class WarpedGaussian(Likelihood):
         return ops.concatenate([_at(w["values"], x, ops) * seen, x * seen], axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        return _scale.normal_log_prob(self.scale, w, x, raw)
+        mean, log_scale, log_wide, log_odds = self._noise(w, raw, ops)
+        narrow = ops.exp(normal_log_prob((x - mean) * ops.exp(-log_scale), log_scale))
+        wide = _t_density((x - mean) * ops.exp(-log_wide)) * ops.exp(log_odds - log_wide)
+        return ops.log(narrow + wide) - ops.softplus(log_odds)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
-        if self.scale == "cell":
-            return _expected(w["values"], mean, np.exp(log_scale))
-        means = LATTICE[:, None].astype(np.float32)  # each column's scale is known: once for all
-        return _at(_expected(w["values"], means, np.exp(log_scale)), mean, np)
+        mean, log_scale, log_wide, log_odds = self._noise(w, raw, np)
+        by_column = self.scale != "cell"  # then the scale is known: the lattice once for all cells
+        at, values = LATTICE[:, None].astype(np.float32) if by_column else mean, w["values"]
+        narrow = _expected(values, at, np.exp(log_scale), NORMAL_NODES)
+        wide = _expected(values, at, np.exp(log_wide), T_NODES)
+        expected = narrow + expit(log_odds) * (wide - narrow)
+        return _at(expected, mean, np) if by_column else expected
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _scale.normal_draw(self.scale, w, raw, rng)
+        mean, log_scale, log_wide, log_odds = self._noise(w, raw, np)
+        narrow = np.exp(log_scale) * rng.standard_normal(mean.shape, np.float32)
+        wide = np.exp(log_wide) * rng.standard_t(DF, mean.shape)
+        return mean + np.where(rng.random(mean.shape) < expit(log_odds), wide, narrow)
+
+    def _noise(self, w: dict, raw: Any, xp: Any) -> tuple[Any, Any, Any, Any]:
+        """The mean, logarithms of both scales, and the log-odds that noise is wide."""
+        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, xp)
+        log_wide = xp.logaddexp(bounded(w["log_wide"], xp), LEAST_LOG_WIDE)
+        return mean, log_scale, log_wide, xp.logaddexp(bounded(w["log_odds"], xp), LEAST_LOG_ODDS)
 
 
-def _expected(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """The mean of what normal scores stand for, (..., cells).
+def _t_density(x: Any) -> Any:
+    """That of Student's t with two degrees of freedom, which float32 holds however far x is."""
+    return ops.rsqrt(2.0 + x * x) ** 3
 
-    The values may have steps, so it goes by parts of the normal, each at its own mean.
+
+def _expected(
+    values: np.ndarray, mean: np.ndarray, scale: np.ndarray, nodes: np.ndarray
+) -> np.ndarray:
+    """The mean of what scores stand for under noise of this shape, (..., cells).
+
+    The values may have steps, so it goes by parts of the distribution, each at its own node.
     """
-    weights = np.diff(SHARES)
-    nodes = -np.diff(norm.pdf(ndtri(SHARES))) / weights
-    pairs = zip(nodes.astype(np.float32), weights, strict=True)
+    pairs = zip(nodes.astype(np.float32), WEIGHTS, strict=True)
     return sum(weight * _at(values, mean + scale * node, np) for node, weight in pairs)
 
 
