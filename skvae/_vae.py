@@ -38,16 +38,18 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     ----------
     latent_dim : int, default=2
         Dimension of the latent space: the number of columns that `transform` gives.
-    likelihood : str, Likelihood or dict of {column: str or Likelihood}, default="auto"
-        Distribution of a cell given the latent point. "auto" looks at the dtype of a column
-        and never at its values: "warped_gaussian" for floats (normal after a map learned from the
-        column, so any smooth shape), "histogram" for integers, datetimes and durations (any
-        shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal" for ordered
-        categories, and "categorical" for text, other categories and objects. For real numbers
-        there are "gaussian", "laplace" and "student_t" too, for positive ones "lognormal", for
-        shares "beta" and "continuous_bernoulli", for counts "poisson", "negative_binomial" and
+    likelihood : str, Likelihood, list of these or dict of {column: one of these}, default="auto"
+        Distribution of a cell given the latent point. "auto" looks at the dtype of a column and
+        never at its values: "warped_gaussian" for floats (normal, but for heavy tails, after a map
+        learned from the column, so any smooth shape), "histogram" for integers, datetimes and
+        durations (any shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal"
+        for ordered categories, and "categorical" for text, other categories and objects. For real
+        numbers there are "gaussian", "laplace" and "student_t" too, for positive ones "lognormal",
+        for shares "beta" and "continuous_bernoulli", for counts "poisson", "negative_binomial" and
         "zero_inflated"; :mod:`skvae.likelihoods` has their classes.
-        Columns that a dict leaves out follow "auto"; any other value holds for all columns.
+        Columns that a dict leaves out follow "auto"; those of a list take the place of what "auto"
+        gives columns of their kind: ``[WarpedGaussian(scale="cell")]`` goes to all floats, and
+        other columns have what they have. Any other value holds for all columns.
         `likelihood_` shows the choice.
     hidden_layer_sizes : int or tuple of int, default=(256, 128)
         Units of the encoder's hidden layers, first to last; the decoder mirrors them.
@@ -219,7 +221,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     _parameter_constraints: dict = {
         "latent_dim": [Interval(Integral, 1, MOST_DIMENSIONS, closed="both")],
-        "likelihood": [str, likelihoods.Likelihood, dict],
+        "likelihood": [str, likelihoods.Likelihood, dict, list, tuple],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(ACTIVATIONS)],
         "dropout": [Interval(Real, 0, 1, closed="left")],

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from skvae import VAETransformer
+from skvae.likelihoods import Histogram, WarpedGaussian
 from skvae.table import _codec
 
 RNG = np.random.default_rng(0)
@@ -85,6 +86,24 @@ def test_auto_looks_at_dtypes_and_never_at_values():
         "nullable": "Histogram()",
         "same": "Histogram()",
     }
+
+
+def test_a_list_replaces_what_auto_gives_columns_of_one_kind():
+    own = [WarpedGaussian(scale="cell"), Histogram(n_bins=5)]
+    found = short(likelihood=own).fit(FRAME).likelihood_
+    assert repr(found["float"]) == repr(found["single"]) == "WarpedGaussian(scale='cell')"
+    assert repr(found["whole"]) == repr(found["byte"]) == "Histogram(n_bins=5)"
+    assert repr(found["flag"]) == "Bernoulli()"
+    assert (
+        repr(short(likelihood=("histogram",)).fit(FRAME).likelihood_["float"]) == "WarpedGaussian()"
+    )
+
+
+def test_a_list_holds_only_what_auto_knows():
+    with pytest.raises(
+        ValueError, match=r"Gaussian\(\) in a list, .*warped_gaussian; name the col"
+    ):
+        short(likelihood=["gaussian"]).fit(FRAME)
 
 
 def test_whole_numbers_at_the_edge_of_their_dtype_come_back_exactly():

@@ -62,9 +62,8 @@ class Lognormal(Likelihood):
         return np.exp(np.minimum(mean + 0.5 * deviation**2, MAX_EXPONENT))
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        mean, deviation = self._mean_and_deviation_of_log(w, raw)
-        logs = mean + deviation * rng.standard_normal(mean.shape)
-        return np.exp(np.clip(logs, -MAX_EXPONENT, MAX_EXPONENT))
+        logs = rng.normal(*self._mean_and_deviation_of_log(w, raw))
+        return np.exp(logs.clip(-MAX_EXPONENT, MAX_EXPONENT))
 
     def _standardised_log(self, w: dict, x: Any) -> Any:
         return (ops.log(ops.maximum(x, SMALLEST)) - w["center"]) / w["spread"]

@@ -63,10 +63,8 @@ class Warp:
 
     def _standardised(self, X: np.ndarray) -> "Warp":
         """The same with scores of these values of mean 0 and deviation 1, which ties move."""
-        mean, deviation = mean_and_deviation(self.encode(X)[0])
-        return replace(
-            self, scores=(self.scores - mean) / deviation, slopes=self.slopes / deviation
-        )
+        mean, unit = mean_and_deviation(self.encode(X)[0])
+        return replace(self, scores=(self.scores - mean) / unit, slopes=self.slopes / unit)
 
     @property
     def near(self) -> tuple[float, float]:

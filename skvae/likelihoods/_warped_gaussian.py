@@ -14,8 +14,8 @@ TAIL = 0.5 ** np.arange(30, 6, -1)
 SHARES = np.concatenate([[0.0], TAIL, np.arange(1, 64) / 64, 1 - TAIL[::-1], [1.0]])
 WEIGHTS = np.diff(SHARES)
 DF = 2.0  # of the wide noise, whose tails fall so slowly that no cell decides the score of a table
-NORMAL_NODES = -np.diff(norm.pdf(ndtri(SHARES))) / WEIGHTS  # means of the parts
-T_NODES = -np.diff((DF + t.ppf(SHARES, DF) ** 2) ** -0.5) / WEIGHTS
+NODES = -np.diff(norm.pdf(ndtri(SHARES))), -np.diff((DF + t.ppf(SHARES, DF) ** 2) ** -0.5)
+NORMAL_NODES, T_NODES = np.float32(NODES / WEIGHTS)  # means of the parts
 LOG_ODDS, LEAST_LOG_ODDS = np.log([1e-2, 1e-4], dtype=np.float32)  # of wide noise: at first, least
 LEAST_LOG_WIDE = np.float32(np.log(0.1))  # of its scale
 
@@ -43,6 +43,8 @@ class WarpedGaussian(Likelihood):
         Standard deviation of the normal noise on the scale of normal scores: one learned per
         feature; one learned and shared by all features; one that the decoder gives for each cell;
         or a fixed number. A learned scale stays above 1e-3.
+    heavy_tails : bool, default=True
+        Whether the noise of some cells is Student's t; else it is normal for all.
 
     References
     ----------
@@ -62,10 +64,11 @@ class WarpedGaussian(Likelihood):
     auto_for: ClassVar[tuple[str, ...]] = ("float",)
     support: ClassVar[str] = "real numbers"
 
-    _parameter_constraints: dict = {"scale": _scale.CONSTRAINT}
+    _parameter_constraints: dict = {"scale": _scale.CONSTRAINT, "heavy_tails": ["boolean"]}
 
-    def __init__(self, scale="feature"):
+    def __init__(self, scale="feature", *, heavy_tails=True):
         self.scale = scale
+        self.heavy_tails = heavy_tails
 
     def supports(self, X: np.ndarray) -> np.ndarray:
         return np.isfinite(X)
@@ -83,11 +86,8 @@ class WarpedGaussian(Likelihood):
         return _scale.n_raw(self.scale, size)
 
     def init(self, size: Size) -> dict[str, np.ndarray]:
-        wide = {
-            "log_odds": np.full(size.cells, LOG_ODDS),
-            "log_wide": np.zeros(size.cells, np.float32),
-        }
-        return _scale.init(self.scale, size) | wide
+        own = _scale.init(self.scale, size)
+        return own | _wide_init(size) if self.heavy_tails else own
 
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         none = np.zeros(len(LATTICE))
@@ -98,31 +98,48 @@ class WarpedGaussian(Likelihood):
         return ops.concatenate([_at(w["values"], x, ops) * seen, x * seen], axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        mean, log_scale, log_wide, log_odds = self._noise(w, raw, ops)
-        narrow = ops.exp(normal_log_prob((x - mean) * ops.exp(-log_scale), log_scale))
-        wide = _t_density((x - mean) * ops.exp(-log_wide)) * ops.exp(log_odds - log_wide)
-        return ops.log(narrow + wide) - ops.softplus(log_odds)
+        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, ops)
+        narrow = normal_log_prob((x - mean) * ops.exp(-log_scale), log_scale)
+        return _log_mixture(w, narrow, x - mean) if self.heavy_tails else narrow
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        mean, log_scale, log_wide, log_odds = self._noise(w, raw, np)
+        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
         by_column = self.scale != "cell"  # then the scale is known: the lattice once for all cells
         at, values = LATTICE[:, None].astype(np.float32) if by_column else mean, w["values"]
-        narrow = _expected(values, at, np.exp(log_scale), NORMAL_NODES)
-        wide = _expected(values, at, np.exp(log_wide), T_NODES)
-        expected = narrow + expit(log_odds) * (wide - narrow)
+        expected = _expected(values, at, np.exp(log_scale), NORMAL_NODES)
+        if self.heavy_tails:
+            log_wide, log_odds = _wide(w, np)
+            wide = _expected(values, at, np.exp(log_wide), T_NODES)
+            expected += expit(log_odds) * (wide - expected)
         return _at(expected, mean, np) if by_column else expected
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        mean, log_scale, log_wide, log_odds = self._noise(w, raw, np)
-        narrow = np.exp(log_scale) * rng.standard_normal(mean.shape, np.float32)
-        wide = np.exp(log_wide) * rng.standard_t(DF, mean.shape)
-        return mean + np.where(rng.random(mean.shape) < expit(log_odds), wide, narrow)
+        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
+        noise = np.exp(log_scale) * rng.standard_normal(mean.shape, np.float32)
+        if self.heavy_tails:
+            log_wide, log_odds = _wide(w, np)
+            wide = np.exp(log_wide) * rng.standard_t(DF, mean.shape)
+            noise = np.where(rng.random(mean.shape) < expit(log_odds), wide, noise)
+        return mean + noise
 
-    def _noise(self, w: dict, raw: Any, xp: Any) -> tuple[Any, Any, Any, Any]:
-        """The mean, logarithms of both scales, and the log-odds that noise is wide."""
-        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, xp)
-        log_wide = xp.logaddexp(bounded(w["log_wide"], xp), LEAST_LOG_WIDE)
-        return mean, log_scale, log_wide, xp.logaddexp(bounded(w["log_odds"], xp), LEAST_LOG_ODDS)
+
+def _wide_init(size: Size) -> dict[str, np.ndarray]:
+    """The log-odds that noise is wide, and the logarithm of its scale, of each column."""
+    zeros = np.zeros(size.cells, np.float32)
+    return {"log_odds": zeros + LOG_ODDS, "log_wide": zeros}
+
+
+def _wide(w: dict, xp: Any) -> tuple[Any, Any]:
+    """The logarithm of the scale of wide noise, and the log-odds of it."""
+    log_wide = xp.logaddexp(bounded(w["log_wide"], xp), LEAST_LOG_WIDE)
+    return log_wide, xp.logaddexp(bounded(w["log_odds"], xp), LEAST_LOG_ODDS)
+
+
+def _log_mixture(w: dict, narrow: Any, noise: Any) -> Any:
+    """Log-density of noise, given that as of a normal distribution."""
+    log_wide, log_odds = _wide(w, ops)
+    wide = _t_density(noise * ops.exp(-log_wide)) * ops.exp(log_odds - log_wide)
+    return ops.log(ops.exp(narrow) + wide) - ops.softplus(log_odds)
 
 
 def _t_density(x: Any) -> Any:
@@ -137,7 +154,7 @@ def _expected(
 
     The values may have steps, so it goes by parts of the distribution, each at its own node.
     """
-    pairs = zip(nodes.astype(np.float32), WEIGHTS, strict=True)
+    pairs = zip(nodes, WEIGHTS, strict=True)
     return sum(weight * _at(values, mean + scale * node, np) for node, weight in pairs)
 
 
