@@ -38,7 +38,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     ----------
     latent_dim : int, default=2
         Dimension of the latent space: the number of columns that `transform` gives.
-    likelihood : str, Likelihood, list of these or dict of {column: one of these}, default="auto"
+    likelihood : str, Likelihood, dict of {column: str or Likelihood} or list, default="auto"
         Distribution of a cell given the latent point. "auto" looks at the dtype of a column and
         never at its values: "warped_gaussian" for floats (normal, but for heavy tails, after a map
         learned from the column, so any smooth shape), "histogram" for integers, datetimes and
@@ -47,9 +47,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         numbers there are "gaussian", "laplace" and "student_t" too, for positive ones "lognormal",
         for shares "beta" and "continuous_bernoulli", for counts "poisson", "negative_binomial" and
         "zero_inflated"; :mod:`skvae.likelihoods` has their classes.
-        Columns that a dict leaves out follow "auto"; those of a list take the place of what "auto"
-        gives columns of their kind: ``[WarpedGaussian(scale="cell")]`` goes to all floats, and
-        other columns have what they have. Any other value holds for all columns.
+        Columns that a dict leaves out follow "auto". A list holds some of those that "auto" gives,
+        at most one of each, in other settings: ``[WarpedGaussian(scale="cell")]`` is for all
+        floats, and other columns follow "auto". Any other value holds for all columns.
         `likelihood_` shows the choice.
     hidden_layer_sizes : int or tuple of int, default=(256, 128)
         Units of the encoder's hidden layers, first to last; the decoder mirrors them.

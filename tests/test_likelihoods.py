@@ -41,6 +41,7 @@ INSTANCES = [
         for cls in (Gaussian, Laplace, WarpedGaussian)
         for scale in ("shared", "cell", 0.5)
     ),
+    *(WarpedGaussian(scale, heavy_tails=False) for scale in ("feature", "cell")),
     StudentT(df=30, scale="cell"),
     *(ZeroInflated(inner) for inner in ("negative_binomial", "lognormal", Beta())),
 ]
@@ -338,20 +339,42 @@ def test_the_noise_behind_a_warp_is_a_mixture_of_scipys_normal_and_t(share):
     scale = np.exp(10 * np.tanh(log_scale / 10)) + 1e-3
     log_odds, log_wide = np.full((2, N_CELLS), [[logit(share)], [0.7]], np.float32)
     w = arrays_of(likelihood) | {"log_odds": log_odds, "log_wide": log_wide}
-    share = expit(np.logaddexp(10 * np.tanh(logit(share) / 10), np.log(1e-4)))
+    odds = np.exp(10 * np.tanh(logit(share) / 10)) + 1e-4
+    share = 1 / (1 / min(odds, 1e9) + 2)  # of odds 1 / (1 + 1 / odds): a half at most
     wide_scale = np.exp(10 * np.tanh(0.07)) + 0.1
     x = 10 * np.random.default_rng(1).normal(size=(20, N_CELLS)).astype(np.float32)
     density = (1 - share) * stats.norm.pdf(x, mean, scale) + share * stats.t.pdf(
         x, 2, mean, wide_scale
     )
     np.testing.assert_allclose(log_prob(likelihood, x, raw, w), np.log(density), rtol=1e-3)
-    raw = np.repeat(raw[:1], 20_000, axis=0)
+    raw, w = np.repeat(raw[:1], 20_000, axis=0), w | {"reach": np.float32([[-np.inf], [np.inf]])}
     apart = abs(likelihood.sample(w, raw, np.random.default_rng(2)) - mean[:1]) / scale[:1]
     expected = 2 * (1 - share) * stats.norm.sf(3) + 2 * share * stats.t.sf(
         3 * scale[0] / wide_scale, 2
     )
     noise = (expected / 20_000) ** 0.5
     assert (abs((apart > 3).mean(axis=0) - expected) < 4 * noise).all()
+
+
+@pytest.mark.parametrize("scale", ["feature", "shared", 0.5])
+def test_wide_noise_stays_the_wider_and_the_rarer(scale):
+    likelihood = WarpedGaussian(scale)
+    extremes = {"log_odds": np.full(N_CELLS, 1e4), "log_wide": np.full(N_CELLS, -1e4)}
+    w = {name: np.float32(array) for name, array in extremes.items()}
+    raw, x = raws(likelihood), np.float32(np.linspace(-3, 3, N_CELLS))[None]
+    narrow = {"feature": 1.0, "shared": 1.0, 0.5: 0.5}[scale] * (1.001 if scale != 0.5 else 1.0)
+    densities = [of.pdf(x, *df, raw, narrow) for of, df in ((stats.norm, ()), (stats.t, (2,)))]
+    found = log_prob(likelihood, x, raw, arrays_of(likelihood) | w)
+    np.testing.assert_allclose(found, np.log(np.mean(densities, axis=0)), rtol=1e-3, atol=1e-3)
+
+
+def test_noise_of_a_warp_is_finite_however_far_a_decoder_goes():
+    for likelihood in (WarpedGaussian(), WarpedGaussian(heavy_tails=False), WarpedGaussian(1e-3)):
+        for far in (-1e13, 1e13):
+            x = np.zeros((1, N_CELLS), np.float32)
+            found = log_prob(likelihood, x, np.full((1, N_CELLS), far, np.float32))
+            assert np.isfinite(found).all()
+            assert (found < -40).all()
 
 
 def test_the_laplace_is_scipys():

@@ -1,7 +1,10 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
 
 from skvae import VAETransformer
 from skvae.likelihoods import Histogram, WarpedGaussian
@@ -94,16 +97,27 @@ def test_a_list_replaces_what_auto_gives_columns_of_one_kind():
     assert repr(found["float"]) == repr(found["single"]) == "WarpedGaussian(scale='cell')"
     assert repr(found["whole"]) == repr(found["byte"]) == "Histogram(n_bins=5)"
     assert repr(found["flag"]) == "Bernoulli()"
-    assert (
-        repr(short(likelihood=("histogram",)).fit(FRAME).likelihood_["float"]) == "WarpedGaussian()"
-    )
+    assert repr(short(likelihood=[]).fit(FRAME).likelihood_["float"]) == "WarpedGaussian()"
 
 
-def test_a_list_holds_only_what_auto_knows():
-    with pytest.raises(
-        ValueError, match=r"Gaussian\(\) in a list, .*warped_gaussian; name the col"
-    ):
-        short(likelihood=["gaussian"]).fit(FRAME)
+def test_models_with_a_list_are_cloned_and_kept_and_continued():
+    vae = clone(short(likelihood=("histogram", WarpedGaussian("shared")), warm_start=True))
+    found = pickle.loads(pickle.dumps(vae.fit(FRAME))).fit(FRAME).likelihood_
+    assert repr(found["whole"]) == "Histogram()"
+    assert repr(found["float"]) == "WarpedGaussian(scale='shared')"
+
+
+@pytest.mark.parametrize(
+    "wrong", [["gaussian"], ["warped_gaussian", WarpedGaussian(scale="cell")], ["bernoulli"] * 2]
+)
+def test_a_list_holds_at_most_one_of_each_that_auto_gives(wrong):
+    with pytest.raises(ValueError, match="at most one each of bernoulli, .*; name the columns of"):
+        short(likelihood=wrong).fit(FRAME)
+
+
+def test_a_dict_holds_no_lists():
+    with pytest.raises(ValueError, match="Unknown likelihood"):
+        short(likelihood={"float": ["histogram"]}).fit(FRAME)
 
 
 def test_whole_numbers_at_the_edge_of_their_dtype_come_back_exactly():

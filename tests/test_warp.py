@@ -179,6 +179,7 @@ def test_draws_of_a_skewed_column_with_one_far_value_are_like_the_rest(claims):
         np.quantile(drawn, quartiles), np.quantile(claims, quartiles), rtol=0.15
     )
     assert (drawn > 0).all()
+    assert drawn.mean() == pytest.approx(claims.mean(), rel=0.15)
 
 
 def test_scores_are_in_the_units_of_X(claims):
@@ -226,7 +227,8 @@ def test_points_of_a_sharp_and_of_a_wide_decoder_are_means(X):
     values = ((warp.points()[:, None] - low) / (high - low)).astype(np.float32)
     for scale, log_odds in ((0.1, -9.0), (1.0, -9.0), (0.1, 1.0)):
         likelihood = WarpedGaussian(scale=scale)
-        w = {"values": values, "log_odds": np.float32([log_odds]), "log_wide": np.float32([0.0])}
+        w = likelihood.constants(np.zeros((1, 1)), [Column(0, values[:, 0])])
+        w |= {"log_odds": np.float32([log_odds]), "log_wide": np.float32([0.0])}
         for mean in (-2.0, 0.0, 1.0):
             raw = np.full((200_000, 1), mean, np.float32)
             drawn = warp.decode(likelihood.sample(w, raw, np.random.default_rng(6)))

@@ -56,7 +56,8 @@ def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
     """What `read` makes of the likelihood's arrays and raw numbers at points, block by block."""
     w = model.learned()["likelihood"]
     for raw in decode(model, z):
-        with np.errstate(all="ignore"):  # what overflows comes back into the range of its column
+        # what overflows is brought back into the range of its column
+        with np.errstate(over="ignore", invalid="ignore"):
             yield read(w, raw)
 
 

@@ -21,6 +21,9 @@ def automatic(kind: str, own: tuple[Likelihood, ...] = ()) -> Likelihood:
 
 def chooser(likelihood: Any) -> Callable[[Any, str], Likelihood]:
     """The function from a column's name and kind to its likelihood, for a parameter."""
+    if isinstance(likelihood, list | tuple):
+        by_kind = _for_kinds(likelihood)
+        return lambda name, kind: by_kind(kind)
     by_name = likelihood if isinstance(likelihood, dict) else {}
     named = {name: _likelihood(spec) for name, spec in by_name.items()}
     others = _likelihood("auto" if by_name is likelihood else likelihood)
@@ -29,22 +32,20 @@ def chooser(likelihood: Any) -> Callable[[Any, str], Likelihood]:
 
 def _likelihood(spec: Any) -> Callable[[str], Likelihood]:
     """The function from a column's kind to the likelihood that is asked for."""
-    if isinstance(spec, list | tuple):
-        return lru_cache(partial(automatic, own=tuple(_meant_for_a_kind(one) for one in spec)))
     if isinstance(spec, str) and spec == "auto":
         return lru_cache(automatic)  # columns share one object: comparing many takes long
     fixed = resolve(spec, Likelihood, likelihoods)
     return lambda kind: fixed
 
 
-def _meant_for_a_kind(spec: Any) -> Likelihood:
-    """One of a list, if "auto" has a kind of columns for its class."""
-    likelihood = resolve(spec, Likelihood, likelihoods)
-    if likelihood.auto_for:
-        return likelihood
-    classes = known(Likelihood, likelihoods)
-    meant = ", ".join(sorted(name for name, cls in classes.items() if cls.auto_for))
-    raise ValueError(
-        f'likelihood has {likelihood} in a list, but a list replaces what "auto" gives columns of '
-        f"one kind, which are {meant}; name the columns of others in a dict."
-    )
+def _for_kinds(specs: list | tuple) -> Callable[[str], Likelihood]:
+    """The function from a column's kind to its likelihood, where some take the place of others."""
+    own = tuple(resolve(spec, Likelihood, likelihoods) for spec in specs)
+    kinds = [kind for likelihood in own for kind in likelihood.auto_for]
+    if len(set(kinds)) < len(kinds) or not all(likelihood.auto_for for likelihood in own):
+        meant = [name for name, cls in known(Likelihood, likelihoods).items() if cls.auto_for]
+        raise ValueError(
+            f'likelihood={list(own)}, but a list takes the place of what "auto" gives: at most one '
+            f"each of {', '.join(sorted(meant))}; name the columns of others in a dict."
+        )
+    return lru_cache(partial(automatic, own=own))

@@ -31,7 +31,7 @@ class Warp:
     (of few values more, and of such that repeat, whose ranks say little of how they differ), and
     smoothed: rational quadratic between knots, with slopes that keep it increasing (Gregory,
     Delbourgo 1982, Piecewise rational quadratic interpolation to monotonic data). Beyond the first
-    and the last knot it grows so slowly that the density falls as the square of the distance.
+    and the last knot it grows so slowly that a normal density falls as the square of the distance.
     """
 
     origin: float

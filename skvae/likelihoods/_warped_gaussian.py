@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, ndtri
 from scipy.stats import norm, t
 
-from skvae._math import bounded, normal_log_prob, ops
+from skvae._math import bounded, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
 from skvae.likelihoods._warp import LATTICE, Warp, lattice_place
@@ -13,11 +13,12 @@ from skvae.likelihoods._warp import LATTICE, Warp, lattice_place
 TAIL = 0.5 ** np.arange(30, 6, -1)
 SHARES = np.concatenate([[0.0], TAIL, np.arange(1, 64) / 64, 1 - TAIL[::-1], [1.0]])
 WEIGHTS = np.diff(SHARES)
-DF = 2.0  # of the wide noise, whose tails fall so slowly that no cell decides the score of a table
+DF = 2  # of the wide noise, whose tails fall so slowly that no cell decides the score of a table
 NODES = -np.diff(norm.pdf(ndtri(SHARES))), -np.diff((DF + t.ppf(SHARES, DF) ** 2) ** -0.5)
 NORMAL_NODES, T_NODES = np.float32(NODES / WEIGHTS)  # means of the parts
+SCORES = LATTICE[:, None].astype(np.float32)
 LOG_ODDS, LEAST_LOG_ODDS = np.log([1e-2, 1e-4], dtype=np.float32)  # of wide noise: at first, least
-LEAST_LOG_WIDE = np.float32(np.log(0.1))  # of its scale
+LEAST_LOG_WIDE = np.float32(np.log(0.1))  # of its scale where that of other noise goes by cell
 
 
 class WarpedGaussian(Likelihood):
@@ -32,10 +33,10 @@ class WarpedGaussian(Likelihood):
     its normal score.
 
     Behind the map the noise of most cells is normal. That of the others, a learned share of each
-    column, is Student's t with two degrees of freedom and a scale of its own: cells that the rest
-    of a table does not foretell, such as rare values and typing errors, cost a few nats and do not
-    decide the score of all rows. Nor do a few values that lie more than ten times as far from all
-    others as these reach move the map, or means.
+    column and at most a half, is Student's t with two degrees of freedom and a larger scale of its
+    own: cells that the rest of a table does not foretell, such as rare values and typing errors,
+    cost some ten or twenty nats, and do not decide the score of all rows. Nor do a few values that
+    lie more than ten times as far from all others as these reach move the map, means, or draws.
 
     Parameters
     ----------
@@ -92,35 +93,56 @@ class WarpedGaussian(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         none = np.zeros(len(LATTICE))
         values = [none if column.points is None else column.points for column in columns]
-        return {"values": np.stack(values, axis=-1).astype(np.float32)}
+        reach = np.transpose(list(map(_reach, values)))
+        return {"values": np.stack(values, axis=-1).astype(np.float32), "reach": np.float32(reach)}
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return ops.concatenate([_at(w["values"], x, ops) * seen, x * seen], axis=-1)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
-        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, ops)
-        narrow = normal_log_prob((x - mean) * ops.exp(-log_scale), log_scale)
-        return _log_mixture(w, narrow, x - mean) if self.heavy_tails else narrow
+        narrow = _scale.normal_log_prob(self.scale, w, x, raw)
+        return self._log_mixture(w, x, raw, narrow) if self.heavy_tails else narrow
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
-        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
-        by_column = self.scale != "cell"  # then the scale is known: the lattice once for all cells
-        at, values = LATTICE[:, None].astype(np.float32) if by_column else mean, w["values"]
-        expected = _expected(values, at, np.exp(log_scale), NORMAL_NODES)
-        if self.heavy_tails:
-            log_wide, log_odds = _wide(w, np)
-            wide = _expected(values, at, np.exp(log_wide), T_NODES)
-            expected += expit(log_odds) * (wide - expected)
-        return _at(expected, mean, np) if by_column else expected
+        narrow = self._narrow_point(w, raw)
+        return self._mixture_point(w, raw, narrow) if self.heavy_tails else narrow
 
     def sample(self, w: dict, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        narrow = _scale.normal_draw(self.scale, w, raw, rng)
+        return self._mixture_sample(w, raw, narrow, rng) if self.heavy_tails else narrow
+
+    def _wide(self, w: dict, raw: Any, xp: Any) -> tuple[Any, Any, Any]:
+        """Of wide noise: its place, the logarithm of its scale (by column), and its log-odds."""
+        mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, xp)
+        least = LEAST_LOG_WIDE if self.scale == "cell" else log_scale
+        log_wide = xp.logaddexp(bounded(w["log_wide"], xp), least)
+        log_odds = xp.logaddexp(bounded(w["log_odds"], xp), LEAST_LOG_ODDS)
+        return mean, log_wide, -xp.logaddexp(-log_odds, np.float32(0.0))  # at most even ones
+
+    def _log_mixture(self, w: dict, x: Any, raw: Any, narrow: Any) -> Any:
+        mean, log_wide, log_odds = self._wide(w, raw, ops)
+        wide = _log_t((x - mean) * ops.exp(-log_wide)) - log_wide
+        return ops.logaddexp(narrow, wide + log_odds) - ops.softplus(log_odds)
+
+    def _narrow_point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, np)
-        noise = np.exp(log_scale) * rng.standard_normal(mean.shape, np.float32)
-        if self.heavy_tails:
-            log_wide, log_odds = _wide(w, np)
-            wide = np.exp(log_wide) * rng.standard_t(DF, mean.shape)
-            noise = np.where(rng.random(mean.shape) < expit(log_odds), wide, noise)
-        return mean + noise
+        values, scale = w["values"], np.exp(log_scale)
+        if self.scale == "cell":
+            return _expected(values, mean, scale, NORMAL_NODES)
+        return _at(_expected(values, SCORES, scale, NORMAL_NODES), mean, np)  # once for all cells
+
+    def _mixture_point(self, w: dict, raw: np.ndarray, narrow: np.ndarray) -> np.ndarray:
+        mean, log_wide, log_odds = self._wide(w, raw, np)
+        wide = _at(_expected(w["values"], SCORES, np.exp(log_wide), T_NODES), mean, np)
+        return narrow + expit(log_odds) * (wide - narrow)
+
+    def _mixture_sample(
+        self, w: dict, raw: np.ndarray, narrow: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        mean, log_wide, log_odds = self._wide(w, raw, np)
+        wide = mean + np.exp(log_wide) * rng.standard_t(DF, mean.shape)
+        is_wide = rng.random(mean.shape) < expit(log_odds)
+        return np.where(is_wide, wide.clip(*w["reach"]), narrow)
 
 
 def _wide_init(size: Size) -> dict[str, np.ndarray]:
@@ -129,22 +151,15 @@ def _wide_init(size: Size) -> dict[str, np.ndarray]:
     return {"log_odds": zeros + LOG_ODDS, "log_wide": zeros}
 
 
-def _wide(w: dict, xp: Any) -> tuple[Any, Any]:
-    """The logarithm of the scale of wide noise, and the log-odds of it."""
-    log_wide = xp.logaddexp(bounded(w["log_wide"], xp), LEAST_LOG_WIDE)
-    return log_wide, xp.logaddexp(bounded(w["log_odds"], xp), LEAST_LOG_ODDS)
+def _log_t(x: Any) -> Any:
+    """Log-density of Student's t with two degrees of freedom."""
+    return -1.5 * ops.log(2.0 + x * x)
 
 
-def _log_mixture(w: dict, narrow: Any, noise: Any) -> Any:
-    """Log-density of noise, given that as of a normal distribution."""
-    log_wide, log_odds = _wide(w, ops)
-    wide = _t_density(noise * ops.exp(-log_wide)) * ops.exp(log_odds - log_wide)
-    return ops.log(ops.exp(narrow) + wide) - ops.softplus(log_odds)
-
-
-def _t_density(x: Any) -> Any:
-    """That of Student's t with two degrees of freedom, which float32 holds however far x is."""
-    return ops.rsqrt(2.0 + x * x) ** 3
+def _reach(values: np.ndarray) -> np.ndarray:
+    """The scores between which values, given at those of the lattice, still differ."""
+    ends = np.searchsorted(values, values[0], "right") - 1, np.searchsorted(values, values[-1])
+    return LATTICE[sorted(ends)]
 
 
 def _expected(

@@ -328,7 +328,7 @@ def _has_decimals(observed: np.ndarray, places: int) -> bool:
 
 def _rounded(numbers: np.ndarray, places: int) -> np.ndarray:
     """Numbers with so many decimals; those too large for any as they are."""
-    with np.errstate(all="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         rounded = np.round(numbers, places)
     return np.where(np.isfinite(rounded), rounded, numbers) + 0.0  # no negative zeros
 
