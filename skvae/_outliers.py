@@ -9,10 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._imputer import fitted
 from skvae._sklearn import Interval, fit_context
 from skvae._vae import VAETransformer
-from skvae.likelihoods import WarpedGaussian
-
-# A detector looks for the cells that the rest does not foretell: no noise may explain them away.
-LIKELIHOOD = [WarpedGaussian(heavy_tails=False)]
 
 
 class VAEOutlierDetector(OutlierMixin, BaseEstimator):
@@ -26,9 +22,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     Parameters
     ----------
     vae : VAETransformer, default=None
-        The model to fit. None is ``VAETransformer(8,
-        likelihood=[WarpedGaussian(heavy_tails=False)])``: heavy tails would forgive the very cells
-        that are looked for.
+        The model to fit. None is ``VAETransformer(latent_dim=8)``.
     contamination : float in (0, 0.5], default=0.1
         Share of the rows of `fit` that `predict` calls outliers. It is larger among others, which
         the model knows less well: with few rows by several times.
@@ -90,7 +84,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         -------
         self : VAEOutlierDetector
         """
-        vae = VAETransformer(8, likelihood=LIKELIHOOD) if self.vae is None else self.vae
+        vae = VAETransformer(latent_dim=8) if self.vae is None else self.vae
         self.vae_ = fitted(vae, X, self)
         self.offset_ = float(np.percentile(self.score_samples(X), 100 * self.contamination))
         return self

@@ -22,7 +22,7 @@ WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
     "__init__": {"_vae", "_imputer", "_outliers", "_synthesizer", *COMPONENTS},
     "_synthesizer": {"_imputer", "_vae", "_plan", "table", *COMPONENTS, *BASE},
-    "_outliers": {"_imputer", "_vae", *COMPONENTS, *BASE},
+    "_outliers": {"_imputer", "_vae", *BASE},
     "_imputer": {"_vae", *BASE},
     "_vae": {"_fitting", "_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
     "_fitting": {"_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},

@@ -22,7 +22,7 @@ LEAST_LOG_WIDE = np.float32(np.log(0.1))  # of its scale where that of other noi
 
 
 class WarpedGaussian(Likelihood):
-    """Noise with heavy tails after a monotone map of each column to normal scores.
+    """Normal distribution after a monotone map of each column to normal scores.
 
     For real numbers of any shape: skewed ones, several modes, heavy tails. The map is learned in
     `fit` from the column alone, such that the column is about standard normal behind it; scores
@@ -32,11 +32,10 @@ class WarpedGaussian(Likelihood):
     encoder sees a cell twice: its standardised value (no far one, but the nearest that is not), and
     its normal score.
 
-    Behind the map the noise of most cells is normal. That of the others, a learned share of each
-    column and at most a half, is Student's t with two degrees of freedom and a larger scale of its
-    own: cells that the rest of a table does not foretell, such as rare values and typing errors,
-    cost some ten or twenty nats, and do not decide the score of all rows. Nor do a few values that
-    lie more than ten times as far from all others as these reach move the map, means, or draws.
+    A few values that lie more than ten times as far from all others as these reach, as typing
+    errors of many digits do, hardly count, and move no means. Under `heavy_tails` the noise of a
+    learned share of the cells of a column, at most a half, is Student's t with two degrees of
+    freedom and a larger scale of its own.
 
     Parameters
     ----------
@@ -44,8 +43,10 @@ class WarpedGaussian(Likelihood):
         Standard deviation of the normal noise on the scale of normal scores: one learned per
         feature; one learned and shared by all features; one that the decoder gives for each cell;
         or a fixed number. A learned scale stays above 1e-3.
-    heavy_tails : bool, default=True
-        Whether the noise of some cells is Student's t; else it is normal for all.
+    heavy_tails : bool, default=False
+        Whether the noise of some cells is Student's t. Then cells that the rest of a table does not
+        foretell, such as rare values and typing errors, cost some ten or twenty nats and do not
+        decide the score of all rows; but filled cells of columns with many zeros are worse.
 
     References
     ----------
@@ -67,7 +68,7 @@ class WarpedGaussian(Likelihood):
 
     _parameter_constraints: dict = {"scale": _scale.CONSTRAINT, "heavy_tails": ["boolean"]}
 
-    def __init__(self, scale="feature", *, heavy_tails=True):
+    def __init__(self, scale="feature", *, heavy_tails=False):
         self.scale = scale
         self.heavy_tails = heavy_tails
 
