@@ -94,8 +94,10 @@ class WarpedGaussian(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         none = np.zeros(len(LATTICE))
         values = [none if column.points is None else column.points for column in columns]
-        reach = np.transpose(list(map(_reach, values)))
-        return {"values": np.stack(values, axis=-1).astype(np.float32), "reach": np.float32(reach)}
+        own = {"values": np.stack(values, axis=-1).astype(np.float32)}
+        if not self.heavy_tails:
+            return own
+        return own | {"reach": np.float32(np.transpose(list(map(_reach, values))))}
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return ops.concatenate([_at(w["values"], x, ops) * seen, x * seen], axis=-1)
