@@ -1,8 +1,9 @@
-"""keras.ops, imported at first use, and the few functions that it lacks.
+"""Keras, imported at first use, and the few functions that its `ops` lack.
 
-Importing or constructing components must not import Keras: they take `ops` from here.
+Importing, constructing or loading must not import Keras: all take `ops` and `keras` from here.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,20 +16,22 @@ MOST_BOUNDED = 0.99  # share of it that is still undone
 
 
 class _AtFirstUse:
-    """keras.ops, but for the time it takes to import."""
+    """A module, but for the time it takes to import."""
+
+    def __init__(self, module: str):
+        self._module = module
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # asked by those who look through a module
             raise AttributeError(name)
-        import keras
-
-        return getattr(keras.ops, name)
+        return getattr(import_module(self._module), name)
 
 
 if TYPE_CHECKING:
+    import keras
     from keras import ops
 else:
-    ops = _AtFirstUse()
+    keras, ops = _AtFirstUse("keras"), _AtFirstUse("keras.ops")
 
 
 def normal_log_prob(standard: Any, log_scale: Any = 0.0) -> Any:

@@ -38,7 +38,7 @@ MAY_IMPORT = {
 }
 HEAVY = {
     "tensorflow": {"engine"},
-    "keras": {"engine", "model", "training", "inference", "_plan", "_math"},
+    "keras": {"engine", "training", "inference", "_plan", "_math"},
     "pandas": {"table"},
     "narwhals": {"table"},
     "polars": {"table"},

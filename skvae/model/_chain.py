@@ -5,8 +5,8 @@ from itertools import chain, pairwise
 from typing import Any, Self
 
 import numpy as np
-from keras import ops
 
+from skvae._math import ops
 from skvae.likelihoods._base import Column, Size, padded
 from skvae.model._holes import Holes
 from skvae.model._joint import Joint, split

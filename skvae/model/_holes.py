@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from keras import ops
+
+from skvae._math import ops
 
 UNITS = 32  # of a cell's own layer
 

@@ -12,10 +12,9 @@ from threading import RLock
 from typing import Any
 from uuid import uuid4
 
-import keras
 import numpy as np
-from keras import ops
 
+from skvae._math import keras, ops
 from skvae.model._stack import Mode
 
 SEEDS = 2**24  # whole numbers below are exact in float32, in which all arrays are kept
@@ -75,14 +74,14 @@ class KerasStack:
         mode.note(part, [ops.cast(a, "float32") for a in state], penalties)
         return ops.cast(outputs, "float32")
 
-    def keras_model(self, arrays: dict) -> keras.Model:
+    def keras_model(self, arrays: dict) -> "keras.Model":
         model = self.built(0)
         variables = [*model.trainable_variables, *model.non_trainable_variables]
         for variable, array in zip(variables, [*arrays["trained"], *arrays["state"]], strict=True):
             variable.assign(array)
         return model
 
-    def built(self, seed: int) -> keras.Model:
+    def built(self, seed: int) -> "keras.Model":
         """A model with weights of its own."""
         model = _built(self.build, self.name, self.n_in, self.n_out, seed)
         if _structure(model)[0] != self.structure:
@@ -126,12 +125,12 @@ def of_user(build: Callable, name: str, before: Any = None) -> Callable[[int, in
 
 
 @lru_cache(maxsize=8)
-def _model(stack: KerasStack) -> keras.Model:
+def _model(stack: KerasStack) -> "keras.Model":
     """A model whose layers are called with other arrays than its own."""
     return stack.built(0)
 
 
-def _built(build: Callable, name: str, n_in: int, n_out: int, seed: int) -> keras.Model:
+def _built(build: Callable, name: str, n_in: int, n_out: int, seed: int) -> "keras.Model":
     with _reproducible(seed), _explained(name, n_in, n_out):
         layers = build(n_in, n_out)
         if not isinstance(layers, keras.layers.Layer):
@@ -180,7 +179,7 @@ def _reproducible(seed: int) -> Iterator[None]:
             keras.config.set_dtype_policy(policy)
 
 
-def _computes(shared: keras.Model, model: keras.Model) -> bool:
+def _computes(shared: "keras.Model", model: "keras.Model") -> bool:
     """Whether a model gives the same with another's arrays: it may hold constants of its own."""
     rows = np.linspace(-2, 2, 3 * model.input_shape[1], dtype=np.float32).reshape(3, -1)
     trained, state = model.trainable_variables, model.non_trainable_variables
@@ -190,7 +189,7 @@ def _computes(shared: keras.Model, model: keras.Model) -> bool:
     return np.array_equal(outputs, model(rows, training=False), equal_nan=True)
 
 
-def _structure(model: keras.Model) -> tuple[str, bool]:
+def _structure(model: "keras.Model") -> tuple[str, bool]:
     """What the layers of a model tell of themselves, and whether that is all.
 
     What is not Keras' own may change under its name, and some layers do not tell what they are.

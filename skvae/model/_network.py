@@ -6,9 +6,9 @@ from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from keras import ops
 
 from skvae._component import expect
+from skvae._math import ops
 from skvae.model._chain import Chain
 from skvae.model._joint import Joint
 from skvae.model._stack import Inference, Mode, Stack

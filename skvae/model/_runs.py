@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from keras import ops
 
+from skvae._math import ops
 from skvae.likelihoods._base import Size
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
-import keras
 import numpy as np
+
+from skvae._math import keras
 
 
 class Mode(Protocol):
@@ -49,7 +50,7 @@ class Stack(Protocol):
     def apply(self, arrays: Any, x: Any, mode: Mode, part: str) -> Any:
         """Outputs of rows of inputs, (rows, n_out)."""
 
-    def keras_model(self, arrays: Any) -> keras.Model:
+    def keras_model(self, arrays: Any) -> "keras.Model":
         """A Keras model of its own with these arrays."""
 
 
@@ -97,7 +98,7 @@ class DenseStack:
             x = mode.drop(activation(x @ hidden_kernel + hidden_bias))
         return x @ kernel + bias
 
-    def keras_model(self, arrays: list) -> keras.Sequential:
+    def keras_model(self, arrays: list) -> "keras.Sequential":
         activations = [self.activation] * len(self.hidden) + ["linear"]
         dense = [
             keras.layers.Dense(width, name, dtype="float32", kernel_initializer="zeros")
