@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -40,10 +41,6 @@ class Codec:
 
     frame: Frame
     features: tuple[Feature, ...]  # in the user's order
-    kinds: tuple[Likelihood, ...]  # the likelihoods that differ
-    sizes: tuple[Size, ...]  # of each of these
-    order: np.ndarray  # columns sorted into runs of equal likelihoods
-    scaling: Scaling
     sums: Sums = NONE  # whose cells come after those of the columns
 
     @classmethod
@@ -54,19 +51,38 @@ class Codec:
 
         And sums of them, if asked for.
         """
-        features = _features(rows, choose, min_count)
-        kinds, block = _kinds([feature.likelihood for feature in features])
-        slots = [feature.column().n_slots for feature in features]
-        _warn_of_many(slots, rows.names)
-        codec = cls(
-            frame=frame,
-            features=tuple(features),
-            kinds=tuple(kinds),
-            sizes=_sizes(kinds, block, slots),
-            order=np.argsort(block, kind="stable"),
-            scaling=Scaling.of(features),
-        )
+        codec = cls(frame, tuple(_features(rows, choose, min_count)))
+        _warn_of_many(codec._slots, rows.names)
         return codec.with_sums(rows, min_count) if sums else codec
+
+    @cached_property
+    def kinds(self) -> tuple[Likelihood, ...]:
+        """The likelihoods that differ."""
+        return tuple(self._kinds[0])
+
+    @cached_property
+    def sizes(self) -> tuple[Size, ...]:
+        """How many cells and slots each of these has."""
+        return _sizes(*self._kinds, self._slots)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """Columns sorted into runs of equal likelihoods."""
+        return np.argsort(self._kinds[1], kind="stable")
+
+    @cached_property
+    def scaling(self) -> Scaling:
+        """Numbers of all columns as arrays."""
+        return Scaling.of(self.features)
+
+    @cached_property
+    def _kinds(self) -> tuple[list[Likelihood], np.ndarray]:
+        """The likelihoods that differ, and the place of each column's."""
+        return _kinds(self.likelihoods())
+
+    @cached_property
+    def _slots(self) -> list[int]:
+        return [feature.column().n_slots for feature in self.features]
 
     @property
     def names(self) -> tuple:
