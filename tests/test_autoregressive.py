@@ -250,6 +250,16 @@ def test_what_a_row_with_holes_scores_and_gets_does_not_depend_on_the_others(vae
     pd.testing.assert_frame_equal(vae.impute(rows[::-1])[::-1], filled)
 
 
+def test_holes_in_a_column_of_one_value_alone_are_filled_with_it():
+    rows = np.hstack([RNG.normal(size=(60, 2)), np.ones((60, 1))])
+    vae = small().fit(rows)
+    holed = rows.copy()
+    holed[3:5, 2] = holed[4, 0] = np.nan
+    filled = vae.impute(holed)
+    assert (filled[:, 2] == 1).all()
+    assert np.isfinite(filled[4, 0])
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_every_likelihood_trains_draws_scores_and_fills(name):
     X = SUPPORTED.get(name, RNG.normal(size=(120, 3)))

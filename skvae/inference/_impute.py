@@ -106,8 +106,11 @@ def _filled(
     exact: np.ndarray | None = None,
     times: int = 1,
 ) -> np.ndarray:
-    """What `read` makes of weighted draws of z, of the rows with holes; zeros elsewhere."""
-    holes = np.flatnonzero(x.rows_with_holes(np.ones(x.shape[1], bool)))
+    """What `read` makes of weighted draws of z, of rows with holes; zeros elsewhere.
+
+    Holes of columns with one value alone have no part in the model.
+    """
+    holes = np.flatnonzero(x.rows_with_holes(model.learned()["cells"]["varies"] > 0))
     filled, holed = np.zeros((len(x), times * x.shape[1])), x.take(holes)
     for rows, draws in weighted_draws(model, holed, n_draws):
         more = () if exact is None else (exact[holes[rows]],)
