@@ -3,8 +3,10 @@
 from skvae import likelihoods, objectives, posteriors, priors, schedules
 from skvae._imputer import VAEImputer
 from skvae._outliers import VAEOutlierDetector
+from skvae._persistence import trusted_types
 from skvae._synthesizer import VAESynthesizer
 from skvae._vae import VAETransformer
+from skvae._version import __version__ as __version__
 
 __all__ = [
     "VAEImputer",
@@ -16,5 +18,5 @@ __all__ = [
     "posteriors",
     "priors",
     "schedules",
+    "trusted_types",
 ]
-__version__ = "0.1.0"

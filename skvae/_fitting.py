@@ -111,6 +111,7 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
 
     `task` is that of its stage; None makes it anew.
     """
+    from skvae.engine import name_of_optimizer
     from skvae.training import generator_of
 
     rng, first = generator_of(state.generator), state.before or state
@@ -123,7 +124,7 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
     return {
         "_codec": plan.codec if model.network.chain else plan.codec.without_sums(),
         "_model": model,
-        "_slots": (plan.task.recipe.optimizer, slots) if plan.keeps else None,
+        "_slots": (name_of_optimizer(plan.task.recipe.optimizer), slots) if plan.keeps else None,
         "history_": history,
         "n_iter_": epochs,
         "best_iter_": epochs - first.epochs + best_part // first.pace.parts + 1,

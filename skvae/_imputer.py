@@ -3,6 +3,7 @@
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._persistence import Kept
 from skvae._sklearn import fit_context
 from skvae._vae import VAETransformer
 
@@ -10,7 +11,7 @@ from skvae._vae import VAETransformer
 MODEL = {"latent_dim": 8, "hide": 0.2, "objective": "iwae", "n_draws": 10}
 
 
-class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class VAEImputer(Kept, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fills the missing cells of a table with a Variational Auto-Encoder.
 
     A cell is filled with its conditional mean, or its most likely level, given the observed

@@ -7,11 +7,12 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._imputer import fitted
+from skvae._persistence import Kept
 from skvae._sklearn import Interval, fit_context
 from skvae._vae import VAETransformer
 
 
-class VAEOutlierDetector(OutlierMixin, BaseEstimator):
+class VAEOutlierDetector(Kept, OutlierMixin, BaseEstimator):
     """Finds outliers as the rows to which a Variational Auto-Encoder gives a low density.
 
     Mixed columns and missing cells are welcome: a row is judged by its observed cells. Where many

@@ -277,8 +277,11 @@ def _start(vae: Any, task: "Task", epochs_before: int, rng: np.random.Generator)
 
 def _slots(vae: Any, task: "Task", epochs_before: int) -> tuple | None:
     """The optimiser's own arrays of the fit that this one continues, if it is the same one."""
+    from skvae.engine import name_of_optimizer
+
     before, slots = getattr(vae, "_slots", None) or (None, None)
-    return slots if epochs_before and before == task.recipe.optimizer else None
+    same = before == name_of_optimizer(task.recipe.optimizer)
+    return slots if epochs_before and same else None
 
 
 def _schedule(vae: Any, epochs_before: int, n_steps: int) -> schedules.Schedule:

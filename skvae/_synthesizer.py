@@ -4,6 +4,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._imputer import fitted
+from skvae._persistence import Kept
 from skvae._plan import generator
 from skvae._sklearn import fit_context
 from skvae._vae import VAETransformer
@@ -16,7 +17,7 @@ EPOCHS, SEEN = (10, 100), 800_000  # fewest and most; between, as many as so man
 BY_MEANING = {"ordered": "categorical"}  # so that tables of pairs hold for them too
 
 
-class VAESynthesizer(BaseEstimator):
+class VAESynthesizer(Kept, BaseEstimator):
     """Draws new rows like those of a table, with a Variational Auto-Encoder.
 
     The columns of the rows drawn are those of `fit`: names, order, dtypes; numbers within the range

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import likelihoods, objectives, posteriors, priors, schedules
 from skvae._fitting import fit
+from skvae._persistence import Kept
 from skvae._plan import generator
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context, output_container, warn
 from skvae.likelihoods._auto import chooser
@@ -23,7 +24,7 @@ QUANTILE_DRAWS = 200  # behind each filled cell
 MOST_NUMBERS = 2**28  # for the draws of one row: 1 GiB
 
 
-class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class VAETransformer(Kept, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Variational Auto-Encoder: reduces, restores, generates, scores and completes rows of a table.
 
     An encoder network gives each row x a distribution q(z | x) of latent points, and a

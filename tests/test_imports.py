@@ -17,19 +17,30 @@ FILES = sorted(ROOT.rglob("*.py"))
 #     _vae -> _fitting -> _plan -> { table, training, inference } -> engine -> model -> components
 #     -> BASE
 COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives", "schedules"}
-BASE = {"_component", "_math", "_memory", "_shares", "_sklearn"}
+BASE = {"_component", "_math", "_memory", "_shares", "_sklearn", "_version"}
 WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
-    "__init__": {"_vae", "_imputer", "_outliers", "_synthesizer", *COMPONENTS},
-    "_synthesizer": {"_imputer", "_vae", "_plan", "table", *COMPONENTS, *BASE},
-    "_outliers": {"_imputer", "_vae", *BASE},
-    "_imputer": {"_vae", *BASE},
-    "_vae": {"_fitting", "_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "__init__": {
+        "_vae",
+        "_imputer",
+        "_outliers",
+        "_synthesizer",
+        "_persistence",
+        "_version",
+        *COMPONENTS,
+    },
+    "_synthesizer": {"_imputer", "_vae", "_plan", "_persistence", "table", *COMPONENTS, *BASE},
+    "_outliers": {"_imputer", "_vae", "_persistence", *BASE},
+    "_imputer": {"_vae", "_persistence", *BASE},
+    "_vae": {"_fitting", "_plan", "_persistence", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "_persistence": {"_fits", "_plain", "model", *COMPONENTS, *BASE},
+    "_fits": {"_plain", "table", "model", *COMPONENTS, *BASE},
+    "_plain": BASE,
     "_fitting": {"_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
     "_plan": {*WORKERS, "engine", "model", *COMPONENTS, *BASE},
     "training": {"training", "table", "engine", "model", *COMPONENTS, *BASE},
     "inference": {"inference", "table", "engine", "model", *COMPONENTS, *BASE},
-    "table": {"table", "likelihoods", "_memory", "_shares", "_sklearn"},
+    "table": {"table", "likelihoods", "_memory", "_shares", "_sklearn", "_version"},
     "engine": {"engine", "model", *BASE},
     "model": {"model", *COMPONENTS, *BASE},
     **{room: {room, "_coupling", *BASE} for room in COMPONENTS},

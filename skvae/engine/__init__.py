@@ -2,6 +2,7 @@
 
 from skvae.engine._gradient import State, gradient_of, repeated
 from skvae.engine._optimizer import adam, adam_step, averaged_adam
+from skvae.engine._optimizer import name_of as name_of_optimizer
 from skvae.engine._optimizer import resolve as optimizer_of
 from skvae.engine._process import enter, limit_threads
 from skvae.engine._program import (
@@ -39,6 +40,7 @@ __all__ = [
     "enter",
     "gradient_of",
     "limit_threads",
+    "name_of_optimizer",
     "normal",
     "optimizer_of",
     "repeated",

@@ -113,6 +113,13 @@ def _updated(
     return ops.copy(place.value), tuple(ops.copy(variable.value) for variable in own)
 
 
+def name_of(optimizer: Callable) -> str:
+    """What tells an optimiser from others, as text."""
+    if isinstance(optimizer, OfKeras):
+        return f"{optimizer.kind.__module__}.{optimizer.kind.__qualname__} {optimizer.config}"
+    return optimizer.__name__
+
+
 def resolve(spec: Any) -> Callable:
     """The optimiser of a name, or one like the given object of Keras."""
     if spec == "adam":

@@ -2,7 +2,7 @@
 
 from skvae.model._chain import PARENTS, STATE, Chain, alone
 from skvae.model._joint import Joint, numbered
-from skvae.model._keras_stack import of_user
+from skvae.model._keras_stack import KerasStack, of_user
 from skvae.model._model import Architecture, Model
 from skvae.model._network import Network
 from skvae.model._runs import Runs
@@ -16,6 +16,7 @@ __all__ = [
     "Chain",
     "Inference",
     "Joint",
+    "KerasStack",
     "Layout",
     "Mode",
     "Model",

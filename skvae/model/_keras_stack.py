@@ -1,5 +1,6 @@
 """A Keras model that a function of the user's builds, as a stack."""
 
+import json
 import random
 import re
 from collections import Counter
@@ -7,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from importlib import import_module
 from math import prod
 from threading import RLock
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import numpy as np
@@ -19,7 +21,30 @@ from skvae.model._stack import Mode
 
 SEEDS = 2**24  # whole numbers below are exact in float32, in which all arrays are kept
 STRING = r'"((?:[^"\\]|\\.)*)"'  # in JSON
+ROOMS = "layers", "models", "initializers", "regularizers", "constraints", "src.ops", "src.models"
+# Layers that run what is not Keras' own.
+FOREIGN = "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"
 LOCK = RLock()  # held while Python's generator is borrowed
+
+
+@dataclass(frozen=True)
+class FromConfiguration:
+    """A function that builds layers of Keras again, by what they told of themselves."""
+
+    told: str
+    n_in: int
+    n_out: int
+
+    def __call__(self, n_inputs: int, n_outputs: int) -> "keras.layers.Layer":
+        if (n_inputs, n_outputs) != (self.n_in, self.n_out):
+            raise ValueError(
+                f"These layers, known by their configuration, have {self.n_in} inputs and "
+                f"{self.n_out} outputs, but {n_inputs} and {n_outputs} are asked for; give the "
+                "function that builds them."
+            )
+        if not _is_of_keras(self.told):
+            raise ValueError("A configuration of layers names others than Keras' own.")
+        return keras.saving.deserialize_keras_object(json.loads(self.told), safe_mode=True)
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,14 @@ class KerasStack:
         for variable, array in zip(variables, [*arrays["trained"], *arrays["state"]], strict=True):
             variable.assign(array)
         return model
+
+    def by_configuration(self) -> Self:
+        """The same without its function, if its layers are Keras' own; else itself."""
+        *_, layers = _model(self).layers
+        told = json.dumps(keras.saving.serialize_keras_object(layers))
+        if self.token or not _is_of_keras(told):
+            return self
+        return replace(self, build=FromConfiguration(told, self.n_in, self.n_out))
 
     def built(self, seed: int) -> "keras.Model":
         """A model with weights of its own."""
@@ -200,6 +233,37 @@ def _structure(model: "keras.Model") -> tuple[str, bool]:
         return str([variable.shape for variable in model.variables]), False
     modules = re.findall(r'"module": (?:"(\w+)|null)', told)
     return _renumbered(told), set(modules) <= {"keras"} and '"class_name": "Lambda"' not in told
+
+
+def _is_of_keras(told: str) -> bool:
+    """Whether a configuration names layers of Keras alone, and what these are made of."""
+    left = [json.loads(told)]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict) and part.get("module") is not None and not _is_part(part):
+            return False
+        if isinstance(part, dict | list):
+            left += part.values() if isinstance(part, dict) else part
+    return True
+
+
+def _is_part(named: dict) -> bool:
+    """Whether a name in a configuration is that of a class of Keras' own that layers consist of."""
+    module, name = str(named["module"]), named.get("class_name")
+    own = tuple(f"keras.{room}." for room in ROOMS)
+    if module != "keras" and not f"{module}.".startswith(own):
+        return False
+    if name in FOREIGN or named.get("registered_name", name) not in (None, name):
+        return False
+    parts = (
+        keras.Operation,
+        keras.initializers.Initializer,
+        keras.regularizers.Regularizer,
+        keras.constraints.Constraint,
+        keras.DTypePolicy,
+    )
+    kind = getattr(import_module(module), str(name), None)
+    return isinstance(kind, type) and issubclass(kind, parts)
 
 
 def _renumbered(told: str) -> str:

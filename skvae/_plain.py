@@ -1,0 +1,259 @@
+"""Values as JSON beside NumPy arrays, and back: nothing is imported or called by a name in them."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from functools import cache
+from inspect import isabstract
+from math import prod
+from reprlib import repr as short
+from types import UnionType
+from typing import Any, NamedTuple, Self, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from skvae._component import Component
+
+ROOMS = {"likelihoods", "model", "objectives", "posteriors", "priors", "schedules", "table"}
+SCALARS = bool, int, float, str, type(None)
+DATES = {"date": date, "datetime": datetime}
+LISTS = {"tuple": tuple, "list": list}
+KINDS = "biufUM"  # of arrays
+SMALL = 4096  # numbers: such arrays are many
+NUMBERS = {  # what numbers of Python a type stands for in an annotation
+    bool: bool | np.bool_,
+    int: int | np.integer,
+    float: float | np.floating | int | np.integer,
+}
+
+
+class Beside(NamedTuple):
+    """What JSON has no room for: arrays, the small ones of a dtype in one; and foreign objects."""
+
+    arrays: list
+    small: dict  # by dtype
+    objects: list  # of someone else's classes
+    lengths: Counter | None = None  # of the small arrays of a dtype in all
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls([], {}, [], Counter())
+
+    def joined(self) -> dict:
+        """The small arrays of each dtype as one."""
+        return {dtype: np.concatenate(arrays) for dtype, arrays in self.small.items()}
+
+    def put(self, array: np.ndarray) -> list:
+        """An array's tree."""
+        if array.size > SMALL:
+            self.arrays.append(array)
+            return ["array", len(self.arrays) - 1]
+        dtype = array.dtype.str
+        self.small.setdefault(dtype, []).append(array.ravel())
+        self.lengths[dtype] += array.size
+        return ["part", dtype, self.lengths[dtype] - array.size, list(array.shape)]
+
+
+def tree_of(value: Any, beside: Beside) -> Any:
+    """A value as JSON: scalars as they are, all else as a list that begins with its kind."""
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind in WRITERS:
+        return WRITERS[kind](value, beside)
+    if isinstance(value, np.number | np.bool_):
+        return ["number", value.dtype.str, value.item()]
+    if name_of(kind) in plain_classes():
+        own = {name: tree_of(inner, beside) for name, inner in _values(value).items()}
+        return [name_of(kind), own]
+    return _put(value, beside)
+
+
+def _tree_of_list(values: Any, beside: Beside) -> list:
+    return [type(values).__name__, *(tree_of(value, beside) for value in values)]
+
+
+def _tree_of_dict(values: dict, beside: Beside) -> list:
+    return ["dict", *([tree_of(part, beside) for part in pair] for pair in values.items())]
+
+
+def _tree_of_date(value: date, beside: Beside) -> list:
+    return [type(value).__name__, value.isoformat()]
+
+
+def _tree_of_array(array: np.ndarray, beside: Beside) -> list:
+    if array.dtype.kind in KINDS:
+        return beside.put(array)
+    names = array.ndim == 1 and all(type(name) is str for name in array)
+    return ["names", *array] if names else _put(array, beside)
+
+
+def _put(value: Any, beside: Beside) -> list:
+    beside.objects.append(value)
+    return ["object", len(beside.objects) - 1, _path(value)]
+
+
+def value_of(tree: Any, beside: Beside) -> Any:
+    """The value of a tree, or a ValueError that says what is wrong with it."""
+    if type(tree) in SCALARS:
+        return tree
+    kind, *parts = tree
+    if kind in plain_classes():
+        (own,) = parts
+        values = {name: value_of(inner, beside) for name, inner in own.items()}
+        return made(plain_classes()[kind], values)
+    if kind not in READERS:
+        raise ValueError(f"holds {short(kind)}, which is unknown")
+    return READERS[kind](parts, beside)
+
+
+def made(kind: type, values: dict) -> Any:
+    """An instance of a plain class, if it may have these values."""
+    types = types_of(kind)
+    if values.keys() != types.keys():
+        raise ValueError(f"has {sorted(values)} in a {kind.__name__}, not {sorted(types)}")
+    for name, value in values.items():
+        if not is_of(value, types[name]):
+            raise ValueError(f"has {name}={short(value)} in a {kind.__name__}")
+    instance = kind(**values)
+    if isinstance(instance, Component):
+        instance._validate_params()
+    return instance
+
+
+def is_of(value: Any, kind: Any) -> bool:
+    """Whether a value is what an annotation says."""
+    if kind is Any:
+        return True
+    if get_origin(kind) in INSIDE:
+        return INSIDE[get_origin(kind)](value, get_args(kind))
+    if getattr(kind, "_is_protocol", False):
+        return name_of(type(value)) in plain_classes()
+    is_number = kind in NUMBERS and (kind is bool or not isinstance(value, bool))
+    return isinstance(value, NUMBERS[kind] if is_number else kind)
+
+
+def _is_one_of(value: Any, kinds: tuple) -> bool:
+    return any(is_of(value, kind) for kind in kinds)
+
+
+def _is_tuple_of(value: Any, kinds: tuple) -> bool:
+    return isinstance(value, tuple) and _are_of(value, kinds)
+
+
+def _is_dict_of(value: Any, kinds: tuple) -> bool:
+    return isinstance(value, dict) and all(_are_of(pair, kinds) for pair in value.items())
+
+
+INSIDE = {Union: _is_one_of, UnionType: _is_one_of, tuple: _is_tuple_of, dict: _is_dict_of}
+
+
+def _are_of(values: tuple, kinds: tuple) -> bool:
+    if kinds[1:] == (...,):
+        kinds = kinds[:1] * len(values)
+    return len(values) == len(kinds) and all(map(is_of, values, kinds))
+
+
+def name_of(kind: type) -> str:
+    """The room of a class and its name in it."""
+    package, room, *_ = *kind.__module__.split("."), ""
+    return f"{room}.{kind.__name__}" if package == "skvae" else ""
+
+
+@cache
+def plain_classes() -> dict[str, type]:
+    """Classes of the rooms of what is learned that hold values alone, by their names."""
+    files = [module for name, module in sys.modules.items() if name.startswith("skvae.")]
+    found = [kind for file in files for kind in vars(file).values() if isinstance(kind, type)]
+    plain = [kind for kind in found if _is_plain(kind) and not isabstract(kind)]
+    return {name_of(kind): kind for kind in plain if name_of(kind).split(".")[0] in ROOMS}
+
+
+def _is_plain(kind: type) -> bool:
+    is_named_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
+    return is_dataclass(kind) or is_named_tuple or issubclass(kind, Component)
+
+
+@cache
+def types_of(kind: type) -> dict:
+    """What values an instance of a plain class has, with their types."""
+    if issubclass(kind, Component):
+        return dict.fromkeys(kind._get_param_names(), Any)
+    names = [field.name for field in fields(kind)] if is_dataclass(kind) else kind._fields
+    types = get_type_hints(kind)
+    return {name: types[name] for name in names}
+
+
+def _values(value: Any) -> dict:
+    """The values of an instance of a plain class, without what it finds out on its way."""
+    if isinstance(value, Component):
+        return value.get_params(deep=False)
+    own = value._asdict() if isinstance(value, tuple) else value.__getstate__()
+    return {name: own[name] for name in types_of(type(value))}
+
+
+def _path(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _dict(parts: list, beside: Beside) -> dict:
+    return {value_of(key, beside): value_of(value, beside) for key, value in parts}
+
+
+def _number(parts: list, beside: Beside) -> Any:
+    dtype, value = np.dtype(parts[0]), parts[1]
+    if dtype.kind not in KINDS[:4]:
+        raise ValueError(f"has a number of dtype {short(dtype)}")
+    return dtype.type(value)
+
+
+def _names(parts: list, beside: Beside) -> np.ndarray:
+    if not all(isinstance(name, str) for name in parts):
+        raise ValueError("has names that are no text")
+    return np.array([*parts, None], object)[:-1]
+
+
+def _array(parts: list, beside: Beside) -> np.ndarray:
+    (i,) = parts
+    return beside.arrays[i]
+
+
+def _part(parts: list, beside: Beside) -> np.ndarray:
+    dtype, start, shape = parts
+    array = beside.small[dtype][start : start + prod(shape)]
+    return array.reshape(shape).copy()
+
+
+def _object(parts: list, beside: Beside) -> Any:
+    i, path = parts
+    if _path(beside.objects[i]) != path:
+        raise ValueError(f"has a {_path(beside.objects[i])} in the place of a {path}")
+    return beside.objects[i]
+
+
+def _list(kind: type) -> Callable:
+    return lambda parts, beside: kind(value_of(part, beside) for part in parts)
+
+
+def _date(kind: type) -> Callable:
+    return lambda parts, beside: kind.fromisoformat(*parts)
+
+
+WRITERS = {
+    dict: _tree_of_dict,
+    np.ndarray: _tree_of_array,
+    **dict.fromkeys(LISTS.values(), _tree_of_list),
+    **dict.fromkeys(DATES.values(), _tree_of_date),
+}
+READERS = {
+    "dict": _dict,
+    "number": _number,
+    "names": _names,
+    "array": _array,
+    "part": _part,
+    "object": _object,
+    **{name: _list(kind) for name, kind in LISTS.items()},
+    **{name: _date(kind) for name, kind in DATES.items()},
+}
