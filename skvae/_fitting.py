@@ -9,7 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skvae._memory import aligned
 from skvae._plan import HISTORY, INPUTS, Plan, planned
-from skvae._sklearn import warn
+from skvae._sklearn import callbacks_of, warn
+from skvae._watching import Lines, Tasks
 
 if TYPE_CHECKING:
     from skvae.model import Model
@@ -19,17 +20,18 @@ COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is
 SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
 
 
-def fit(vae: Any, X: Any) -> None:
+def fit(vae: Any, X: Any, y: Any = None) -> None:
     """Fit a model; the estimator changes at the very end, in one assignment."""
     plan = planned(vae, X)
-    task, state, interrupt = _trained(plan, int(vae.verbose))
+    told = Tasks(vae, X, y, plan, learned) if callbacks_of(vae) else None
+    task, state, interrupt = _trained(plan, told, int(vae.verbose))
     try:
         attributes = learned(plan, state, task)
     except KeyboardInterrupt as late:  # training is not lost by it
         if interrupt is not None:
             raise
         attributes, interrupt = learned(plan, state, task), late
-    if interrupt is None:
+    if interrupt is None and not (told and told.stopped):
         _warn_of_collapse(attributes["latent_kl_"].sum(), attributes["n_iter_"] * plan.task.n_steps)
         _warn_of_more(state.before or state, vae.tol)
     kept = {name: value for name, value in vars(vae).items() if name not in INPUTS}
@@ -39,6 +41,8 @@ def fit(vae: Any, X: Any) -> None:
             f"The model is that of epoch {vae.best_iter_}, the best that this fit came to."
         )
         raise interrupt
+    if told:
+        told.end()
 
 
 def stages(plan: Plan, state: "TrainState") -> Iterator[tuple["Task", "TrainState"]]:
@@ -73,37 +77,37 @@ def _best(task: "Task", state: "TrainState") -> "Model":
     return model._replace(weights=_on_host(model.weights))
 
 
-def _trained(plan: Plan, verbose: int) -> tuple["Task", "TrainState", KeyboardInterrupt | None]:
+def _trained(
+    plan: Plan, told: Tasks | None, verbose: int
+) -> tuple["Task", "TrainState", KeyboardInterrupt | None]:
     """The last task and state of training, and the interrupt that ended it."""
+    lines = Lines(verbose, plan) if verbose else None
+    steps, task, state, why = stages(plan, plan.start), plan.task, plan.start, None
+    for watcher in filter(None, (lines, told)):
+        steps = watcher.of(steps)
+    try:
+        for task, state in steps:  # noqa: B007, the last of them count
+            pass
+    except KeyboardInterrupt as interrupt:
+        state, why = _cut_off(task, state, interrupt), interrupt
+    if lines:
+        stopped = "a callback stopped it" if told and told.stopped else None
+        lines.end(state, "it was interrupted" if why else stopped)
+    return task, state, why
+
+
+def _cut_off(task: "Task", state: "TrainState", interrupt: KeyboardInterrupt) -> "TrainState":
+    """The state that an interrupt leaves, if there is something in it."""
     from skvae.training import judged
 
-    task, state = plan.task, plan.start
+    if not (state.part or state.before):
+        raise interrupt
     try:
-        for task, state in stages(plan, plan.start):  # noqa: B007, the last of them count
-            if verbose and not state.epochs % verbose:
-                _tell(state, plan.shift)
-        return task, state, None
-    except KeyboardInterrupt as interrupt:
-        if not (state.part or state.before):
-            raise
-        try:
-            state = judged(task, state) if state.summed else state
-        except ValueError:  # the part that is done has gone astray
-            if not (state.watch.best or state.before):
-                raise interrupt from None
-        return task, state, interrupt
-
-
-def _tell(state: "TrainState", shift: np.ndarray) -> None:
-    """Print a line of an epoch that has just ended."""
-    if not state.part or not (state.ends_epoch or state.ended):
-        return
-    curve = dict(zip(HISTORY, state.by_epoch()[-1] + shift, strict=True))
-    if state.before:
-        curve = {name: curve[name] for name in ("loss", "validation_loss")}
-    stage = "cells, epoch" if state.before else "epoch"
-    values = "  ".join(f"{name} {value:.4g}" for name, value in curve.items())
-    print(f"{stage} {state.epochs:4d}  {values}")
+        return judged(task, state) if state.summed else state
+    except ValueError:  # the part that is done has gone astray
+        if not (state.watch.best or state.before):
+            raise interrupt from None
+        return state
 
 
 def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict:

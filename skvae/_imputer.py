@@ -4,14 +4,14 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._persistence import Kept
-from skvae._sklearn import fit_context
+from skvae._sklearn import CallbackSupportMixin, fit_context, passing_callbacks
 from skvae._vae import VAETransformer
 
 # A tighter bound than the ELBO wants holes filled well, not codes that lie near a simple posterior.
 MODEL = {"latent_dim": 8, "hide": 0.2, "objective": "iwae", "n_draws": 10}
 
 
-class VAEImputer(Kept, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class VAEImputer(Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fills the missing cells of a table with a Variational Auto-Encoder.
 
     A cell is filled with its conditional mean, or its most likely level, given the observed
@@ -86,7 +86,7 @@ class VAEImputer(Kept, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : VAEImputer
         """
         vae = VAETransformer(**MODEL) if self.vae is None else self.vae
-        self.vae_ = fitted(vae, X, self)
+        self.vae_ = fitted(vae, X, self, y)
         return self
 
     def transform(self, X):
@@ -113,12 +113,13 @@ class VAEImputer(Kept, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def fitted(vae: VAETransformer, X, owner: BaseEstimator) -> VAETransformer:
+def fitted(vae: VAETransformer, X, owner: BaseEstimator, y=None) -> VAETransformer:
     """A fitted copy of a model, with its owner's random state; the owner learns its columns."""
     vae = clone(vae)
     if owner.random_state is not None:
         vae.set_params(random_state=owner.random_state)
-    vae.fit(X)
+    with passing_callbacks(owner, vae, X, y):
+        vae.fit(X, y)
     for name in ("n_features_in_", "feature_names_in_"):
         vars(owner).pop(name, None)
         if hasattr(vae, name):

@@ -8,11 +8,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._imputer import fitted
 from skvae._persistence import Kept
-from skvae._sklearn import Interval, fit_context
+from skvae._sklearn import CallbackSupportMixin, Interval, fit_context
 from skvae._vae import VAETransformer
 
 
-class VAEOutlierDetector(Kept, OutlierMixin, BaseEstimator):
+class VAEOutlierDetector(Kept, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Finds outliers as the rows to which a Variational Auto-Encoder gives a low density.
 
     Mixed columns and missing cells are welcome: a row is judged by its observed cells. Where many
@@ -86,7 +86,7 @@ class VAEOutlierDetector(Kept, OutlierMixin, BaseEstimator):
         self : VAEOutlierDetector
         """
         vae = VAETransformer(latent_dim=8) if self.vae is None else self.vae
-        self.vae_ = fitted(vae, X, self)
+        self.vae_ = fitted(vae, X, self, y)
         self.offset_ = float(np.percentile(self.score_samples(X), 100 * self.contamination))
         return self
 

@@ -2,6 +2,7 @@
 
 import copyreg
 import json
+from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
 from inspect import isabstract
@@ -83,7 +84,7 @@ def trusted_types() -> list[str]:
 
 def state_of(estimator: BaseEstimator, values: dict) -> dict:
     """The state of an estimator with these attributes."""
-    beside, asked = Beside.empty(), estimator._get_param_names()
+    beside, asked = Beside([], {}, [], Counter()), estimator._get_param_names()
     parameters = {name: value for name, value in values.items() if name in asked}
     learned = {name: value for name, value in values.items() if name not in asked}
     texts = [

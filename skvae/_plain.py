@@ -10,7 +10,7 @@ from inspect import isabstract
 from math import prod
 from reprlib import repr as short
 from types import UnionType
-from typing import Any, NamedTuple, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -36,10 +36,6 @@ class Beside(NamedTuple):
     small: dict  # by dtype
     objects: list  # of someone else's classes
     lengths: Counter | None = None  # of the small arrays of a dtype in all
-
-    @classmethod
-    def empty(cls) -> Self:
-        return cls([], {}, [], Counter())
 
     def joined(self) -> dict:
         """The small arrays of each dtype as one."""

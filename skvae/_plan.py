@@ -34,6 +34,7 @@ class Data(NamedTuple):
     validation: Cells | None
     offset: np.ndarray  # (rows,) of training
     held_out: np.ndarray | None  # the same of validation
+    held_rows: np.ndarray | None = None  # places of these rows in the table
 
     @property
     def rows(self) -> tuple[Cells, Cells | None]:
@@ -45,7 +46,7 @@ class Data(NamedTuple):
         if self.training.shape[1] == n:
             return self
         rows = [None if cells is None else cells.span(0, n) for cells in self.rows]
-        return Data(*rows, self.offset, self.held_out)
+        return Data(*rows, self.offset, self.held_out, self.held_rows)
 
     def any_holes(self) -> bool:
         """Whether there is a hole."""
@@ -182,7 +183,7 @@ def _divided(vae: Any, encoded: Encoded, rng: np.random.Generator) -> Data:
             "lower it, or set early_stopping=False."
         )
     held_out = rng.permutation(np.arange(n, dtype=np.int32))[:n_held_out]
-    return Data(*x.parted(held_out), *parted(offset, held_out))
+    return Data(*x.parted(held_out), *parted(offset, held_out), held_out)
 
 
 def _network(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) -> "Network":

@@ -2,13 +2,35 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 
-__all__ = ["HasMethods", "Interval", "StrOptions", "fit_context", "output_container", "warn"]
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:
+        """No callbacks."""
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "callbacks_of",
+    "fit_context",
+    "output_container",
+    "passing_callbacks",
+    "safe_indexing",
+    "warn",
+]
 
 FOREIGN = (
     "skvae",
@@ -33,3 +55,23 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 def output_container(estimator: Any) -> str:
     """What `set_output` has asked of transformers: "default", "pandas" or "polars"."""
     return _get_output_config("transform", estimator)["dense"]
+
+
+def callbacks_of(estimator: Any) -> list:
+    """The callbacks that an estimator was given."""
+    return getattr(estimator, "_skl_callbacks", [])
+
+
+@contextmanager
+def passing_callbacks(owner: Any, model: Any, X: Any, y: Any) -> Iterator[None]:
+    """The fit of a model in an estimator, whose callbacks the model is given for as long."""
+    if not callbacks_of(owner):
+        yield
+        return
+    shown = {"estimator": owner, "X": X, "y": y}
+    whole = owner._init_callback_context(max_subtasks=1).call_on_fit_task_begin(**shown)
+    task = whole.subcontext("fit-model").call_on_fit_task_begin(**shown)
+    with task.propagate_callback_context(model):
+        yield
+    task.call_on_fit_task_end(**shown)
+    whole.call_on_fit_task_end(**shown)

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._imputer import fitted
 from skvae._persistence import Kept
 from skvae._plan import generator
-from skvae._sklearn import fit_context
+from skvae._sklearn import CallbackSupportMixin, fit_context
 from skvae._vae import VAETransformer
 from skvae.likelihoods import Histogram
 from skvae.priors import Mixture
@@ -17,7 +17,7 @@ EPOCHS, SEEN = (10, 100), 800_000  # fewest and most; between, as many as so man
 BY_MEANING = {"ordered": "categorical"}  # so that tables of pairs hold for them too
 
 
-class VAESynthesizer(Kept, BaseEstimator):
+class VAESynthesizer(Kept, CallbackSupportMixin, BaseEstimator):
     """Draws new rows like those of a table, with a Variational Auto-Encoder.
 
     The columns of the rows drawn are those of `fit`: names, order, dtypes; numbers within the range
@@ -95,7 +95,7 @@ class VAESynthesizer(Kept, BaseEstimator):
                 "columns too."
             )
         vae = self.vae or _ready(_likelihoods(rows, aside), rows.n)
-        self.vae_ = fitted(vae, aside.rest(X), self)
+        self.vae_ = fitted(vae, aside.rest(X), self, y)
         vars(self).update(own, _aside=aside)
         return self
 

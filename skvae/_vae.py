@@ -13,7 +13,15 @@ from skvae import likelihoods, objectives, posteriors, priors, schedules
 from skvae._fitting import fit
 from skvae._persistence import Kept
 from skvae._plan import generator
-from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context, output_container, warn
+from skvae._sklearn import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+    output_container,
+    warn,
+)
 from skvae.likelihoods._auto import chooser
 from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid, with_holes
 
@@ -24,7 +32,9 @@ QUANTILE_DRAWS = 200  # behind each filled cell
 MOST_NUMBERS = 2**28  # for the draws of one row: 1 GiB
 
 
-class VAETransformer(Kept, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class VAETransformer(
+    Kept, CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Variational Auto-Encoder: reduces, restores, generates, scores and completes rows of a table.
 
     An encoder network gives each row x a distribution q(z | x) of latent points, and a
@@ -156,7 +166,11 @@ class VAETransformer(Kept, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         values, and all labels, which may be those of a single row: set it to 5 or more before a
         model is published.
     verbose : int, default=0
-        Print one line per so many epochs; 0 prints nothing.
+        Print one line per so many epochs (losses at the last beta, best held-out loss so far,
+        learning rate, beta, seconds, and seconds that are left at most), and in the end why
+        training stopped; 0 prints nothing. Callbacks of scikit-learn 1.9, given by `set_callbacks`,
+        see each epoch: they get the rows that are held out, and a True from one at the end of an
+        epoch ends the fit.
 
     Attributes
     ----------
@@ -179,9 +193,9 @@ class VAETransformer(Kept, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         risen to its last value; under `warm_start` counted over all fits.
     history_ : dict of ndarray of shape (n_iter_,)
         "loss", "log_likelihood", "kl" and "validation_loss" in nats per row in the units of
-        X, and "beta". "loss" is taken at the epoch's beta, so it may rise while beta does, and has
-        the penalties that layers of one's own put on their weights. "validation_loss" is taken at
-        the last beta throughout, of rows that each fit holds out anew; without them it is the loss.
+        X, and "beta". Both losses are taken at the last beta throughout, also while it rises.
+        "loss" has the penalties that layers of one's own put on their weights. "validation_loss"
+        is that of rows that each fit holds out anew; without them it is the loss.
         All are those of the prior in training, which for "fitted" is "normal".
     lower_bound_ : float
         ELBO of training rows, of 16,000 where they are more, with beta = 1, whatever the
@@ -352,7 +366,7 @@ class VAETransformer(Kept, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             If training was still gaining when `max_iter` ended it, or the latent points are not
             used.
         """
-        fit(self, X)
+        fit(self, X, y)
         return self
 
     def transform(self, X):

@@ -373,9 +373,10 @@ def test_too_many_columns_are_refused():
 
 def test_progress_is_told_of_both_stages(capsys):
     small(verbose=1).fit(TABLE)
-    lines = capsys.readouterr().out.splitlines()
+    *lines, last = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["epoch"] * 3 + ["cells,"] * 3
-    assert lines[-1].startswith("cells, epoch    3  loss ")
+    assert lines[-1].startswith("cells, epoch 3 of 3: loss ")
+    assert last == "Training stopped at cells, epoch 3 of 3: max_iter epochs are done."
 
 
 def test_pairs_of_fewer_rows_than_min_count_are_not_kept():

@@ -14,8 +14,8 @@ ROOT = Path(skvae.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 # Who may import whom inside the package. No arrow runs back:
-#     _vae -> _fitting -> _plan -> { table, training, inference } -> engine -> model -> components
-#     -> BASE
+#     _vae -> _fitting -> _watching -> _plan -> { table, training, inference } -> engine -> model
+#     -> components -> BASE
 COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives", "schedules"}
 BASE = {"_component", "_math", "_memory", "_shares", "_sklearn", "_version"}
 WORKERS = {"table", "training", "inference"}
@@ -36,7 +36,8 @@ MAY_IMPORT = {
     "_persistence": {"_fits", "_plain", "model", *COMPONENTS, *BASE},
     "_fits": {"_plain", "table", "model", *COMPONENTS, *BASE},
     "_plain": BASE,
-    "_fitting": {"_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "_fitting": {"_watching", "_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "_watching": {"_plan", "training", *BASE},
     "_plan": {*WORKERS, "engine", "model", *COMPONENTS, *BASE},
     "training": {"training", "table", "engine", "model", *COMPONENTS, *BASE},
     "inference": {"inference", "table", "engine", "model", *COMPONENTS, *BASE},

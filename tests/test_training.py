@@ -124,7 +124,7 @@ def stepped(xla, dropout, seed=(1, 2)):
     program = _training.trainer(model.architecture, recipe)
     state = State(model.weights, program.steps.start(model.weights))
     place, seed = np.array([0, 5], np.int32), np.array(seed, np.int32)
-    rates, sums = Rates(dropout, 0.3, 0.01, 1.0), np.zeros(3, np.float32)
+    rates, sums = Rates(dropout, 0.3, 0.01, np.ones(2, np.float32)), np.zeros(3, np.float32)
     state, _ = program.chunks(state, sums, (model.constants, rows), order, place, seed, rates)
     assert int(state.slots[-1]) == 5
     return [array.numpy() for array in tf.nest.flatten(state)]
@@ -388,10 +388,33 @@ def test_duplicated_rows_and_columns_work():
 
 
 def test_verbose_prints_one_line_per_so_many_epochs(capsys):
-    small(verbose=10).fit(X)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == ["10", "20", "30"]
-    assert all("loss" in line and "kl" in line and "validation_loss" in line for line in lines)
+    vae = small(verbose=10).fit(X)
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"epoch {n} of 30" for n in (10, 20, 30)]
+    for n, line in zip((10, 20, 30), lines, strict=True):
+        told = dict(part.rsplit(" ", 1) for part in line.split(": ")[1].split(", ")[:5])
+        assert float(told["loss"]) == pytest.approx(vae.history_["loss"][n - 1], rel=1e-3)
+        held_out = vae.history_["validation_loss"][:n]
+        assert float(told["held out"]) == pytest.approx(held_out[-1], rel=1e-3)
+        assert float(told["best"]) == pytest.approx(held_out[7:].min(), rel=1e-3)
+        assert told["beta"] == "1"
+        assert line.endswith(" s left")
+    assert last == "Training stopped at epoch 30 of 30: max_iter epochs are done."
+
+
+def test_both_losses_are_those_of_the_last_beta_while_it_rises():
+    curves = small(beta=2.0, max_iter=40, early_stopping=False).fit(X).history_
+    assert curves["beta"][0] < 1
+    expected = 2 * curves["kl"] - curves["log_likelihood"]
+    np.testing.assert_allclose(curves["loss"], expected, rtol=1e-4)
+    np.testing.assert_array_equal(curves["loss"], curves["validation_loss"])
+
+
+def test_verbose_says_why_training_stopped(capsys):
+    vae = small(verbose=1000, max_iter=1000, n_iter_no_change=2, tol=0.1).fit(X)
+    assert capsys.readouterr().out.splitlines() == [
+        f"Training stopped at epoch {vae.n_iter_} of 1000: the held-out loss had stalled."
+    ]
 
 
 def test_warm_start_goes_on_with_other_rows_and_takes_new_levels_for_holes():

@@ -27,13 +27,14 @@ class Rates(NamedTuple):
     dropout: Any
     hide: Any
     learning_rate: Any
-    beta: Any
+    betas: Any  # of now, and the last one, at which losses are shown
 
 
 class Recipe(NamedTuple):
     """What a program of training is compiled for, besides an architecture."""
 
-    loss: Callable  # (network, w, x, noise, mode, beta) to loss, log-likelihood and KL, (rows,)
+    # (network, w, x, noise, mode, betas) to the loss at each of two betas, log-likelihood and KL
+    loss: Callable
     optimizer: Callable
     n_draws: int
     drops: bool  # whether hidden units are dropped
@@ -101,12 +102,12 @@ def _signature(architecture: Architecture, recipe: Recipe, slots: tuple) -> list
     own = tuple(tf.TensorSpec(slot.shape, slot.dtype) for slot in slots)
     return [
         State(weights, own),
-        tf.TensorSpec([3]),  # sums of loss, log-likelihood and KL
+        tf.TensorSpec([3]),  # sums of loss at the last beta, log-likelihood and KL
         (constants, spec_of_rows(recipe.sparse, architecture.network.width + recipe.beside)),
         tf.TensorSpec([None] * 3, tf.int32),
         tf.TensorSpec([2], tf.int32),  # the first chunk, and steps of the epoch
         tf.TensorSpec([2], tf.int32),
-        Rates(*[tf.TensorSpec([])] * 4),
+        Rates(*[tf.TensorSpec([])] * 3, tf.TensorSpec([2])),
     ]
 
 
@@ -138,25 +139,25 @@ class _Chunk:
 
         def step(i, states, sums):
             mode = Step(self._bits(i, bits, x), rates.dropout)
-            loss = partial(self._means, constants, x[i], noise[i], mode, rates.beta)
+            loss = partial(self._means, constants, x[i], noise[i], mode, rates.betas)
             means, found = gradients(loss, [state.weights for state in states])
             found = clipped(found, CLIP * self.network.n_cells**0.5)
             states = [
                 State(*self.steps.update(*state, gradient, rates.learning_rate))
                 for state, gradient in zip(states, found, strict=True)
             ]
-            return i + 1, self._with_states(states, mode.states), sums + means
+            return i + 1, self._with_states(states, mode.states), sums + means[1:]
 
         start = tf.constant(0), states, tf.zeros(3)
         loop = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
         return together(loop[1], state.slots) if self.apart else loop[1][0], loop[2]
 
-    def _means(self, constants, x, noise, mode, beta, weights):
-        """Means of loss, log-likelihood and KL; the loss has the penalties of layers."""
+    def _means(self, constants, x, noise, mode, betas, weights):
+        """Means of both losses, log-likelihood and KL; losses have the penalties of layers."""
         w = self.layout.read(weights if self.apart else weights[0], constants)
-        loss, *others = self.recipe.loss(self.network, w, x, noise, mode, beta)
-        total = tf.add_n([tf.reduce_mean(loss), *mode.penalties])
-        return tf.stack([total, *map(tf.reduce_mean, others)])
+        loss, shown, *others = self.recipe.loss(self.network, w, x, noise, mode, betas)
+        totals = [tf.add_n([tf.reduce_mean(one), *mode.penalties]) for one in (loss, shown)]
+        return tf.stack([*totals, *map(tf.reduce_mean, others)])
 
     def _bits(self, i, bits, x):
         if self.hashed:

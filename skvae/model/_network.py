@@ -211,12 +211,15 @@ class Network:
         words = f"a log-density for each point, (draws, rows) {draws},"
         return z, expect(what, log_q, noise.shape[:-1], words)
 
-    def losses(self, w: dict, x: Any, noise: Any, mode: Mode, beta: Any) -> tuple[Any, Any, Any]:
-        """The objective's loss of each row, and the log-likelihood and KL in it, (rows,) each."""
+    def losses(self, w: dict, x: Any, noise: Any, mode: Mode, betas: Any) -> tuple:
+        """The objective's loss of each row at each of two betas, and its terms, (rows,) each.
+
+        They are log-likelihood and KL.
+        """
         z, log_lik, kl = self._bound(w, x, noise, mode)
-        loss = given_mean(self.objective.loss)(log_lik, kl, beta, mean_over_rows)
+        added, loss = self._auxiliary(w, z, log_lik), given_mean(self.objective.loss)
         return (
-            loss + self._auxiliary(w, z, log_lik),
+            *(loss(log_lik, kl, betas[i], mean_over_rows) + added for i in range(2)),
             ops.mean(log_lik, axis=0),
             ops.mean(ops.sum(kl, axis=-1), axis=0),
         )

@@ -117,15 +117,14 @@ def _n_epochs(n_steps: int, max_iter: int) -> int:
     return min(max_iter, max(fewest, min(most, -(-STEPS // n_steps))))
 
 
-def _losses(
-    network: Network, w: dict, x: Any, noise: Any, mode: Mode, beta: Any
-) -> tuple[Any, Any, Any]:
+def _losses(network: Network, w: dict, x: Any, noise: Any, mode: Mode, betas: Any) -> tuple:
     """The loss of each row in an order of the cells that changes from step to step."""
     noise, drawn = ops.split(noise, [network.latent_dim], axis=-1)
     z, _ = network.posterior_sample(w, x, noise)
     before = _order(drawn[0, 0], network.n_cells)  # one for all rows
     log_lik = ops.mean(network.chained(w, x, z, before), axis=0)
-    return -log_lik - network.log_holes(w, x), log_lik, ops.zeros_like(log_lik)
+    loss = -log_lik - network.log_holes(w, x)
+    return loss, loss, log_lik, ops.zeros_like(log_lik)
 
 
 def _order(drawn: Any, n: int) -> Any:

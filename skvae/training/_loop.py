@@ -94,7 +94,8 @@ class TrainState(NamedTuple):
     order: np.ndarray | None = None  # rows of the epoch, (chunks, steps, batch); None between two
     seed: np.ndarray | None = None  # of the epoch
     chunk: int = 0  # the next one of the epoch
-    sums: np.ndarray = np.zeros(3, np.float32)  # loss, log-likelihood and KL in steps of the part
+    # Loss at the last beta, log-likelihood and KL in steps of the part.
+    sums: np.ndarray = np.zeros(3, np.float32)
     summed: int = 0  # so many steps
 
     @property
@@ -168,7 +169,8 @@ def _epoch_begun(task: Task, state: TrainState) -> TrainState:
 def _stepped(task: Task, program: Program, rows: Any, state: TrainState, stop: int) -> TrainState:
     """The state after some chunks of steps."""
     start, pace, part = state.chunk, state.pace, state.part
-    rates = Rates(task.dropout, task.hide, pace.rate(part), pace.beta(part))
+    betas = np.array([pace.beta(part), pace.last_beta], np.float32)
+    rates = Rates(task.dropout, task.hide, pace.rate(part), betas)
     place = np.array([start, task.n_steps], np.int32)
     order, constants = state.order[start:stop], task.model.constants
     with program.steps.guard:

@@ -71,13 +71,11 @@ def embedded(init: Any, model: Model, x: Cells, features: np.ndarray, rng: Any) 
     return np.asarray(last.state.weights)
 
 
-def _to_embedding(
-    network: Network, w: dict, x: Any, noise: Any, mode: Mode, beta: Any
-) -> tuple[Any, Any, Any]:
+def _to_embedding(network: Network, w: dict, x: Any, noise: Any, mode: Mode, betas: Any) -> tuple:
     """The loss of rows that carry a place in z beside their cells, as `Network.losses` has it."""
     x, place = x[:, : network.n_cells], x[:, network.n_cells :]
     z, log_q = network.posterior.sample(w["posterior"], network.encode(w, x, mode), noise)
     log_ratio = log_q - ops.sum(normal_log_prob((z - place) / SCALE), axis=-1)
     log_lik = network.log_likelihood(w, x, z, mode)
-    means = [ops.mean(terms, axis=0) for terms in (log_ratio - log_lik, log_lik, log_ratio)]
-    return tuple(means)
+    loss, *terms = (ops.mean(a, axis=0) for a in (log_ratio - log_lik, log_lik, log_ratio))
+    return loss, loss, *terms
