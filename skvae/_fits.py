@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skvae._component import Component
-from skvae._plain import is_of, name_of, plain_classes
+from skvae._plain import is_of, is_plain
 from skvae.model import Chain, Joint, KerasStack, Model, Nest, Network
 from skvae.posteriors import Posterior
 from skvae.priors import Prior
@@ -136,7 +136,7 @@ def _started(network: Network, most: int) -> dict:
 
 
 def _started_part(part: Any, *arguments: Any, most: int) -> Any:
-    if isinstance(part, KerasStack) or name_of(type(part)) not in plain_classes():
+    if isinstance(part, KerasStack) or not is_plain(type(part)):
         return None
     own = part.get_params(deep=False).values() if isinstance(part, Component) else ()
     _expect(not any(isinstance(n, int) and n > most for n in own), f"has no room for {part}")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from inspect import isabstract
 from math import prod
 from reprlib import repr as short
@@ -16,7 +16,10 @@ import numpy as np
 
 from skvae._component import Component
 
-ROOMS = {"likelihoods", "model", "objectives", "posteriors", "priors", "schedules", "table"}
+ROOMS = {
+    *("likelihoods", "model", "objectives", "posteriors", "priors", "schedules", "table"),
+    *("engine", "training"),  # of a fit that has not ended
+}
 SCALARS = bool, int, float, str, type(None)
 DATES = {"date": date, "datetime": datetime}
 LISTS = {"tuple": tuple, "list": list}
@@ -61,7 +64,7 @@ def tree_of(value: Any, beside: Beside) -> Any:
         return WRITERS[kind](value, beside)
     if isinstance(value, np.number | np.bool_):
         return ["number", value.dtype.str, value.item()]
-    if name_of(kind) in plain_classes():
+    if is_plain(kind):
         own = {name: tree_of(inner, beside) for name, inner in _values(value).items()}
         return [name_of(kind), own]
     return _put(value, beside)
@@ -96,13 +99,10 @@ def value_of(tree: Any, beside: Beside) -> Any:
     if type(tree) in SCALARS:
         return tree
     kind, *parts = tree
-    if kind in plain_classes():
-        (own,) = parts
-        values = {name: value_of(inner, beside) for name, inner in own.items()}
-        return made(plain_classes()[kind], values)
-    if kind not in READERS:
-        raise ValueError(f"holds {short(kind)}, which is unknown")
-    return READERS[kind](parts, beside)
+    if kind in READERS:
+        return READERS[kind](parts, beside)
+    (own,) = parts
+    return made(class_of(kind), {name: value_of(inner, beside) for name, inner in own.items()})
 
 
 def made(kind: type, values: dict) -> Any:
@@ -126,7 +126,7 @@ def is_of(value: Any, kind: Any) -> bool:
     if get_origin(kind) in INSIDE:
         return INSIDE[get_origin(kind)](value, get_args(kind))
     if getattr(kind, "_is_protocol", False):
-        return name_of(type(value)) in plain_classes()
+        return is_plain(type(value))
     is_number = kind in NUMBERS and (kind is bool or not isinstance(value, bool))
     return isinstance(value, NUMBERS[kind] if is_number else kind)
 
@@ -158,18 +158,23 @@ def name_of(kind: type) -> str:
     return f"{room}.{kind.__name__}" if package == "skvae" else ""
 
 
-@cache
-def plain_classes() -> dict[str, type]:
-    """Classes of the rooms of what is learned that hold values alone, by their names."""
-    files = [module for name, module in sys.modules.items() if name.startswith("skvae.")]
-    found = [kind for file in files for kind in vars(file).values() if isinstance(kind, type)]
-    plain = [kind for kind in found if _is_plain(kind) and not isabstract(kind)]
-    return {name_of(kind): kind for kind in plain if name_of(kind).split(".")[0] in ROOMS}
+@lru_cache(maxsize=256)
+def class_of(name: str) -> type:
+    """The plain class of a name, or a ValueError."""
+    files = [module for path, module in sys.modules.items() if path.startswith("skvae.")]
+    found = (getattr(file, str(name).split(".")[-1], None) for file in files)
+    for kind in found:
+        if isinstance(kind, type) and name_of(kind) == name and is_plain(kind):
+            return kind
+    raise ValueError(f"holds {short(name)}, which is unknown")
 
 
-def _is_plain(kind: type) -> bool:
+@lru_cache(maxsize=256)
+def is_plain(kind: type) -> bool:
+    """Whether it is a class of the rooms of what is learned that holds values alone."""
     is_named_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
-    return is_dataclass(kind) or is_named_tuple or issubclass(kind, Component)
+    is_plain = is_dataclass(kind) or is_named_tuple or issubclass(kind, Component)
+    return is_plain and name_of(kind).split(".")[0] in ROOMS and not isabstract(kind)
 
 
 @cache
