@@ -1,6 +1,6 @@
 """Variational Auto-Encoders for scikit-learn."""
 
-from skvae import likelihoods, objectives, posteriors, priors, schedules
+from skvae import callbacks, likelihoods, objectives, posteriors, priors, schedules
 from skvae._imputer import VAEImputer
 from skvae._outliers import VAEOutlierDetector
 from skvae._persistence import trusted_types
@@ -13,6 +13,7 @@ __all__ = [
     "VAEOutlierDetector",
     "VAESynthesizer",
     "VAETransformer",
+    "callbacks",
     "likelihoods",
     "objectives",
     "posteriors",

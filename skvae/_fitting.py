@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skvae._memory import aligned
-from skvae._plan import HISTORY, INPUTS, Plan, planned
+from skvae._plan import HISTORY, INPUTS, Plan, generator, planned
 from skvae._sklearn import callbacks_of, warn
 from skvae._watching import Lines, Tasks
 
@@ -22,16 +22,19 @@ SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound
 
 def fit(vae: Any, X: Any, y: Any = None) -> None:
     """Fit a model; the estimator changes at the very end, in one assignment."""
-    plan = planned(vae, X)
-    told = Tasks(vae, X, y, plan, learned) if callbacks_of(vae) else None
-    task, state, interrupt = _trained(plan, told, int(vae.verbose))
-    try:
-        attributes = learned(plan, state, task)
-    except KeyboardInterrupt as late:  # training is not lost by it
-        if interrupt is not None:
-            raise
-        attributes, interrupt = learned(plan, state, task), late
-    if interrupt is None and not (told and told.stopped):
+    rng, callbacks = generator(vae.random_state), callbacks_of(vae)
+    keepers = [one.of_fit(vae, rng) for one in callbacks if hasattr(one, "of_fit")]
+    plan = planned(vae, X, rng)
+    for keeper in keepers:
+        plan = plan._replace(start=keeper.start(plan))
+    lines = [Lines(int(vae.verbose), plan)] if vae.verbose else []
+    told = [Tasks(vae, X, y, plan, learned)] if callbacks else []
+    task, state, interrupt = _trained(plan, [*keepers, *lines, *told])
+    stopped = any(tasks.stopped for tasks in told)
+    for printed in lines:
+        printed.end(state, interrupted=interrupt is not None, stopped=stopped)
+    attributes, interrupt = _last(plan, state, task, interrupt)
+    if interrupt is None and not stopped:
         _warn_of_collapse(attributes["latent_kl_"].sum(), attributes["n_iter_"] * plan.task.n_steps)
         _warn_of_more(state.before or state, vae.tol)
     kept = {name: value for name, value in vars(vae).items() if name not in INPUTS}
@@ -41,8 +44,8 @@ def fit(vae: Any, X: Any, y: Any = None) -> None:
             f"The model is that of epoch {vae.best_iter_}, the best that this fit came to."
         )
         raise interrupt
-    if told:
-        told.end()
+    for tasks in told:
+        tasks.end()
 
 
 def stages(plan: Plan, state: "TrainState") -> Iterator[tuple["Task", "TrainState"]]:
@@ -77,37 +80,42 @@ def _best(task: "Task", state: "TrainState") -> "Model":
     return model._replace(weights=_on_host(model.weights))
 
 
-def _trained(
-    plan: Plan, told: Tasks | None, verbose: int
-) -> tuple["Task", "TrainState", KeyboardInterrupt | None]:
+def _trained(plan: Plan, watchers: list) -> tuple:
     """The last task and state of training, and the interrupt that ended it."""
-    lines = Lines(verbose, plan) if verbose else None
-    steps, task, state, why = stages(plan, plan.start), plan.task, plan.start, None
-    for watcher in filter(None, (lines, told)):
+    steps, state, why = stages(plan, plan.start), plan.start, None
+    task = plan.task if state.before is None else None  # else made anew where it is wanted
+    for watcher in watchers:
         steps = watcher.of(steps)
     try:
         for task, state in steps:  # noqa: B007, the last of them count
             pass
     except KeyboardInterrupt as interrupt:
         state, why = _cut_off(task, state, interrupt), interrupt
-    if lines:
-        stopped = "a callback stopped it" if told and told.stopped else None
-        lines.end(state, "it was interrupted" if why else stopped)
     return task, state, why
 
 
-def _cut_off(task: "Task", state: "TrainState", interrupt: KeyboardInterrupt) -> "TrainState":
+def _cut_off(task: Any, state: "TrainState", interrupt: KeyboardInterrupt) -> "TrainState":
     """The state that an interrupt leaves, if there is something in it."""
     from skvae.training import judged
 
     if not (state.part or state.before):
         raise interrupt
     try:
-        return judged(task, state) if state.summed else state
+        return judged(task, state) if state.summed and task else state
     except ValueError:  # the part that is done has gone astray
         if not (state.watch.best or state.before):
             raise interrupt from None
         return state
+
+
+def _last(plan: Plan, state: "TrainState", task: Any, interrupt: Any) -> tuple[dict, Any]:
+    """What is learned in the end, and the interrupt that comes now or came before."""
+    try:
+        return learned(plan, state, task), interrupt
+    except KeyboardInterrupt as late:  # training is not lost by it
+        if interrupt is not None:
+            raise
+        return learned(plan, state, task), late
 
 
 def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict:

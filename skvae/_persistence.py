@@ -59,9 +59,9 @@ class Kept:
 def trusted_types() -> list[str]:
     """The classes of this package that `skops.io.load` meets in a file, for its `trusted`.
 
-    Estimators, and the components that may stand in a grid of parameters. All else that they hold
-    is plain data. What is of your own, such as a likelihood, or a function that builds layers, has
-    to be added by its name.
+    Estimators, and what they may be given: components, which stand in grids of parameters, and
+    callbacks. All else that they hold is plain data. What is of your own, such as a likelihood, or
+    a function that builds layers, has to be added by its name.
 
     Returns
     -------
@@ -79,7 +79,8 @@ def trusted_types() -> list[str]:
     """
     components = (getattr(room, name) for room in PLUGGABLE for name in room.__all__)
     classes = [*Kept.__subclasses__(), *(kind for kind in components if not isabstract(kind))]
-    return sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in classes)
+    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in classes]
+    return sorted([*names, "skvae.callbacks.Checkpoint"])
 
 
 def state_of(estimator: BaseEstimator, values: dict) -> dict:

@@ -79,10 +79,10 @@ class Plan(NamedTuple):
         return self.data.shift(self.task.hide)
 
 
-def planned(vae: Any, X: Any) -> Plan:
+def planned(vae: Any, X: Any, rng: np.random.Generator | None = None) -> Plan:
     """Check everything, in the order that gives the clearest message; then prepare training."""
     before = vae._model if vae.warm_start and hasattr(vae, "_model") else None
-    rng = generator(vae.random_state)
+    rng = generator(vae.random_state) if rng is None else rng
     choose, parts = chooser(vae.likelihood), _parts(vae)
     _hidden_layers(vae.hidden_layer_sizes), _schedule(vae, 0, 1)  # wrong ones are told at once
     codec, encode, inputs = _read(vae, X, choose, continues=before is not None)

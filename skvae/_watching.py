@@ -25,25 +25,26 @@ class Lines:
     """What `verbose` prints: a line for every so many epochs, and why training stopped."""
 
     def __init__(self, every: int, plan: Plan):
-        self.every, self.shift, self.judged = every, plan.shift, plan.data.validation is not None
-        self.began, self.parts = monotonic(), 0
+        self.every, self.plan = every, plan
+        self.began, self.first = monotonic(), plan.start.part
 
     def of(self, steps: "Steps") -> "Steps":
         """The same steps."""
         for task, state in steps:
             if not state.part:  # a stage begins
-                self.began = monotonic()
+                self.began, self.first = monotonic(), 0
             elif ends_epoch(state) and not state.epochs % self.every:
                 print(self._line(state))
             yield task, state
 
     def _line(self, state: "TrainState") -> str:
-        curve = dict(zip(HISTORY, state.by_epoch()[-1] + self.shift, strict=True))
+        shift = self.plan.shift
+        curve = dict(zip(HISTORY, state.by_epoch()[-1] + shift, strict=True))
         told = {"loss": curve["loss"]}
-        if self.judged:
+        if self.plan.data.validation is not None:
             told["held out"] = curve["validation_loss"]
         if state.watch.best is not None:
-            told["best"] = state.watch.lowest[1] + self.shift[-1]
+            told["best"] = state.watch.lowest[1] + shift[-1]
         told["learning rate"] = state.pace.rate(state.part - 1)
         if state.before is None:
             told["beta"] = curve["beta"]
@@ -51,15 +52,20 @@ class Lines:
         return f"{_place(state)}: {values}, {self._seconds(state)}"
 
     def _seconds(self, state: "TrainState") -> str:
-        done, left = state.part, state.pace.end - state.part
+        done, left = state.part - self.first, state.pace.end - state.part
         seconds = monotonic() - self.began
         return f"{seconds:.3g} s, at most {seconds / done * left:.3g} s left"
 
-    def end(self, state: "TrainState", why: str | None) -> None:
-        """Say why training stopped, where nobody made it."""
-        pace, what = state.pace, "held-out loss" if self.judged else "loss"
-        early = pace.end < pace.max_iter * pace.parts
-        why = why or (f"the {what} had stalled" if early else "max_iter epochs are done")
+    def end(self, state: "TrainState", interrupted: bool, stopped: bool) -> None:
+        """Say why training stopped."""
+        pace, held_out = state.pace, "held-out " * (self.plan.data.validation is not None)
+        reasons = {
+            "it was interrupted": interrupted,
+            "a callback stopped it": stopped,
+            "max_iter epochs are done": pace.end == pace.max_iter * pace.parts,
+            f"the {held_out}loss had stalled": True,
+        }
+        why = next(reason for reason in reasons if reasons[reason])
         print(f"Training stopped at {_place(state)}: {why}.")
 
 
@@ -80,7 +86,12 @@ class Tasks:
         rows = partial(_rows, X, plan.data.held_rows)
         own = rows if y is None else partial(_rows, y, plan.data.held_rows)
         self.shown = {"estimator": vae, "X": rows, "y": own}
-        self.all = vae._init_callback_context(max_subtasks=_most_epochs(vae))
+        most = int(vae.max_iter)
+        if vae.autoregressive:
+            from skvae.training import EPOCHS_OF_CELLS
+
+            most += min(most, EPOCHS_OF_CELLS[1])
+        self.all = vae._init_callback_context(max_subtasks=most)
         self.all.call_on_fit_task_begin(**self.shown)
 
     def of(self, steps: "Steps") -> "Steps":
@@ -109,14 +120,6 @@ class Tasks:
     def _attributes(self, state: "TrainState", task: "Task") -> dict:
         """What would be learned if training ended here."""
         return self.learned(self.plan, state, task) | self.plan.inputs
-
-
-def _most_epochs(vae: Any) -> int:
-    """Of all stages."""
-    from skvae.training import EPOCHS_OF_CELLS
-
-    max_iter = int(vae.max_iter)
-    return max_iter + min(max_iter, EPOCHS_OF_CELLS[1]) * bool(vae.autoregressive)
 
 
 def _rows(table: Any, places: np.ndarray | None) -> Any:

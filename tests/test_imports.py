@@ -21,6 +21,7 @@ BASE = {"_component", "_math", "_memory", "_shares", "_sklearn", "_version"}
 WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
     "__init__": {
+        "callbacks",
         "_vae",
         "_imputer",
         "_outliers",
@@ -29,6 +30,7 @@ MAY_IMPORT = {
         "_version",
         *COMPONENTS,
     },
+    "callbacks": {"_watching", "_plan", "_plain", "training", *COMPONENTS, *BASE},
     "_synthesizer": {"_imputer", "_vae", "_plan", "_persistence", "table", *COMPONENTS, *BASE},
     "_outliers": {"_imputer", "_vae", "_persistence", *BASE},
     "_imputer": {"_vae", "_persistence", *BASE},
