@@ -20,15 +20,16 @@ COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is
 SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
 
 
-def fit(vae: Any, X: Any, y: Any = None) -> None:
+def fit(vae: Any, X: Any, y: Any = None, X_val: Any = None) -> None:
     """Fit a model; the estimator changes at the very end, in one assignment."""
     rng, callbacks = generator(vae.random_state), callbacks_of(vae)
     keepers = [one.of_fit(vae, rng) for one in callbacks if hasattr(one, "of_fit")]
-    plan = planned(vae, X, rng)
+    plan = planned(vae, X, rng, X_val)
     for keeper in keepers:
         plan = plan._replace(start=keeper.start(plan))
     lines = [Lines(int(vae.verbose), plan)] if vae.verbose else []
-    told = [Tasks(vae, X, y, plan, learned)] if callbacks else []
+    shown = (X, y) if X_val is None else (X_val, None)
+    told = [Tasks(vae, *shown, plan, learned)] if callbacks else []
     task, state, interrupt = _trained(plan, [*keepers, *lines, *told])
     stopped = any(tasks.stopped for tasks in told)
     for printed in lines:

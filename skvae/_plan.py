@@ -79,15 +79,18 @@ class Plan(NamedTuple):
         return self.data.shift(self.task.hide)
 
 
-def planned(vae: Any, X: Any, rng: np.random.Generator | None = None) -> Plan:
+def planned(
+    vae: Any, X: Any, rng: np.random.Generator | None = None, X_val: Any | None = None
+) -> Plan:
     """Check everything, in the order that gives the clearest message; then prepare training."""
     before = vae._model if vae.warm_start and hasattr(vae, "_model") else None
     rng = generator(vae.random_state) if rng is None else rng
     choose, parts = chooser(vae.likelihood), _parts(vae)
     _hidden_layers(vae.hidden_layer_sizes), _schedule(vae, 0, 1)  # wrong ones are told at once
     codec, encode, inputs = _read(vae, X, choose, continues=before is not None)
+    judges = None if X_val is None else _judging(vae, X_val, codec, inputs)
     optimizer, second = _optimizer(vae), _second_of(vae, codec)
-    data = _divided(vae, encode(), rng)
+    data = _divided(vae, encode(), judges, rng)
     own = data.without_sums(len(codec.names))
     if before is None:
         network = _network(vae, parts, codec, own.any_holes() or vae.hide > 0, None)
@@ -148,6 +151,18 @@ def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, C
     return codec, partial(codec.encode, rows, supported=True), inputs
 
 
+def _judging(vae: Any, X_val: Any, codec: Codec, inputs: dict) -> Encoded:
+    """Rows of the user's own that judge training, as those of later tables are read."""
+    reader = copy(vae)
+    vars(reader).update(inputs)
+    try:
+        rows = checked(reader, X_val, reset=False, like=codec.frame)
+        return codec.encode(rows, warns=True)
+    except (TypeError, ValueError) as error:
+        error.add_note("This was X_val, of which X says what columns hold.")
+        raise
+
+
 def _optimizer(vae: Any) -> Callable:
     """The optimiser, and an engine that is ready for it."""
     try:
@@ -170,9 +185,11 @@ def _optimizer(vae: Any) -> Callable:
     return engine.optimizer_of(vae.optimizer)
 
 
-def _divided(vae: Any, encoded: Encoded, rng: np.random.Generator) -> Data:
+def _divided(vae: Any, encoded: Encoded, judges: Encoded | None, rng: np.random.Generator) -> Data:
     """Training rows, which take the memory of all, and rows that are held out, if any."""
     x, offset, _, _ = encoded
+    if judges is not None:
+        return Data(x, judges.x, offset, judges.offset)
     n, (fewest, most) = len(x), VALIDATION_ROWS
     n_held_out = min(most, int(np.ceil(vae.validation_fraction * n)))
     if n_held_out < fewest or not vae.early_stopping:

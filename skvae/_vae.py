@@ -145,7 +145,8 @@ class VAETransformer(
         loss stalls, and to restore the weights that were best for them. With fewer than
         10 rows to hold out the training loss decides. False trains for `max_iter` epochs.
     validation_fraction : float in (0, 1), default=0.1
-        Share of rows to hold out; of many, 25,000, which tell as well.
+        Share of rows to hold out; of many, 25,000, which tell as well. `fit` takes rows of one's
+        own in their place, `X_val`.
     n_iter_no_change : int, default=10
         Epochs without a gain after which the loss counts as stalled; for epochs of more than 3,000
         steps as many times 3,000 steps.
@@ -327,7 +328,7 @@ class VAETransformer(
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, X_val=None):
         """Learn the model from the rows of X.
 
         Parameters
@@ -337,6 +338,11 @@ class VAETransformer(
             may be missing (NaN, None, NA, NaT): training uses the observed cells alone. Sparse
             matrices are made dense a batch at a time; their zeros are zeros, not holes.
         y : ignored
+        X_val : array-like, sparse matrix or DataFrame of shape (n_val, n_features), default=None
+            Rows that judge training, in the place of a share of X: later ones, say. All rows of X
+            are then trained on, and alone say what columns hold. With ``early_stopping=False``
+            these rows are only scored in `history_`. A pipeline prepares them where it has
+            ``transform_input=["X_val"]``.
 
         Returns
         -------
@@ -366,7 +372,7 @@ class VAETransformer(
             If training was still gaining when `max_iter` ended it, or the latent points are not
             used.
         """
-        fit(self, X, y)
+        fit(self, X, y, X_val)
         return self
 
     def transform(self, X):

@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from scipy.stats import chisquare
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skvae import (
     VAETransformer,
@@ -400,6 +403,50 @@ def test_verbose_prints_one_line_per_so_many_epochs(capsys):
         assert told["beta"] == "1"
         assert line.endswith(" s left")
     assert last == "Training stopped at epoch 30 of 30: max_iter epochs are done."
+
+
+def test_rows_of_ones_own_judge_training_and_all_others_are_trained_on():
+    later = X[:40] + 5
+    vae = small(max_iter=20).fit(X, X_val=later)
+    expected = small(max_iter=20, early_stopping=False).fit(X)
+    np.testing.assert_array_equal(vae._codec.scaling.center, expected._codec.scaling.center)
+    assert vae.history_["validation_loss"][-1] > vae.history_["loss"][-1] + 1
+    one = small(max_iter=20, early_stopping=False).fit(X, X_val=later)
+    assert one.n_iter_ == 20
+    assert one.history_["validation_loss"][-1] > one.history_["loss"][-1] + 1
+
+
+def test_rows_of_ones_own_end_training_sooner_where_they_say_so():
+    noise = np.random.default_rng(3).normal(size=(200, X.shape[1]))
+    n_iter = [
+        small(max_iter=200, n_iter_no_change=3).fit(X[:50], X_val=rows).n_iter_
+        for rows in (noise * X.std(axis=0), X[:50])
+    ]
+    assert n_iter[0] < n_iter[1]
+
+
+def test_frames_with_holes_judge_too_and_new_labels_are_told():
+    frame = pd.DataFrame({"a": RNG.normal(size=90), "b": RNG.choice(["x", "y"], 90)})
+    later = pd.DataFrame({"a": [0.1, None, 0.3] * 4, "b": ["x", "y", "z"] * 4})
+    with pytest.warns(UserWarning, match="not seen in fit are treated as missing: 'z'"):
+        vae = small(max_iter=3, autoregressive=True).fit(frame, X_val=later)
+    assert np.isfinite(vae.score_samples(later[:2])).all()
+
+
+def test_wrong_rows_that_judge_are_refused_by_name():
+    with pytest.raises(ValueError, match="features") as raised:
+        small().fit(X, X_val=X[:, :1])
+    assert "This was X_val" in raised.value.__notes__[0]
+
+
+def test_a_pipeline_prepares_the_rows_that_judge():
+    with config_context(enable_metadata_routing=True):
+        vae = small(max_iter=5).set_fit_request(X_val=True)
+        pipe = make_pipeline(StandardScaler(), vae, transform_input=["X_val"])
+        pipe.fit(X * 100, X_val=X[:40] * 100)
+    scaled = StandardScaler().fit(X * 100).transform(X * 100)
+    expected = small(max_iter=5).fit(scaled, X_val=scaled[:40])
+    np.testing.assert_array_equal(pipe.transform(X * 100), expected.transform(scaled))
 
 
 def test_both_losses_are_those_of_the_last_beta_while_it_rises():
