@@ -27,6 +27,7 @@ LEARNED = {
     "posterior_": Posterior,
     "history_": dict[str, np.ndarray],
     "n_iter_": int,
+    "_n_steps": int,
     "best_iter_": int,
     "lower_bound_": float,
     "latent_kl_": np.ndarray,

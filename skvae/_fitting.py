@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skvae._memory import aligned
+from skvae._pieces import piece
 from skvae._plan import HISTORY, INPUTS, Plan, generator, planned
 from skvae._sklearn import callbacks_of, warn
 from skvae._watching import Lines, Tasks
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from skvae.training import Task, TrainState
 
 COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is not used
-SUMMARY_DRAWS = 16_000  # draws of z, and most training rows, behind lower_bound_
 
 
 def fit(vae: Any, X: Any, y: Any = None, X_val: Any = None) -> None:
@@ -47,6 +47,16 @@ def fit(vae: Any, X: Any, y: Any = None, X_val: Any = None) -> None:
         raise interrupt
     for tasks in told:
         tasks.end()
+
+
+def partial_fit(vae: Any, X: Any, schema: Any = None) -> None:
+    """One pass over some rows; the estimator changes at the very end, in one assignment."""
+    from skvae.training import states
+
+    plan = piece(vae, X, schema)
+    *_, last = states(plan.task, plan.start)
+    attributes = learned(plan, last, plan.task)
+    vae.__dict__ = vars(vae) | plan.inputs | attributes
 
 
 def stages(plan: Plan, state: "TrainState") -> Iterator[tuple["Task", "TrainState"]]:
@@ -140,6 +150,7 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
         "_slots": (name_of_optimizer(plan.task.recipe.optimizer), slots) if plan.keeps else None,
         "history_": history,
         "n_iter_": epochs,
+        "_n_steps": plan.steps + first.steps,
         "best_iter_": epochs - first.epochs + best_part // first.pace.parts + 1,
         "likelihood_": dict(zip(names, map(clone, plan.codec.likelihoods()), strict=True)),
         "prior_": clone(model.network.prior),
@@ -187,10 +198,10 @@ def _summary(model: "Model", plan: Plan, rng: np.random.Generator) -> tuple[floa
 
     data = plan.data if model.network.chain else plan.data.without_sums(len(plan.codec.names))
     rows, offset = data.training, data.offset
-    if len(rows) > SUMMARY_DRAWS:
-        some = rng.choice(len(rows), SUMMARY_DRAWS, replace=False)
+    if len(rows) > plan.draws:
+        some = rng.choice(len(rows), plan.draws, replace=False)
         rows, offset = rows.take(some), offset[some]
-    bound, kl = lower_bound(model, rows, SUMMARY_DRAWS // len(rows))
+    bound, kl = lower_bound(model, rows, plan.draws // len(rows))
     return bound + offset.mean(), kl
 
 

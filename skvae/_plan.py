@@ -12,7 +12,17 @@ import numpy as np
 from skvae import objectives, posteriors, priors, schedules
 from skvae._component import resolve
 from skvae.likelihoods._auto import chooser
-from skvae.table import Cells, Codec, Encoded, Frame, checked, nearest_first, parted, warn_of_doubts
+from skvae.table import (
+    Cells,
+    Codec,
+    Encoded,
+    Frame,
+    Rows,
+    checked,
+    nearest_first,
+    parted,
+    warn_of_doubts,
+)
 
 if TYPE_CHECKING:
     from skvae.model import Model, Network
@@ -71,7 +81,9 @@ class Plan(NamedTuple):
     history: dict  # of the fit that this one continues
     keeps: bool  # whether a later fit may continue this one
     inputs: dict  # what the estimator is told of X
-    second: Callable | None  # from the model of the first stage to the second: task and start
+    second: Callable | None = None  # from the model of the first stage to the second: task, start
+    steps: int = 0  # done before
+    draws: int = 16_000  # of z, and most training rows, behind lower_bound_
 
     @property
     def shift(self) -> np.ndarray:
@@ -85,22 +97,23 @@ def planned(
     """Check everything, in the order that gives the clearest message; then prepare training."""
     before = vae._model if vae.warm_start and hasattr(vae, "_model") else None
     rng = generator(vae.random_state) if rng is None else rng
-    choose, parts = chooser(vae.likelihood), _parts(vae)
+    choose, parts = chooser(vae.likelihood), parts_of(vae)
     _hidden_layers(vae.hidden_layer_sizes), _schedule(vae, 0, 1)  # wrong ones are told at once
-    codec, encode, inputs = _read(vae, X, choose, continues=before is not None)
+    codec, encode, inputs = table_of(vae, X, choose, continues=before is not None)
     judges = None if X_val is None else _judging(vae, X_val, codec, inputs)
-    optimizer, second = _optimizer(vae), _second_of(vae, codec)
+    optimizer, second = optimizer_of(vae), _second_of(vae, codec)
     data = _divided(vae, encode(), judges, rng)
     own = data.without_sums(len(codec.names))
     if before is None:
-        network = _network(vae, parts, codec, own.any_holes() or vae.hide > 0, None)
-        model, history = _started(vae, network, codec, own.training, rng), {}
+        network = network_of(vae, parts, codec, own.any_holes() or vae.hide > 0, None)
+        model, history = started_model(vae, network, codec, own.training, rng), {}
     else:
-        model, history = _continued_model(vae, parts, choose, before), vae.history_
-    task = _task(vae, model, optimizer, own)
+        model, history = continued_model(vae, parts, choose, before), vae.history_
+    task = task_of(vae, model, optimizer, own)
     start = _start(vae, task, len(history.get("loss", ())), rng)
     prior = resolve(vae.prior, priors.Prior, priors)
-    return Plan(codec, task, start, prior, data, history, vae.warm_start, inputs, second)
+    steps = vae._n_steps if history else 0
+    return Plan(codec, task, start, prior, data, history, vae.warm_start, inputs, second, steps)
 
 
 def _second_of(vae: Any, codec: Codec) -> Callable | None:
@@ -118,7 +131,7 @@ def _second_of(vae: Any, codec: Codec) -> Callable | None:
     return partial(second, codec=codec, settings=(int(vae.max_iter), vae.min_count))
 
 
-def _parts(vae: Any) -> dict:
+def parts_of(vae: Any) -> dict:
     """The parameters that make the architecture, validated."""
     return {
         "latent_dim": int(vae.latent_dim),
@@ -128,7 +141,7 @@ def _parts(vae: Any) -> dict:
     }
 
 
-def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, Callable, dict]:
+def table_of(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, Callable, dict]:
     """What is learned of the table, how it is encoded, and what the estimator is told of it."""
     reader = copy(vae)  # takes note of columns in the place of the estimator
     rows = checked(reader, X, reset=not continues, like=vae._codec.frame if continues else None)
@@ -151,19 +164,23 @@ def _read(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, C
     return codec, partial(codec.encode, rows, supported=True), inputs
 
 
-def _judging(vae: Any, X_val: Any, codec: Codec, inputs: dict) -> Encoded:
-    """Rows of the user's own that judge training, as those of later tables are read."""
+def later_rows(vae: Any, X: Any, codec: Codec, inputs: dict) -> Rows:
+    """Rows of a table like the one that was learned of."""
     reader = copy(vae)
     vars(reader).update(inputs)
+    return checked(reader, X, reset=False, like=codec.frame)
+
+
+def _judging(vae: Any, X_val: Any, codec: Codec, inputs: dict) -> Encoded:
+    """Rows of the user's own that judge training."""
     try:
-        rows = checked(reader, X_val, reset=False, like=codec.frame)
-        return codec.encode(rows, warns=True)
+        return codec.encode(later_rows(vae, X_val, codec, inputs), warns=True)
     except (TypeError, ValueError) as error:
         error.add_note("This was X_val, of which X says what columns hold.")
         raise
 
 
-def _optimizer(vae: Any) -> Callable:
+def optimizer_of(vae: Any) -> Callable:
     """The optimiser, and an engine that is ready for it."""
     try:
         import keras
@@ -203,7 +220,7 @@ def _divided(vae: Any, encoded: Encoded, judges: Encoded | None, rng: np.random.
     return Data(*x.parted(held_out), *parted(offset, held_out), held_out)
 
 
-def _network(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) -> "Network":
+def network_of(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) -> "Network":
     """The architecture that the parameters ask for; `before` is that of a fit that goes on."""
     from skvae.model import Joint, Network, dense, of_user
 
@@ -222,12 +239,12 @@ def _network(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) -> "
     return Network.of(stacks=tuple(layers.values()), likelihood=joint, holes=holes, **parts)
 
 
-def _continued_model(vae: Any, parts: dict, choose: Callable, before: "Model") -> "Model":
+def continued_model(vae: Any, parts: dict, choose: Callable, before: "Model") -> "Model":
     """The model of the last fit as it is trained, if it still is what the parameters ask for."""
     from skvae.inference import trainable
 
     model, codec = trainable(before), vae._codec
-    asked = _network(vae, parts, codec, model.network.holes, model.network)
+    asked = network_of(vae, parts, codec, model.network.holes, model.network)
     if codec.has_likelihoods_of(choose) and asked == model.network:
         return model
     raise ValueError(
@@ -236,7 +253,7 @@ def _continued_model(vae: Any, parts: dict, choose: Callable, before: "Model") -
     )
 
 
-def _started(
+def started_model(
     vae: Any, network: "Network", codec: Codec, x: Cells, rng: np.random.Generator
 ) -> "Model":
     """The untrained model, random or fitted to an embedding of some rows."""
@@ -251,13 +268,15 @@ def _started(
     return model._replace(weights=weights)
 
 
-def _task(vae: Any, model: "Model", optimizer: Callable, data: Data) -> "Task":
+def task_of(
+    vae: Any, model: "Model", optimizer: Callable, data: Data, auto: tuple[int, int] = AUTO_BATCH
+) -> "Task":
     """What is trained, on which rows, by which program."""
     from skvae.engine import Recipe, xla_pays
     from skvae.model import Network
     from skvae.training import Task
 
-    n_rows, (smallest, largest) = len(data.training), AUTO_BATCH
+    n_rows, (smallest, largest) = len(data.training), auto
     auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
     batch_size = min(n_rows, auto if vae.batch_size == "auto" else vae.batch_size)
     _check_draws(vae.n_draws, batch_size, model.network.numbers_per_draw)
@@ -290,10 +309,10 @@ def _start(vae: Any, task: "Task", epochs_before: int, rng: np.random.Generator)
     pace = Pace.of(vae.learning_rate, schedule, int(vae.max_iter), len(task.ends))
     patience = pace.patience(vae.n_iter_no_change) if vae.early_stopping else None
     watch = Watch(patience, vae.tol, pace.settled)
-    return begun(task, _slots(vae, task, epochs_before), pace, watch, rng)
+    return begun(task, slots_of(vae, task, epochs_before), pace, watch, rng)
 
 
-def _slots(vae: Any, task: "Task", epochs_before: int) -> tuple | None:
+def slots_of(vae: Any, task: "Task", epochs_before: int) -> tuple | None:
     """The optimiser's own arrays of the fit that this one continues, if it is the same one."""
     from skvae.engine import name_of_optimizer
 

