@@ -1,6 +1,8 @@
 """Whether learned attributes belong together: the last check of a state from elsewhere."""
 
 import json
+from math import prod
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from skvae._component import Component
 from skvae._plain import is_of, is_plain
-from skvae.model import Chain, Joint, KerasStack, Model, Nest, Network
+from skvae.model import Chain, DenseStack, Joint, KerasStack, Model, Nest, Network
 from skvae.posteriors import Posterior
 from skvae.priors import Prior
 from skvae.table import Aside, Codec
@@ -37,31 +39,46 @@ OF_A_MODEL = {*LEARNED} - {"_aside", "vae_", "offset_", "feature_names_in_"}
 
 def check_fit(learned: dict) -> None:
     """Raise a ValueError where learned attributes do not fit together."""
+    if {"_model", "_codec"} & learned.keys():
+        _check_types(learned, OF_A_MODEL)
+        _check_model(learned)
+    if "vae_" in learned:
+        _check_types(learned, {"vae_"})
+        _expect("_model" in vars(learned["vae_"]), "has a vae_ that is no fitted model")
+
+
+def _check_types(learned: dict, names: set) -> None:
+    missing = sorted(names - learned.keys())
+    _expect(not missing, f"lacks {', '.join(missing)}")
     for name in LEARNED.keys() & learned.keys():
         _expect(is_of(learned[name], LEARNED[name]), f"has a {name} of another type")
-    if {"_model", "_codec"} & learned.keys():
-        _check_model(learned)
 
 
 def _check_model(learned: dict) -> None:
-    missing = sorted(OF_A_MODEL - learned.keys())
-    _expect(not missing, f"lacks {', '.join(missing)}")
     codec, model = learned["_codec"], learned["_model"]
-    _check_counts(codec, learned)
+    _check_columns(codec, learned)
+    _check_epochs(learned)
     _check_vector(model.layout.weights, model.weights)
     _check_vector(model.layout.constants, model.constants)
     _check_network(model.network, codec)
     _check_shapes(model, codec)
 
 
-def _check_counts(codec: Codec, learned: dict) -> None:
-    """That parts tell of as many columns, and as many epochs."""
+def _check_columns(codec: Codec, learned: dict) -> None:
+    """That parts tell of as many columns, on scales that are some."""
     names = codec.frame.names
     columns = {len(names), len(codec.features), learned["n_features_in_"]}
     _expect(len(columns) == 1, "has other numbers of columns in its parts")
-    epochs = {len(curve) for curve in learned["history_"].values()}
-    _expect(epochs == {learned["n_iter_"]}, "has curves of another number of epochs")
     _expect(learned["likelihood_"].keys() == {*names}, "has likelihoods of other columns")
+    scaled = all(0 < f.scale < np.inf and abs(f.center) < np.inf for f in codec.features)
+    _expect(scaled, "has scales that are none")
+
+
+def _check_epochs(learned: dict) -> None:
+    """That curves are as long as training was."""
+    n, best = learned["n_iter_"], learned["best_iter_"]
+    epochs = {len(curve) for curve in learned["history_"].values()}
+    _expect(epochs == {n} and 0 <= best <= n, "has curves of another number of epochs")
 
 
 def _expect(fits: bool, wrong: str) -> None:
@@ -140,5 +157,9 @@ def _started_part(part: Any, *arguments: Any, most: int) -> Any:
     if isinstance(part, KerasStack) or not is_plain(type(part)):
         return None
     own = part.get_params(deep=False).values() if isinstance(part, Component) else ()
-    _expect(not any(isinstance(n, int) and n > most for n in own), f"has no room for {part}")
+    sizes = [abs(n) for n in own if isinstance(n, int)]
+    d = arguments[0] if arguments and isinstance(arguments[0], int) else 1
+    cost = part.cost if isinstance(part, DenseStack) else 0
+    takes = max(d * max(sizes, default=1), prod(sizes), cost)
+    _expect(takes <= 2 * most, f"has no room for {short(part)}")
     return part.init(*arguments)

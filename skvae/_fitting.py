@@ -26,18 +26,20 @@ def fit(vae: Any, X: Any, y: Any = None, X_val: Any = None) -> None:
     keepers = [one.of_fit(vae, rng) for one in callbacks if hasattr(one, "of_fit")]
     plan = planned(vae, X, rng, X_val)
     for keeper in keepers:
-        plan = plan._replace(start=keeper.start(plan))
+        plan = keeper.resumed(plan)
     lines = [Lines(int(vae.verbose), plan)] if vae.verbose else []
     shown = (X, y) if X_val is None else (X_val, None)
     told = [Tasks(vae, *shown, plan, learned)] if callbacks else []
-    task, state, interrupt = _trained(plan, [*keepers, *lines, *told])
-    stopped = any(tasks.stopped for tasks in told)
+    try:
+        task, state, interrupt = _trained(plan, [*keepers, *lines, *told])
+    finally:
+        stopped = any(tasks.stopped for tasks in told)
+        _close(keepers, stopped)
     for printed in lines:
         printed.end(state, interrupted=interrupt is not None, stopped=stopped)
     attributes, interrupt = _last(plan, state, task, interrupt)
     if interrupt is None and not stopped:
-        _warn_of_collapse(attributes["latent_kl_"].sum(), attributes["n_iter_"] * plan.task.n_steps)
-        _warn_of_more(state.before or state, vae.tol)
+        _warn(attributes, plan, state.before or state)
     kept = {name: value for name, value in vars(vae).items() if name not in INPUTS}
     vae.__dict__ = kept | plan.inputs | attributes
     if interrupt is not None:
@@ -47,6 +49,19 @@ def fit(vae: Any, X: Any, y: Any = None, X_val: Any = None) -> None:
         raise interrupt
     for tasks in told:
         tasks.end()
+
+
+def _close(keepers: list, stopped: bool) -> None:
+    """Let files have the last state."""
+    for keeper in keepers:
+        keeper.end(stopped)
+
+
+def _warn(attributes: dict, plan: Plan, first: "TrainState") -> None:
+    """Say what a user may want to change, if training ended by itself."""
+    n_steps = attributes["n_iter_"] * plan.task.n_steps
+    _warn_of_collapse(attributes["latent_kl_"].sum(), n_steps)
+    _warn_of_more(first, first.watch.tol)
 
 
 def partial_fit(vae: Any, X: Any, schema: Any = None) -> None:
@@ -221,7 +236,8 @@ def _warn_of_collapse(latent_kl: float, n_steps: int) -> None:
 def _warn_of_more(state: "TrainState", tol: float) -> None:
     """Say that training was still gaining at the full learning rate when it had to end."""
     watch, pace = state.watch, state.pace
-    if watch.patience is None or pace.stalled or pace.fall - 1 <= watch.first:
+    looked_at = watch.first < pace.fall - 1 < state.part
+    if watch.patience is None or pace.stalled or not looked_at:
         return
     before = max(watch.first, pace.fall - 1 - watch.patience)
     gain = state.curves[before, 4] - state.curves[pace.fall - 1, 4]

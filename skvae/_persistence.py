@@ -3,6 +3,7 @@
 import copyreg
 import json
 from collections import Counter
+from copy import copy
 from dataclasses import replace
 from hashlib import sha256
 from inspect import isabstract
@@ -59,9 +60,9 @@ class Kept:
 def trusted_types() -> list[str]:
     """The classes of this package that `skops.io.load` meets in a file, for its `trusted`.
 
-    Estimators, and what they may be given: components, which stand in grids of parameters, and
-    callbacks. All else that they hold is plain data. What is of your own, such as a likelihood, or
-    a function that builds layers, has to be added by its name.
+    Estimators, and components, which may stand in grids of parameters. All else that they hold is
+    plain data. What is of your own, such as a likelihood, or a function that builds layers, has to
+    be added by its name, and so have callbacks, if there are any.
 
     Returns
     -------
@@ -79,8 +80,7 @@ def trusted_types() -> list[str]:
     """
     components = (getattr(room, name) for room in PLUGGABLE for name in room.__all__)
     classes = [*Kept.__subclasses__(), *(kind for kind in components if not isabstract(kind))]
-    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in classes]
-    return sorted([*names, "skvae.callbacks.Checkpoint"])
+    return sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in classes)
 
 
 def state_of(estimator: BaseEstimator, values: dict) -> dict:
@@ -88,9 +88,7 @@ def state_of(estimator: BaseEstimator, values: dict) -> dict:
     beside, asked = Beside([], {}, [], Counter()), estimator._get_param_names()
     parameters = {name: value for name, value in values.items() if name in asked}
     learned = {name: value for name, value in values.items() if name not in asked}
-    texts = [
-        json.dumps(tree_of(part, beside), separators=(",", ":")) for part in (parameters, learned)
-    ]
+    texts = [_text(tree_of(part, beside)) for part in (parameters, learned)]
     parts = FORMAT, __version__, *texts, beside.arrays, beside.joined(), beside.objects
     state = dict(zip(KEYS, parts, strict=False))
     return state | {"sha256": _digest(state)}
@@ -100,9 +98,7 @@ def attributes(state: dict, estimator: BaseEstimator) -> dict:
     """The attributes that a state stands for, or a ValueError that says what is wrong with it."""
     try:
         _check_state(state)
-        beside = Beside(state["arrays"], state["small"], state["objects"])
-        parts = [value_of(json.loads(state[part]), beside) for part in ("parameters", "learned")]
-        parameters, learned = parts
+        parameters, learned = _parts(state)
         if sorted(parameters) != estimator._get_param_names():
             raise ValueError(f"has the parameters {short(sorted(parameters))}")
         check_fit(learned)
@@ -113,6 +109,13 @@ def attributes(state: dict, estimator: BaseEstimator) -> dict:
             "version: save the model again."
         ) from error
     return parameters | learned
+
+
+def _parts(state: dict) -> tuple[dict, dict]:
+    """Parameters, which may be any, and what was learned."""
+    beside = state["arrays"], state["small"], state["objects"], Counter()
+    texts = json.loads(state["parameters"]), json.loads(state["learned"])
+    return value_of(texts[0], Beside(*beside, checks=False)), value_of(texts[1], Beside(*beside))
 
 
 def _check_state(state: Any) -> None:
@@ -151,14 +154,33 @@ def _arrays(state: dict) -> list:
 
 def _without_functions(values: dict) -> dict:
     """Attributes with the configuration of Keras' own layers in the place of functions."""
+    if "vae_" in values and values.get("vae") is not None:
+        return values | {"vae": _configured(values["vae"], values["vae_"])}
     if "_model" not in values:
         return values
-    model, changed = values["_model"], {}
-    stacks = {name: getattr(model.network, name) for name in ("encoder", "decoder")}
-    for name, stack in stacks.items():
-        if isinstance(stack, KerasStack) and stack.build is values[name]:
-            stacks[name] = stack.by_configuration()
-            changed[name] = stacks[name].build
-    if not changed:
-        return values
-    return values | changed | {"_model": model._replace(network=replace(model.network, **stacks))}
+    model, stacks = values["_model"], _stacks_of(values)
+    network = replace(model.network, **stacks)
+    builds = {name: stack.build for name, stack in stacks.items()}
+    return values | builds | {"_model": model._replace(network=network)}
+
+
+def _stacks_of(values: dict) -> dict:
+    """Of a fitted model the networks that a function built, by their configuration."""
+    network = values["_model"].network
+    stacks = {name: getattr(network, name) for name in ("encoder", "decoder")}
+    return {
+        name: stack.by_configuration()
+        for name, stack in stacks.items()
+        if isinstance(stack, KerasStack) and stack.build is values[name]
+    }
+
+
+def _configured(vae: BaseEstimator, fitted: BaseEstimator) -> BaseEstimator:
+    """A model that is yet to be fitted, with what was built for a fitted one like it."""
+    if "_model" not in vars(fitted):
+        return vae
+    own, new = vars(fitted), copy(vae)
+    stacks = _stacks_of(own)
+    builds = {name: stack.build for name, stack in stacks.items() if own[name] is vars(vae)[name]}
+    vars(new).update(builds)
+    return new

@@ -32,15 +32,20 @@ if TYPE_CHECKING:
 WARM_UP = 1000  # steps over which the KL term comes in
 DRAWS = 2000  # behind lower_bound_
 BATCH = AUTO_BATCH[1]
+SECOND_STAGE = (
+    "autoregressive=True is trained in a second stage, after the last piece, but partial_fit knows "
+    "of no last one; set autoregressive=False, or give all rows to fit."
+)
+VARIED = (
+    "Columns that had one value in the first piece, or none, have others now: {}. They have no "
+    "part in the model; give partial_fit a schema in which they vary, before the first piece."
+)
 
 
 def piece(vae: Any, X: Any, schema: Any = None) -> Plan:
     """The plan of one more pass, over rows whose columns hold what the first piece says."""
     if vae.autoregressive:
-        raise ValueError(
-            "autoregressive=True is trained in a second stage, after the last piece, but "
-            "partial_fit knows of no last one; set autoregressive=False, or give all rows to fit."
-        )
+        raise ValueError(SECOND_STAGE)
     if hasattr(vae, "_model"):
         return _next(vae, X)
     rng, choose, parts = generator(vae.random_state), chooser(vae.likelihood), parts_of(vae)
@@ -72,13 +77,8 @@ def _plan(vae: Any, codec: Codec, inputs: dict, data: Data, task: "Task", rng: A
 
 def _data(codec: Codec, rows: Rows) -> Data:
     """Rows to train on, of which none is held out."""
-    varied = codec.varied(rows)
-    if varied:
-        warn(
-            f"Columns that had one value in the first piece, or none, have others now: "
-            f"{listed(varied)}. They have no part in the model; give partial_fit a schema in which "
-            "they vary, before the first piece."
-        )
+    if varied := codec.varied(rows):
+        warn(VARIED.format(listed(varied)))
     x, offset, *_ = codec.encode(rows, warns=True)
     return Data(x, None, offset, None)
 

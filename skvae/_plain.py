@@ -38,7 +38,8 @@ class Beside(NamedTuple):
     arrays: list
     small: dict  # by dtype
     objects: list  # of someone else's classes
-    lengths: Counter | None = None  # of the small arrays of a dtype in all
+    lengths: Counter  # of the small arrays of a dtype in all, as they are put or read
+    checks: bool = True  # whether hyperparameters have to be valid
 
     def joined(self) -> dict:
         """The small arrays of each dtype as one."""
@@ -63,7 +64,7 @@ def tree_of(value: Any, beside: Beside) -> Any:
     if kind in WRITERS:
         return WRITERS[kind](value, beside)
     if isinstance(value, np.number | np.bool_):
-        return ["number", value.dtype.str, value.item()]
+        return ["number", value.dtype.str, str(value)]
     if is_plain(kind):
         own = {name: tree_of(inner, beside) for name, inner in _values(value).items()}
         return [name_of(kind), own]
@@ -102,7 +103,10 @@ def value_of(tree: Any, beside: Beside) -> Any:
     if kind in READERS:
         return READERS[kind](parts, beside)
     (own,) = parts
-    return made(class_of(kind), {name: value_of(inner, beside) for name, inner in own.items()})
+    instance = made(class_of(kind), {name: value_of(inner, beside) for name, inner in own.items()})
+    if beside.checks and isinstance(instance, Component):
+        instance._validate_params()
+    return instance
 
 
 def made(kind: type, values: dict) -> Any:
@@ -113,10 +117,7 @@ def made(kind: type, values: dict) -> Any:
     for name, value in values.items():
         if not is_of(value, types[name]):
             raise ValueError(f"has {name}={short(value)} in a {kind.__name__}")
-    instance = kind(**values)
-    if isinstance(instance, Component):
-        instance._validate_params()
-    return instance
+    return kind(**values)
 
 
 def is_of(value: Any, kind: Any) -> bool:
@@ -161,7 +162,7 @@ def name_of(kind: type) -> str:
 @lru_cache(maxsize=256)
 def class_of(name: str) -> type:
     """The plain class of a name, or a ValueError."""
-    files = [module for path, module in sys.modules.items() if path.startswith("skvae.")]
+    files = [module for path, module in [*sys.modules.items()] if path.startswith("skvae.")]
     found = (getattr(file, str(name).split(".")[-1], None) for file in files)
     for kind in found:
         if isinstance(kind, type) and name_of(kind) == name and is_plain(kind):
@@ -204,10 +205,12 @@ def _dict(parts: list, beside: Beside) -> dict:
 
 
 def _number(parts: list, beside: Beside) -> Any:
-    dtype, value = np.dtype(parts[0]), parts[1]
-    if dtype.kind not in KINDS[:4]:
+    dtype, text = np.dtype(parts[0]), parts[1]
+    if dtype.kind == "b":
+        return np.bool_(text == "True")
+    if dtype.kind not in "iuf":
         raise ValueError(f"has a number of dtype {short(dtype)}")
-    return dtype.type(value)
+    return dtype.type(text)
 
 
 def _names(parts: list, beside: Beside) -> np.ndarray:
@@ -223,6 +226,9 @@ def _array(parts: list, beside: Beside) -> np.ndarray:
 
 def _part(parts: list, beside: Beside) -> np.ndarray:
     dtype, start, shape = parts
+    beside.lengths[dtype] += prod(shape)
+    if beside.lengths[dtype] > beside.small[dtype].size:
+        raise ValueError("has more small arrays than it holds numbers for")
     array = beside.small[dtype][start : start + prod(shape)]
     return array.reshape(shape).copy()
 

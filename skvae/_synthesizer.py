@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._imputer import fitted
 from skvae._persistence import Kept
-from skvae._plan import generator
+from skvae._plan import INPUTS, generator
 from skvae._sklearn import CallbackSupportMixin, fit_context
 from skvae._vae import VAETransformer
 from skvae.likelihoods import Histogram
@@ -88,7 +88,8 @@ class VAESynthesizer(Kept, CallbackSupportMixin, BaseEstimator):
             If there are columns of identifiers or free text.
         """
         rows = checked(self, X, reset=True)
-        own, aside = dict(vars(self)), Aside.of(X, rows)
+        own = {name: vars(self)[name] for name in INPUTS if name in vars(self)}
+        aside = Aside.of(X, rows)
         if len(aside.columns) == len(rows.names):
             raise ValueError(
                 "X has nothing but identifiers and free text, which cannot be learned; give other "
@@ -96,6 +97,8 @@ class VAESynthesizer(Kept, CallbackSupportMixin, BaseEstimator):
             )
         vae = self.vae or _ready(_likelihoods(rows, aside), rows.n)
         self.vae_ = fitted(vae, aside.rest(X), self, y)
+        for name in INPUTS:  # those of what is learned
+            vars(self).pop(name, None)
         vars(self).update(own, _aside=aside)
         return self
 

@@ -341,7 +341,8 @@ class VAETransformer(
         X_val : array-like, sparse matrix or DataFrame of shape (n_val, n_features), default=None
             Rows that judge training, in the place of a share of X: later ones, say. All rows of X
             are then trained on, and alone say what columns hold. With ``early_stopping=False``
-            these rows are only scored in `history_`. A pipeline prepares them where it has
+            these rows are only scored in `history_`, but judge the second stage of
+            `autoregressive` still. A pipeline prepares them where it has
             ``transform_input=["X_val"]``.
 
         Returns

@@ -38,18 +38,23 @@ class Lines:
             yield task, state
 
     def _line(self, state: "TrainState") -> str:
-        shift = self.plan.shift
+        values = ", ".join(f"{name} {value:.4g}" for name, value in self._told(state).items())
+        return f"{_place(state)}: {values}, {self._seconds(state)}"
+
+    def _told(self, state: "TrainState") -> dict:
+        shift, pace = self.plan.shift, state.pace
         curve = dict(zip(HISTORY, state.by_epoch()[-1] + shift, strict=True))
         told = {"loss": curve["loss"]}
-        if self.plan.data.validation is not None:
+        if self._judged:
             told["held out"] = curve["validation_loss"]
         if state.watch.best is not None:
             told["best"] = state.watch.lowest[1] + shift[-1]
-        told["learning rate"] = state.pace.rate(state.part - 1)
-        if state.before is None:
-            told["beta"] = curve["beta"]
-        values = ", ".join(f"{name} {value:.4g}" for name, value in told.items())
-        return f"{_place(state)}: {values}, {self._seconds(state)}"
+        told["learning rate"] = pace.rate(state.part - 1)
+        return told if state.before else told | {"beta": curve["beta"]}
+
+    @property
+    def _judged(self) -> bool:
+        return self.plan.data.validation is not None
 
     def _seconds(self, state: "TrainState") -> str:
         done, left = state.part - self.first, state.pace.end - state.part
@@ -58,7 +63,7 @@ class Lines:
 
     def end(self, state: "TrainState", interrupted: bool, stopped: bool) -> None:
         """Say why training stopped."""
-        pace, held_out = state.pace, "held-out " * (self.plan.data.validation is not None)
+        pace, held_out = state.pace, "held-out " * self._judged
         reasons = {
             "it was interrupted": interrupted,
             "a callback stopped it": stopped,
@@ -86,17 +91,14 @@ class Tasks:
         rows = partial(_rows, X, plan.data.held_rows)
         own = rows if y is None else partial(_rows, y, plan.data.held_rows)
         self.shown = {"estimator": vae, "X": rows, "y": own}
-        most = int(vae.max_iter)
-        if vae.autoregressive:
-            from skvae.training import EPOCHS_OF_CELLS
-
-            most += min(most, EPOCHS_OF_CELLS[1])
-        self.all = vae._init_callback_context(max_subtasks=most)
+        self.all = vae._init_callback_context(max_subtasks=_most_epochs(vae))
         self.all.call_on_fit_task_begin(**self.shown)
+        for _ in range(_done(plan.start)):  # by a fit that this one goes on from
+            self.all.subcontext("epoch")
 
     def of(self, steps: "Steps") -> "Steps":
         """The same steps, until a callback says that it is enough."""
-        epoch = self._begun("epoch")
+        epoch = self._begun(self.plan.start)
         for task, state in steps:
             yield task, state
             if not ends_epoch(state):
@@ -105,21 +107,36 @@ class Tasks:
             if epoch.call_on_fit_task_end(**self.shown, reconstruction_attributes=attributes):
                 self.stopped = True
                 return
-            if not state.ended:
-                epoch = self._begun("epoch" if state.before is None else "epoch of cells")
-            elif self.plan.second is not None and state.before is None:
-                epoch = self._begun("epoch of cells")
+            epoch = self._begun(state)
 
     def end(self) -> None:
         """Say that the estimator is fitted."""
         self.all.call_on_fit_task_end(**self.shown, reconstruction_attributes={})
 
-    def _begun(self, name: str) -> Any:
-        return self.all.subcontext(name).call_on_fit_task_begin(**self.shown)
+    def _begun(self, last: "TrainState") -> Any:
+        """The task of the epoch after a state, if there is one."""
+        second = last.ended or last.before is not None
+        if last.ended and (last.before is not None or self.plan.second is None):
+            return None
+        epoch = self.all.subcontext("epoch of cells" if second else "epoch")
+        return epoch.call_on_fit_task_begin(**self.shown)
 
     def _attributes(self, state: "TrainState", task: "Task") -> dict:
         """What would be learned if training ended here."""
         return self.learned(self.plan, state, task) | self.plan.inputs
+
+
+def _done(state: "TrainState | None") -> int:
+    """Epochs of all stages that have ended."""
+    return state.part // state.pace.parts + _done(state.before) if state else 0
+
+
+def _most_epochs(vae: Any) -> int:
+    """Of all stages."""
+    from skvae.training import EPOCHS_OF_CELLS
+
+    max_iter = int(vae.max_iter)
+    return max_iter + min(max_iter, EPOCHS_OF_CELLS[1]) * bool(vae.autoregressive)
 
 
 def _rows(table: Any, places: np.ndarray | None) -> Any:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint"]
 
 FORMAT = 1
+KEYS = {"parameters", "began", "rows", "state", "stopped"}
 SILENT = {"verbose"}  # parameters that change nothing
+MOST_BETAS = 10_000  # that tell a schedule
 # What reading a damaged file may raise.
 WRONG = ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, TypeError
 WRONG += RecursionError, ValueError
@@ -38,9 +40,10 @@ class Checkpoint:
 
     Where the file is there already, `fit` goes on from it, to the same bits as without a break on
     the same machine: with the same rows and parameters, even if `random_state` is None. A fit that
-    had ended is read, not repeated. The file holds weights, the optimiser's arrays and the order of
-    rows, and a SHA-256 of the rows, but none of them. It is written whole or not at all; where it
-    cannot be, as on a full disk, a warning says so, and the fit goes on.
+    had ended, or that a callback stopped, is read, not repeated. The file holds weights, the
+    optimiser's arrays and the order of rows, and a SHA-256 of the rows, but none of them. It is
+    written whole or not at all; where it cannot be, as on a full disk, a warning says so, and the
+    fit goes on.
 
     It belongs to the model: ``VAEImputer(VAETransformer().set_callbacks(Checkpoint(path)))``.
     Candidates of a search would share the file: leave it out there.
@@ -101,50 +104,63 @@ class Keeper:
 
     def __init__(self, settings: Checkpoint, vae: Any, rng: np.random.Generator):
         self.settings, self.path, self.warns = settings, Path(settings.path), True
+        if not self.path.parent.is_dir():
+            raise ValueError(
+                f"{settings} is to lie in a folder that is not there; make it, or give another."
+            )
         self.told = {"format": FORMAT, "skvae": __version__, "parameters": _parameters(vae)}
         self.found = self._read() if self.path.exists() else None
         if self.found is not None:
             rng.bit_generator.state = self.found["began"]
         self.told["began"] = rng.bit_generator.state
+        self.last = self.written = None
 
-    def start(self, plan: Plan) -> "TrainState":
-        """Where training goes on, or a ValueError if the file is of another fit."""
+    def resumed(self, plan: Plan) -> Plan:
+        """The plan from where the file ends, or a ValueError if that is of another fit."""
         self.told["rows"] = _digest(plan)
         if self.found is None:
-            return plan.start
+            return plan
         if self.found["rows"] != self.told["rows"]:
-            raise self._other("of another table, or goes on from another model by warm_start")
-        return _with_schedule(self.found["state"], plan.start.pace.schedule)
+            raise self._other(
+                "of another table, or of layers, an optimiser or a schedule in other settings, or "
+                "goes on from another model by warm_start"
+            )
+        start = _with_schedule(self.found["state"], plan.start.pace.schedule)
+        second = None if self.found["stopped"] and start.before is None else plan.second
+        return plan._replace(start=start, second=second)
 
     def of(self, steps: "Steps") -> "Steps":
-        """The same steps; some of them are written, and the last one is."""
-        state, last = None, monotonic() if self.settings.unit == "seconds" else 0
-        try:
-            for task, state in steps:
-                now = monotonic() if self.settings.unit == "seconds" else _epochs(state)
-                if now - last >= self.settings.every:
-                    self._write(state)
-                    last = now
-                yield task, state
-        finally:
-            if state is not None:
-                self._write(state)
+        """The same steps; some of them are written."""
+        last = self._now()
+        for task, self.last in steps:
+            if self._now() - last >= self.settings.every:
+                self._write(self.last)
+                last = self._now()
+            yield task, self.last
+
+    def _now(self) -> float:
+        """What has passed, in the unit that counts."""
+        return monotonic() if self.settings.unit == "seconds" else _epochs(self.last)
+
+    def end(self, stopped: bool) -> None:
+        """Write the last state; as the end of training if a callback stopped it."""
+        if stopped:
+            self._write(_ended(self.last), stopped=True)
+        elif self.last is not self.written:
+            self._write(self.last)
 
     def _read(self) -> dict:
         """What the file holds, if it is of this fit as far as parameters tell."""
-        from skvae import training  # whose classes are in it
-
         try:
-            with open(self.path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-                text, *arrays = (file[f"arr_{i}"] for i in range(len(file.files)))
-            told = json.loads(text.tobytes())
-            small = {a.dtype.str: a for a in arrays[len(arrays) - told["n_small"] :]}
-            told["state"] = value_of(told["state"], Beside(arrays, small, []))
-            fits = isinstance(told["state"], training.TrainState)
+            told = _loaded(self.path)
+            version = told["format"], told["skvae"]
+            whole = told.keys() >= KEYS and isinstance(told["parameters"], dict)
         except (*WRONG, OSError) as error:
             raise self._other(f"damaged ({error})") from error
-        if not fits or (told["format"], told["skvae"]) != (FORMAT, __version__):
+        if version != (FORMAT, __version__):
             raise self._other("of another version of skvae")
+        if not whole:
+            raise self._other("damaged (it lacks parts)")
         self._check_parameters(told["parameters"])
         return told
 
@@ -162,17 +178,23 @@ class Keeper:
             "give Checkpoint another path."
         )
 
-    def _write(self, state: "TrainState") -> None:
+    def _write(self, state: "TrainState", stopped: bool = False) -> None:
         """Put a state into the place of the file, whole; warn once where that cannot be."""
-        beside = Beside([], {}, [], Counter())
-        told = self.told | {"state": tree_of(_plain(state), beside), "n_small": len(beside.small)}
-        text = np.frombuffer(json.dumps(told).encode(), np.uint8)
+        self.written = state
         try:
-            _replace(self.path, [text, *beside.arrays, *beside.joined().values()])
+            _replace(self.path, _arrays(self.told | {"stopped": stopped}, _plain(state)))
         except OSError as error:
             if self.warns:
                 warn(f"Checkpoint could not write {str(self.path)!r} ({error}); the fit goes on.")
             self.warns = False
+
+
+def _arrays(told: dict, state: "TrainState") -> list:
+    """What is told as text, and a state, as arrays."""
+    beside = Beside([], {}, [], Counter())
+    told |= {"state": tree_of(state, beside), "n_small": len(beside.small)}
+    text = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    return [text, *beside.arrays, *beside.joined().values()]
 
 
 def _replace(path: Path, arrays: list) -> None:
@@ -188,15 +210,35 @@ def _replace(path: Path, arrays: list) -> None:
             raise
 
 
-def _epochs(state: "TrainState") -> int:
-    return state.epochs + (state.before.epochs if state.before else 0)
+def _loaded(path: Path) -> dict:
+    """What a file tells; its state only if it is of this version."""
+    from skvae.training import TrainState
+
+    with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        text, *arrays = (file[f"arr_{i}"] for i in range(len(file.files)))
+    told = json.loads(text.tobytes())
+    if (told["format"], told["skvae"]) == (FORMAT, __version__):
+        small = {a.dtype.str: a for a in arrays[len(arrays) - told["n_small"] :]}
+        told["state"] = value_of(told["state"], Beside(arrays, small, [], Counter()))
+        if not isinstance(told["state"], TrainState):
+            raise ValueError("it holds no state of training")
+    return told
+
+
+def _epochs(state: "TrainState | None") -> int:
+    """Epochs of all stages."""
+    return state.epochs + _epochs(state.before) if state else 0
+
+
+def _ended(state: "TrainState") -> "TrainState":
+    """The state as the last one."""
+    return state._replace(pace=state.pace._replace(end=state.part))
 
 
 def _parameters(vae: Any) -> dict:
     """Parameters as text that tells them apart."""
-    parameters = vae.get_params(deep=False)
-    texts = {name: _text(parameters[name]) for name in parameters.keys() - SILENT}
-    return dict(sorted(texts.items()))
+    parameters = vae.get_params(deep=False).items()
+    return {name: _text(value) for name, value in parameters if name not in SILENT}
 
 
 def _text(value: Any) -> str:
@@ -209,13 +251,23 @@ def _text(value: Any) -> str:
 
 
 def _digest(plan: Plan) -> str:
-    """The SHA-256 of the rows and the model from which a fit begins."""
-    data, model = plan.data, plan.task.model
-    cells = [cells.arrays() for cells in data.rows if cells is not None]
-    digest = sha256()
-    for array in (*chain(*cells), data.offset, model.weights, model.constants):
-        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"0")
+    """The SHA-256 of all that a fit begins with: rows, model, and what its settings do."""
+    from skvae.engine import name_of_optimizer
+
+    model = plan.task.model
+    stacks = model.network.encoder, model.network.decoder
+    told = [getattr(stack, "structure", "") for stack in stacks]
+    told.append(name_of_optimizer(plan.task.recipe.optimizer))
+    digest = sha256(json.dumps(told).encode())
+    cells = [cells.arrays() for cells in plan.data.rows if cells is not None]
+    start = plan.data.offset, model.weights, model.constants, _betas(plan.start.pace)
+    for array in (*chain(*cells), *start):
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def _betas(pace: Any) -> np.ndarray:
+    return np.array([pace.beta(part) for part in range(min(pace.end, MOST_BETAS))])
 
 
 def _plain(state: "TrainState") -> "TrainState":

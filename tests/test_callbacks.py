@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from time import sleep
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,11 +81,10 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize("parts", PARTS, ids=str)
-@pytest.mark.parametrize("epoch", [1, 9])
+@pytest.mark.parametrize(
+    ("parts", "epoch"), [*((parts, 3) for parts in PARTS), (PARTS[0], 7), (PARTS[1], 9)], ids=str
+)
 def test_a_fit_goes_on_to_the_same_bits(tmp_path, parts, epoch):
-    if epoch == 9 and "autoregressive" not in parts:
-        epoch = 7
     broken_off(tmp_path / "fit", epoch, **parts)
     again = small(**parts).set_callbacks(Checkpoint(tmp_path / "fit", 0)).fit(X)
     same(again, small(**parts).fit(X))
@@ -169,9 +169,74 @@ def test_it_is_kept_with_a_model_and_by_what_wraps_one(tmp_path):
     vae = small().set_callbacks(Checkpoint(tmp_path / "fit"))
     imputer = VAEImputer(vae).fit(X)
     assert (tmp_path / "fit").exists()
-    again = skops.io.loads(skops.io.dumps(imputer), trusted=trusted_types())
+    trusted = [*trusted_types(), "skvae.callbacks.Checkpoint"]
+    again = skops.io.loads(skops.io.dumps(imputer), trusted=trusted)
     assert repr(again.vae._skl_callbacks) == repr(vae._skl_callbacks)
     assert f"{tmp_path / 'fit'}" in repr(vae._skl_callbacks[0])
+
+
+def test_a_fit_that_a_callback_stopped_is_read_and_not_gone_on_with(tmp_path):
+    class Stop(Break):
+        def on_fit_task_end(self, estimator, context):
+            return context.task_id == self.epoch and context.parent is not None
+
+    for parts in ({}, {"autoregressive": True}):
+        path = tmp_path / f"fit{len(parts)}"
+        found = [small(**parts).set_callbacks(Checkpoint(path), Stop(3)).fit(X) for _ in range(2)]
+        assert [vae.n_iter_ for vae in found] == [4, 4]
+        same(*found)
+
+
+def test_epochs_keep_their_numbers_after_a_break(tmp_path):
+    broken_off(tmp_path / "fit", 2)
+    with pytest.raises(RuntimeError, match="broken off"):
+        small().set_callbacks(Checkpoint(tmp_path / "fit", 0), Break(5)).fit(X)
+    vae = small().set_callbacks(Checkpoint(tmp_path / "fit"), Break(1)).fit(X)
+    same(vae, small().fit(X))  # the first epochs are never seen again
+
+
+def test_what_was_done_is_written_before_an_error_is_raised(tmp_path):
+    with pytest.raises(RuntimeError, match="broken off") as kept:
+        small().set_callbacks(Checkpoint(tmp_path / "fit", 3600), Break(3)).fit(X)
+    assert (tmp_path / "fit").exists()
+    assert kept.traceback
+
+
+SETTINGS = {
+    "an optimiser": lambda rate: {"optimizer": keras.optimizers.Adam(beta_1=rate)},
+    "a schedule": lambda rate: {"beta": Slow(rate)},
+    "layers": lambda rate: {"encoder": Layers(rate)},
+}
+
+
+class Slow(schedules.Schedule):
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+    def betas(self, n_epochs):
+        return np.full(n_epochs, self.beta)
+
+
+class Layers:
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, n_in, n_out):
+        layers = [keras.layers.Dropout(self.rate), keras.layers.Dense(n_out)]
+        return keras.Sequential(layers)
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_objects_of_ones_own_in_other_settings_are_refused(tmp_path, settings):
+    broken_off(tmp_path / "fit", 2, **settings(0.5))
+    with pytest.raises(ValueError, match="in other settings"):
+        small(**settings(0.6)).set_callbacks(Checkpoint(tmp_path / "fit")).fit(X)
+    small(**settings(0.5)).set_callbacks(Checkpoint(tmp_path / "fit")).fit(X)
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(tmp_path):
+    with pytest.raises(ValueError, match="in a folder that is not there"):
+        small().set_callbacks(Checkpoint(tmp_path / "no" / "fit")).fit(X)
 
 
 @pytest.mark.parametrize("wrong", [{"every": -1}, {"every": "5"}, {"unit": "hours"}])

@@ -30,7 +30,7 @@ MAY_IMPORT = {
         "_version",
         *COMPONENTS,
     },
-    "callbacks": {"_watching", "_plan", "_plain", "training", *COMPONENTS, *BASE},
+    "callbacks": {"_watching", "_plan", "_plain", "training", "engine", *COMPONENTS, *BASE},
     "_synthesizer": {"_imputer", "_vae", "_plan", "_persistence", "table", *COMPONENTS, *BASE},
     "_outliers": {"_imputer", "_vae", "_persistence", *BASE},
     "_imputer": {"_vae", "_persistence", *BASE},

@@ -119,7 +119,7 @@ def test_any_model_will_do_and_is_left_as_it_is():
 
 @pytest.mark.parametrize(("n", "epochs"), [(100, 100), (40_000, 20), (200_000, 10)])
 def test_epochs_are_fewer_where_rows_are_many(n, epochs, monkeypatch):
-    monkeypatch.setattr(_synthesizer, "fitted", lambda vae, X, owner: vae)
+    monkeypatch.setattr(_synthesizer, "fitted", lambda vae, X, owner, y: vae)
     assert VAESynthesizer().fit(RNG.normal(size=(n, 1))).vae_.max_iter == epochs
 
 
@@ -145,3 +145,15 @@ def test_measures_and_labels_are_no_identifiers():
 def test_texts_differ_even_where_there_are_few():
     made = Codes.of(["a1", "a2", "b1"]).made(50, RNG)
     assert len(set(made)) == 50
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_second_fit_leaves_nothing_of_the_first():
+    vae = VAETransformer(2, hidden_layer_sizes=4, max_iter=2, autoregressive=True)
+    first = pd.DataFrame({"a": range(60), "b": np.arange(60) % 2, "c": 1.5})
+    second = pd.DataFrame({"x": np.arange(60) % 3, "y": list("uvw") * 20})
+    synthesizer = VAESynthesizer(vae, random_state=0).fit(first).fit(second)
+    assert synthesizer.sample(2).columns.tolist() == ["x", "y"]
+    assert synthesizer.feature_names_in_.tolist() == ["x", "y"]
+    assert synthesizer.fit(first.to_numpy()[:, 1:]).sample(2).shape == (2, 2)
+    assert not hasattr(synthesizer, "feature_names_in_")

@@ -57,7 +57,7 @@ def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
     w = model.learned()["likelihood"]
     for raw in decode(model, z):
         # what overflows is brought back into the range of its column
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             yield read(w, raw)
 
 

@@ -6,7 +6,7 @@ from skvae.model._keras_stack import KerasStack, of_user
 from skvae.model._model import Architecture, Model
 from skvae.model._network import Network
 from skvae.model._runs import Runs
-from skvae.model._stack import Inference, Mode, dense
+from skvae.model._stack import DenseStack, Inference, Mode, dense
 from skvae.model._weights import Layout, Nest, merged
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "STATE",
     "Architecture",
     "Chain",
+    "DenseStack",
     "Inference",
     "Joint",
     "KerasStack",

@@ -22,8 +22,16 @@ from skvae.model._stack import Mode
 SEEDS = 2**24  # whole numbers below are exact in float32, in which all arrays are kept
 STRING = r'"((?:[^"\\]|\\.)*)"'  # in JSON
 ROOMS = "layers", "models", "initializers", "regularizers", "constraints", "src.ops", "src.models"
-# Layers that run what is not Keras' own.
-FOREIGN = "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"
+NAMES = {"module", "class_name", "registered_name"}
+LITERALS = "__keras_tensor__", "__tuple__", "__numpy__", "__ellipsis__"
+# Layers that run what is not Keras' own, or read files.
+FOREIGN = (
+    "TextVectorization",
+    "StringLookup",
+    "IntegerLookup",
+    "HashedCrossing",
+    *("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"),
+)
 LOCK = RLock()  # held while Python's generator is borrowed
 
 
@@ -240,7 +248,7 @@ def _is_of_keras(told: str) -> bool:
     left = [json.loads(told)]
     while left:
         part = left.pop()
-        if isinstance(part, dict) and part.get("module") is not None and not _is_part(part):
+        if isinstance(part, dict) and NAMES & part.keys() and not _is_part(part):
             return False
         if isinstance(part, dict | list):
             left += part.values() if isinstance(part, dict) else part
@@ -249,7 +257,9 @@ def _is_of_keras(told: str) -> bool:
 
 def _is_part(named: dict) -> bool:
     """Whether a name in a configuration is that of a class of Keras' own that layers consist of."""
-    module, name = str(named["module"]), named.get("class_name")
+    module, name = str(named.get("module")), named.get("class_name")
+    if name in LITERALS and "module" not in named:
+        return True
     own = tuple(f"keras.{room}." for room in ROOMS)
     if module != "keras" and not f"{module}.".startswith(own):
         return False

@@ -51,7 +51,7 @@ class Codec:
 
         And sums of them, if asked for.
         """
-        codec = cls(frame, tuple(_features(rows, choose, min_count)))
+        codec = cls(frame, _features(rows, choose, min_count))
         _warn_of_many(codec._slots, rows.names)
         return codec.with_sums(rows, min_count) if sums else codec
 
@@ -375,7 +375,7 @@ def with_holes(columns: list[tuple], holes: np.ndarray) -> list[tuple]:
     return found
 
 
-def _features(rows: Rows, choose: Callable, min_count: int) -> list[Feature]:
+def _features(rows: Rows, choose: Callable, min_count: int) -> tuple[Feature, ...]:
     """What to know of each column; a ValueError where a likelihood cannot give a value."""
     features, wrong = [], []
     for name, column in zip(rows.names, rows.columns(), strict=True):
@@ -387,7 +387,7 @@ def _features(rows: Rows, choose: Callable, min_count: int) -> list[Feature]:
         if not bad:
             features.append(Feature.learn(name, column, learned, numbers, likelihood, min_count))
     check_supported(wrong)
-    return features
+    return tuple(features)
 
 
 def _kinds(likelihoods: list[Likelihood]) -> tuple[list[Likelihood], np.ndarray]:
