@@ -144,7 +144,7 @@ PARTS = [
     *({"posterior": name} for name in known(posteriors.Posterior, posteriors)),
     *({"objective": name, "n_draws": 2} for name in known(objectives.Objective, objectives)),
 ]
-QUICK = {"histogram", "zero_inflated", "vamp", "full_gaussian", "iwae"}
+QUICK = {"histogram", "vamp", "full_gaussian"}
 
 
 @pytest.mark.parametrize(
