@@ -87,7 +87,7 @@ class Tasks:
     """
 
     def __init__(self, vae: Any, X: Any, y: Any, plan: Plan, learned: Callable):
-        self.vae, self.plan, self.learned, self.stopped = vae, plan, learned, False
+        self.plan, self.learned, self.stopped = plan, learned, False
         rows = partial(_rows, X, plan.data.held_rows)
         own = rows if y is None else partial(_rows, y, plan.data.held_rows)
         self.shown = {"estimator": vae, "X": rows, "y": own}
