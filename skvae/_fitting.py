@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is not used
 
 
-def fit(vae: Any, X: Any, y: Any = None, X_val: Any = None) -> None:
+def fit(
+    vae: Any, X: Any, y: Any = None, X_val: Any = None, weights: tuple[Any, Any] = (None, None)
+) -> None:
     """Fit a model; the estimator changes at the very end, in one assignment."""
     rng, callbacks = generator(vae.random_state), callbacks_of(vae)
     keepers = [one.of_fit(vae, rng) for one in callbacks if hasattr(one, "of_fit")]
-    plan = planned(vae, X, rng, X_val)
+    plan = planned(vae, X, rng, X_val, weights)
     for keeper in keepers:
         plan = keeper.resumed(plan)
     lines = [Lines(int(vae.verbose), plan)] if vae.verbose else []
@@ -64,11 +66,11 @@ def _warn(attributes: dict, plan: Plan, first: "TrainState") -> None:
     _warn_of_more(first, first.watch.tol)
 
 
-def partial_fit(vae: Any, X: Any, schema: Any = None) -> None:
+def partial_fit(vae: Any, X: Any, weight: Any = None, schema: Any = None) -> None:
     """One pass over some rows; the estimator changes at the very end, in one assignment."""
     from skvae.training import states
 
-    plan = piece(vae, X, schema)
+    plan = piece(vae, X, weight, schema)
     *_, last = states(plan.task, plan.start)
     attributes = learned(plan, last, plan.task)
     vae.__dict__ = vars(vae) | plan.inputs | attributes

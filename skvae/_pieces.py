@@ -1,5 +1,6 @@
 """Rows that come in pieces: a plan for one more pass, and what is learned by it."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from skvae._plan import (
     INPUTS,
     Data,
     Plan,
+    Table,
     continued_model,
     generator,
-    later_rows,
+    later,
     network_of,
     optimizer_of,
     parts_of,
@@ -24,10 +26,10 @@ from skvae._plan import (
 )
 from skvae._sklearn import warn
 from skvae.likelihoods._auto import chooser
-from skvae.table import Codec, Rows, listed
+from skvae.table import arranged, listed
 
 if TYPE_CHECKING:
-    from skvae.training import Task, TrainState
+    from skvae.training import Task
 
 WARM_UP = 1000  # steps over which the KL term comes in
 DRAWS = 2000  # behind lower_bound_
@@ -42,55 +44,57 @@ VARIED = (
 )
 
 
-def piece(vae: Any, X: Any, schema: Any = None) -> Plan:
+def piece(vae: Any, X: Any, weight: Any = None, schema: Any = None) -> Plan:
     """The plan of one more pass, over rows whose columns hold what the first piece says."""
     if vae.autoregressive:
         raise ValueError(SECOND_STAGE)
     if hasattr(vae, "_model"):
-        return _next(vae, X)
+        return _next(vae, X, weight)
     rng, choose, parts = generator(vae.random_state), chooser(vae.likelihood), parts_of(vae)
-    codec, _, inputs = table_of(vae, X if schema is None else schema, choose, continues=False)
-    optimizer, data = optimizer_of(vae), _data(codec, later_rows(vae, X, codec, inputs))
-    network = network_of(vae, parts, codec, True, None)  # whatever holes come later
-    model = started_model(vae, network, codec, data.training, rng)
+    arrange, own = partial(arranged, weight=weight, rng=rng), schema is None
+    first, how = (X, arrange) if own else (schema, partial(arrange, weight=None))
+    table = table_of(vae, first, choose, how, continues=False)
+    table = table if own else later(vae, X, table, arrange)
+    optimizer, data = optimizer_of(vae), _data(table)
+    network = network_of(vae, parts, table.codec, True, None)  # whatever holes come later
+    model = started_model(vae, network, table.codec, data.training, rng)
     task = task_of(vae, model, optimizer, data, (BATCH, BATCH))
-    return _plan(vae, codec, inputs, data, task, rng)
+    return _plan(vae, table, data, task, rng)
 
 
-def _next(vae: Any, X: Any) -> Plan:
+def _next(vae: Any, X: Any, weight: Any) -> Plan:
     """That of a later pass."""
-    codec, seed = vae._codec, int(generator(vae.random_state).integers(2**31))
+    seed = int(generator(vae.random_state).integers(2**31))
+    rng = np.random.default_rng([seed, vae._n_steps])  # another one in each pass
     inputs = {name: vars(vae)[name] for name in INPUTS if name in vars(vae)}
-    optimizer, data = optimizer_of(vae), _data(codec, later_rows(vae, X, codec, inputs))
+    known = Table(vae._codec, None, inputs)
+    table = later(vae, X, known, partial(arranged, weight=weight, rng=rng))
+    optimizer, data = optimizer_of(vae), _data(table)
     model = continued_model(vae, parts_of(vae), chooser(vae.likelihood), vae._model)
     task = task_of(vae, model, optimizer, data, (BATCH, BATCH))
-    rng = np.random.default_rng([seed, vae._n_steps])  # another one in each pass
-    return _plan(vae, codec, inputs, data, task, rng)
+    return _plan(vae, table, data, task, rng)
 
 
-def _plan(vae: Any, codec: Codec, inputs: dict, data: Data, task: "Task", rng: Any) -> Plan:
-    history, steps = getattr(vae, "history_", {}), getattr(vae, "_n_steps", 0)
-    start = _start(vae, task, len(history.get("loss", ())), steps, rng)
-    prior = resolve(vae.prior, priors.Prior, priors)
-    return Plan(codec, task, start, prior, data, history, True, inputs, None, steps, DRAWS)
-
-
-def _data(codec: Codec, rows: Rows) -> Data:
-    """Rows to train on, of which none is held out."""
-    if varied := codec.varied(rows):
-        warn(VARIED.format(listed(varied)))
-    x, offset, *_ = codec.encode(rows, warns=True)
-    return Data(x, None, offset, None)
-
-
-def _start(vae: Any, task: "Task", epochs: int, steps: int, rng: Any) -> "TrainState":
-    """The state in which a pass begins: its learning rate is held."""
+def _plan(vae: Any, table: Table, data: Data, task: "Task", rng: Any) -> Plan:
+    """That of a pass, in which the learning rate is held."""
     from skvae.training import Pace, Watch, begun
 
+    history, steps = getattr(vae, "history_", {}), getattr(vae, "_n_steps", 0)
+    epochs = len(history.get("loss", ()))
     schedule = _schedule(vae, epochs, steps, task.n_steps)
     pace = Pace.of(vae.learning_rate, schedule, 1, len(task.ends))
-    pace = pace._replace(fall=pace.end)
-    return begun(task, slots_of(vae, task, epochs), pace, Watch(None, vae.tol, 0), rng)
+    pace, watch = pace._replace(fall=pace.end), Watch(None, vae.tol, 0)
+    start = begun(task, slots_of(vae, task, epochs), pace, watch, rng)
+    prior, about = resolve(vae.prior, priors.Prior, priors), (history, True, table.inputs)
+    return Plan(table.codec, task, start, prior, data, *about, None, steps, DRAWS)
+
+
+def _data(table: Table) -> Data:
+    """Rows to train on, of which none is held out."""
+    if varied := table.codec.varied(table.rows):
+        warn(VARIED.format(listed(varied)))
+    x, offset = table.encoded()
+    return Data(x, None, offset, None)
 
 
 def _schedule(vae: Any, epochs: int, steps: int, n_steps: int) -> schedules.Schedule:

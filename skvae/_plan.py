@@ -18,6 +18,7 @@ from skvae.table import (
     Encoded,
     Frame,
     Rows,
+    arranged,
     checked,
     nearest_first,
     parted,
@@ -91,44 +92,66 @@ class Plan(NamedTuple):
         return self.data.shift(self.task.hide)
 
 
+class Table(NamedTuple):
+    """Rows in the order in which they are learned of, and what is known of their columns."""
+
+    codec: Codec
+    rows: Rows | None
+    inputs: dict  # what the estimator is told of them
+    least: int = 1  # how often a value has to come for it to be kept
+    how: str = "warns"  # they are encoded
+
+    def encoded(self) -> Encoded:
+        """Their cells."""
+        return told_of(partial(self.codec.encode, **{self.how: True}), self.rows)
+
+
 def planned(
-    vae: Any, X: Any, rng: np.random.Generator | None = None, X_val: Any | None = None
+    vae: Any,
+    X: Any,
+    rng: np.random.Generator | None = None,
+    X_val: Any | None = None,
+    weights: tuple[Any, Any] = (None, None),
 ) -> Plan:
-    """Check everything, in the order that gives the clearest message; then prepare training."""
+    """Check everything, in the order that gives the clearest message; then prepare training.
+
+    `weights` are those of X and of X_val.
+    """
     before = vae._model if vae.warm_start and hasattr(vae, "_model") else None
-    rng = generator(vae.random_state) if rng is None else rng
+    rng = rng or generator(vae.random_state)
     choose, parts = chooser(vae.likelihood), parts_of(vae)
     _hidden_layers(vae.hidden_layer_sizes), _schedule(vae, 0, 1)  # wrong ones are told at once
-    codec, encode, inputs = table_of(vae, X, choose, continues=before is not None)
-    judges = None if X_val is None else _judging(vae, X_val, codec, inputs)
-    optimizer, second = optimizer_of(vae), _second_of(vae, codec)
-    data = _divided(vae, encode(), judges, rng)
+    arranges = [partial(arranged, weight=weight, rng=rng) for weight in weights]
+    table = table_of(vae, X, choose, arranges[0], continues=before is not None)
+    judges = _judging(vae, X_val, table, arranges[1])
+    codec, optimizer, second = table.codec, optimizer_of(vae), _second_of(vae, table)
+    data = _divided(vae, table, judges, rng)
     own = data.without_sums(len(codec.names))
     if before is None:
-        network = network_of(vae, parts, codec, own.any_holes() or vae.hide > 0, None)
-        model, history = started_model(vae, network, codec, own.training, rng), {}
+        model, history = _new_model(vae, parts, codec, own, rng), {}
     else:
         model, history = continued_model(vae, parts, choose, before), vae.history_
     task = task_of(vae, model, optimizer, own)
     start = _start(vae, task, len(history.get("loss", ())), rng)
-    prior = resolve(vae.prior, priors.Prior, priors)
-    steps = vae._n_steps if history else 0
-    return Plan(codec, task, start, prior, data, history, vae.warm_start, inputs, second, steps)
+    prior, steps = resolve(vae.prior, priors.Prior, priors), vae._n_steps if history else 0
+    about = history, vae.warm_start, table.inputs
+    return Plan(codec, task, start, prior, data, *about, second, steps)
 
 
-def _second_of(vae: Any, codec: Codec) -> Callable | None:
+def _second_of(vae: Any, table: Table) -> Callable | None:
     """The function from the first stage to the second, in which cells learn to see each other."""
     if not vae.autoregressive:
         return None
-    if len(codec.names) > MOST_CELLS:
+    n_columns = len(table.rows.names)
+    if n_columns > MOST_CELLS:
         raise ValueError(
-            f"autoregressive=True with {len(codec.names)} columns, but at most {MOST_CELLS} are "
+            f"autoregressive=True with {n_columns} columns, but at most {MOST_CELLS} are "
             "expected, since each column sees all before it; set autoregressive=False, or drop "
             "columns."
         )
     from skvae.training import second
 
-    return partial(second, codec=codec, settings=(int(vae.max_iter), vae.min_count))
+    return partial(second, codec=table.codec, settings=(int(vae.max_iter), table.least))
 
 
 def parts_of(vae: Any) -> dict:
@@ -141,8 +164,8 @@ def parts_of(vae: Any) -> dict:
     }
 
 
-def table_of(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec, Callable, dict]:
-    """What is learned of the table, how it is encoded, and what the estimator is told of it."""
+def table_of(vae: Any, X: Any, choose: Callable, arrange: Callable, continues: bool) -> Table:
+    """What is learned of the rows of X, which `arrange` puts in order."""
     reader = copy(vae)  # takes note of columns in the place of the estimator
     rows = checked(reader, X, reset=not continues, like=vae._codec.frame if continues else None)
     named = vae.likelihood if isinstance(vae.likelihood, dict) else {}
@@ -153,28 +176,47 @@ def table_of(vae: Any, X: Any, choose: Callable, continues: bool) -> tuple[Codec
             f"{nearest_first(unknown[0], rows.names)}."
         )
     inputs = {name: vars(reader)[name] for name in INPUTS if name in vars(reader)}
+    rows = arrange(rows)
+    least = vae.min_count * rows.times
     if continues:
         codec = vae._codec
         if vae.autoregressive and vae._model.network.chain is None:
-            codec = codec.with_sums(rows, vae.min_count)
-        return codec, partial(codec.encode, rows, continues=True), inputs
-    frame = Frame.of(X, rows.names)
-    codec = Codec.learn(rows, frame, choose, vae.min_count, sums=vae.autoregressive)
-    warn_of_doubts(rows, codec.features, known=named)
-    return codec, partial(codec.encode, rows, supported=True), inputs
+            codec = codec.with_sums(rows, least)
+        return Table(codec, rows, inputs, least, "continues")
+    kind = {"frame": Frame.of(X, rows.names), "choose": choose, "min_count": least}
+    codec = told_of(partial(Codec.learn, sums=vae.autoregressive, **kind), rows)
+    warn_of_doubts(rows.as_given, codec.features, known=named)
+    return Table(codec, rows, inputs, least, "supported")
 
 
-def later_rows(vae: Any, X: Any, codec: Codec, inputs: dict) -> Rows:
+def told_of(work: Callable, rows: Rows) -> Any:
+    """What is made of rows; errors tell of rows of the table."""
+    try:
+        return work(rows)
+    except ValueError as error:
+        found = error
+    work(rows.as_given)
+    raise found
+
+
+def later(vae: Any, X: Any, table: Table, arrange: Callable) -> Table:
     """Rows of a table like the one that was learned of."""
     reader = copy(vae)
-    vars(reader).update(inputs)
-    return checked(reader, X, reset=False, like=codec.frame)
+    vars(reader).update(table.inputs)
+    rows = arrange(checked(reader, X, reset=False, like=table.codec.frame))
+    return table._replace(rows=rows, how="warns")
 
 
-def _judging(vae: Any, X_val: Any, codec: Codec, inputs: dict) -> Encoded:
+def _judging(vae: Any, X_val: Any, table: Table, arrange: Callable) -> Encoded | None:
     """Rows of the user's own that judge training."""
+    if X_val is None:
+        if arrange.keywords["weight"] is not None:
+            raise ValueError(
+                "sample_weight_val has weights, but there are no rows: give X_val too."
+            )
+        return None
     try:
-        return codec.encode(later_rows(vae, X_val, codec, inputs), warns=True)
+        return later(vae, X_val, table, arrange).encoded()
     except (TypeError, ValueError) as error:
         error.add_note("This was X_val, of which X says what columns hold.")
         raise
@@ -202,9 +244,9 @@ def optimizer_of(vae: Any) -> Callable:
     return engine.optimizer_of(vae.optimizer)
 
 
-def _divided(vae: Any, encoded: Encoded, judges: Encoded | None, rng: np.random.Generator) -> Data:
+def _divided(vae: Any, table: Table, judges: Encoded | None, rng: np.random.Generator) -> Data:
     """Training rows, which take the memory of all, and rows that are held out, if any."""
-    x, offset, _, _ = encoded
+    x, offset = table.encoded()
     if judges is not None:
         return Data(x, judges.x, offset, judges.offset)
     n, (fewest, most) = len(x), VALIDATION_ROWS
@@ -216,8 +258,12 @@ def _divided(vae: Any, encoded: Encoded, judges: Encoded | None, rng: np.random.
             f"validation_fraction={vae.validation_fraction} of {n} rows leaves none to train on; "
             "lower it, or set early_stopping=False."
         )
-    held_out = rng.permutation(np.arange(n, dtype=np.int32))[:n_held_out]
-    return Data(*x.parted(held_out), *parted(offset, held_out), held_out)
+    if table.rows.times == 1:
+        held_out = rng.permutation(np.arange(n, dtype=np.int32))[:n_held_out]
+    else:  # a row that comes several times for its share is held out as a whole
+        number = np.append(0, np.cumsum(np.diff(table.rows.places) != 0))
+        held_out = np.argsort(rng.random(n)[number], kind="stable")[:n_held_out].astype(np.int32)
+    return Data(*x.parted(held_out), *parted(offset, held_out), table.rows.places[held_out])
 
 
 def network_of(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) -> "Network":
@@ -251,6 +297,14 @@ def continued_model(vae: Any, parts: dict, choose: Callable, before: "Model") ->
         "warm_start continues the model of the last fit, but its architecture or its likelihoods "
         "differ; set warm_start=False."
     )
+
+
+def _new_model(
+    vae: Any, parts: dict, codec: Codec, data: Data, rng: np.random.Generator
+) -> "Model":
+    """The untrained model that the parameters ask for."""
+    network = network_of(vae, parts, codec, data.any_holes() or vae.hide > 0, None)
+    return started_model(vae, network, codec, data.training, rng)
 
 
 def started_model(

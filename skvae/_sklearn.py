@@ -10,6 +10,7 @@ from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -25,6 +26,7 @@ __all__ = [
     "Interval",
     "StrOptions",
     "callbacks_of",
+    "check_sample_weight",
     "fit_context",
     "output_container",
     "passing_callbacks",

@@ -23,7 +23,16 @@ from skvae._sklearn import (
     warn,
 )
 from skvae.likelihoods._auto import chooser
-from skvae.table import FLOATS, Cells, Rows, checked, conditions, overlaid, with_holes
+from skvae.table import (
+    FLOATS,
+    Cells,
+    Rows,
+    checked,
+    conditions,
+    overlaid,
+    weights_of,
+    with_holes,
+)
 
 ACTIVATIONS = {"elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"}
 OPTIMIZERS = {"adam", "adamw", "rmsprop", "sgd"}
@@ -165,7 +174,7 @@ class VAETransformer(
         numbers and datetimes come back in ends where as many rows lie at or beyond. With 1 the
         model holds the smallest and the largest value of such columns, quantiles that may be
         values, and all labels, which may be those of a single row: set it to 5 or more before a
-        model is published.
+        model is published. A row that weighs 5 counts as five.
     verbose : int, default=0
         Print one line per so many epochs (losses at the last beta, best held-out loss so far,
         learning rate, beta, seconds, and seconds that are left at most), and in the end why
@@ -328,7 +337,7 @@ class VAETransformer(
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, sample_weight_val=None):
         """Learn the model from the rows of X.
 
         Parameters
@@ -338,12 +347,20 @@ class VAETransformer(
             may be missing (NaN, None, NA, NaT): training uses the observed cells alone. Sparse
             matrices are made dense a batch at a time; their zeros are zeros, not holes.
         y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts: all that is learned is as if it came so many times, and 0
+            leaves it out. Whole numbers, or times of the smallest, are taken as they are, up to 16
+            in the mean or 100,000 rows in all; others by their shares alone: a row then comes
+            twice in the mean, its count drawn by `random_state` so that its mean is exact.
+            The order of rows makes no difference, with weights or without.
         X_val : array-like, sparse matrix or DataFrame of shape (n_val, n_features), default=None
             Rows that judge training, in the place of a share of X: later ones, say. All rows of X
             are then trained on, and alone say what columns hold. With ``early_stopping=False``
             these rows are only scored in `history_`, but judge the second stage of
             `autoregressive` still. A pipeline prepares them where it has
             ``transform_input=["X_val"]``.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            The same of rows of `X_val`.
 
         Returns
         -------
@@ -373,11 +390,11 @@ class VAETransformer(
             If training was still gaining when `max_iter` ended it, or the latent points are not
             used.
         """
-        fit(self, X, y, X_val)
+        fit(self, X, y, X_val, (sample_weight, sample_weight_val))
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, *, schema=None):
+    def partial_fit(self, X, y=None, sample_weight=None, *, schema=None):
         """One pass over rows that come in pieces, each of which moves the model on.
 
         The first piece says what columns hold (scales, bins, labels), unless `schema` does. Labels
@@ -391,6 +408,8 @@ class VAETransformer(
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`; of each piece by itself where they are shares.
         schema : array-like, sparse matrix or DataFrame, default=None
             Rows that say what columns hold: a random sample, say. They are not trained on. At the
             first call; later ones do without.
@@ -422,7 +441,7 @@ class VAETransformer(
         >>> vae.n_iter_
         3
         """
-        partial_fit(self, X, schema)
+        partial_fit(self, X, sample_weight, schema)
         return self
 
     def transform(self, X):
@@ -694,7 +713,7 @@ class VAETransformer(
             return type(X.iloc[:, 0])(scores, index=X.index)
         return scores
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Mean of `score_samples` over the rows: higher is better.
 
         Scores compare between models of the same columns in which each column has a density in
@@ -706,13 +725,20 @@ class VAETransformer(
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Of rows in the mean.
 
         Returns
         -------
         score : float
             In nats per row, in the units of X.
         """
-        return float(self.score_samples(X).mean())
+        scores = np.asarray(self.score_samples(X))
+        if sample_weight is None:
+            return float(scores.mean())
+        weight = weights_of(len(scores), sample_weight)
+        counts = weight > 0
+        return float(np.average(scores[counts], weights=weight[counts]))
 
     @property
     def encoder_(self):

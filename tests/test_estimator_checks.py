@@ -17,8 +17,8 @@ SHORT = {"max_iter": 10}  # the checks are about the interface
 class MappedVAE(VAETransformer):
     """Maps X elementwise into a likelihood's support first: the checks feed it real numbers."""
 
-    def fit(self, X, y=None):
-        return super().fit(self._mapped(X), y)
+    def fit(self, X, y=None, sample_weight=None):
+        return super().fit(self._mapped(X), y, sample_weight)
 
     def transform(self, X):
         return super().transform(self._mapped(X))

@@ -21,6 +21,7 @@ from skvae import (
     priors,
     schedules,
 )
+from skvae._plan import planned
 from skvae.engine import Rates, Recipe, State, _gradient, _program, _random, _training
 from skvae.engine._optimizer import adam
 from skvae.likelihoods._base import Column, Size
@@ -246,7 +247,7 @@ def test_early_stopping_restores_the_best_weights():
     ).fit(noise)
     losses = vae.history_["validation_loss"]
     assert len(losses) == vae.n_iter_ < 200
-    held_out = noise[np.random.default_rng(0).permutation(150)[:15]]
+    held_out = noise[planned(vae, noise).data.held_rows]
     x, offset, *_ = vae._codec.encode(checked(vae, held_out, reset=False))
     bound, kl = inference.lower_bound(vae._model, x, n_draws=128)
     restored = 0.1 * kl.sum() - (bound + kl.sum()) - offset.mean()

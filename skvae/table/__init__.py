@@ -1,5 +1,6 @@
 """The user's table and encoded cells, both ways: only this room knows pandas, polars and SciPy."""
 
+from skvae.table._arranged import arranged, weights_of
 from skvae.table._aside import Aside
 from skvae.table._cells import Cells, Dense, Sparse, parted
 from skvae.table._codec import Codec, Encoded, with_holes
@@ -18,6 +19,7 @@ __all__ = [
     "Frame",
     "Rows",
     "Sparse",
+    "arranged",
     "checked",
     "conditions",
     "listed",
@@ -25,5 +27,6 @@ __all__ = [
     "overlaid",
     "parted",
     "warn_of_doubts",
+    "weights_of",
     "with_holes",
 ]

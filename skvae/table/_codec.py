@@ -31,8 +31,6 @@ class Encoded(NamedTuple):
 
     x: Cells
     offset: np.ndarray  # (rows,) log |dx / dX|: turns nats of cells into nats in the units of X
-    context: np.ndarray  # (rows, width), what rows are given besides their cells; 0 wide if nothing
-    weight: np.ndarray | None = None  # (rows,); None where all count alike
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ class Codec:
             x = Dense.of(blocks, (rows.n, self.width))
         if (warns or continues) and new:
             self._warn_of_new(new)
-        return Encoded(x, offset, context=np.empty((rows.n, 0), np.float32))
+        return Encoded(x, offset)
 
     def log_units(self, rows: Rows) -> np.ndarray:
         """What the density of rows owes to units of numbers, and to where these are dense, (rows,).

@@ -3,7 +3,7 @@
 Works on NumPy arrays; `_dtypes` knows the libraries.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -252,15 +252,15 @@ class Levels:
         return levels[numbers.astype(np.intp)]
 
 
-def _order(column: Values, levels: list) -> np.ndarray:
-    """Places of levels as their categories are ordered, or else sorted, or else as they came."""
+def _order(column: Values, levels: list) -> Iterable[int]:
+    """Places of levels as their categories are ordered, or else sorted, numbers before text."""
     if column.dtype.get("ordered"):
         place = {level: i for i, level in enumerate(column.dtype.get("levels"))}
         return np.argsort([place[level] for level in levels])
     try:
         return np.argsort(np.array(levels, object), kind="stable")
     except TypeError:  # text among numbers
-        return np.arange(len(levels))
+        return sorted(range(len(levels)), key=lambda i: (isinstance(levels[i], str), levels[i]))
 
 
 def _ends(observed: np.ndarray, min_count: int) -> tuple[Any, Any]:
@@ -300,8 +300,8 @@ def _check_exact(name: Any, observed: np.ndarray) -> None:
 
 def _of_levels(column: Values, wrong: Callable) -> np.ndarray | None:
     """Which cells are of levels that are wrong; None where no level is."""
-    levels = np.array([wrong(level) for level in column.levels], bool)
-    return np.append(levels, False)[column.cells] if levels.any() else None
+    levels = [*map(wrong, column.levels), False]
+    return np.array(levels)[column.cells] if any(levels) else None
 
 
 def _is_finite(number: Any) -> bool:
@@ -313,12 +313,9 @@ def _is_finite(number: Any) -> bool:
 
 def _decimals(observed: np.ndarray) -> int | None:
     """The fewest decimals that all numbers have; None where they have many."""
-    if not len(observed):
-        return None
-    for places in range(MOST_DECIMALS + 1):
-        if _has_decimals(observed[:100], places) and _has_decimals(observed, places):
-            return places
-    return None
+    each = range(MOST_DECIMALS + 1) if len(observed) else ()
+    fits = (p for p in each if all(_has_decimals(o, p) for o in (observed[:100], observed)))
+    return next(fits, None)
 
 
 def _has_decimals(observed: np.ndarray, places: int) -> bool:
@@ -328,7 +325,7 @@ def _has_decimals(observed: np.ndarray, places: int) -> bool:
 
 def _rounded(numbers: np.ndarray, places: int) -> np.ndarray:
     """Numbers with so many decimals; those too large for any as they are."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         rounded = np.round(numbers, places)
     return np.where(np.isfinite(rounded), rounded, numbers) + 0.0  # no negative zeros
 

@@ -116,11 +116,13 @@ def columns_of(frame: Any) -> list:
     return frame.get_columns() if library == "polars" else frame.columns
 
 
-def cut(column: Any, rows: slice) -> Any:
-    """Some neighbouring cells of a native column."""
+def cut(column: Any, rows: slice | np.ndarray) -> Any:
+    """Some cells of a native column: neighbours, or those at places."""
     if hasattr(column, "iloc"):
         return column.iloc[rows]
-    return column.slice(rows.start, rows.stop - rows.start)
+    if isinstance(rows, slice):
+        return column.slice(rows.start, rows.stop - rows.start)
+    return column.take(rows) if hasattr(column, "take") else column.gather(rows)
 
 
 def _library(X: Any) -> str | None:

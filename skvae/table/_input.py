@@ -30,6 +30,8 @@ class Rows(NamedTuple):
     frame: list | None  # native columns
     values: np.ndarray | csr_array | None  # NaN in holes
     given: np.ndarray | csr_array | csc_array | None
+    places: np.ndarray | None = None  # of these rows in the table; None: all of its own, in turn
+    times: int = 1  # that rows of the table come in the mean, as more than they are
 
     @property
     def sparse(self) -> bool:
@@ -45,10 +47,20 @@ class Rows(NamedTuple):
         )
         return np.dtype(np.float32 if single else np.float64)
 
+    def at(self, places: np.ndarray, times: int = 1) -> "Rows":
+        """Rows at places of the table."""
+        return self._replace(n=len(places), places=places, times=times)
+
+    @property
+    def as_given(self) -> "Rows":
+        """The rows of the table, each once, in turn."""
+        n = len(self.frame[0]) if self.frame is not None else self.values.shape[0]
+        return Rows(self.names, n, self.frame, self.values, self.given)
+
     def column(self, j: int) -> Values:
         """A column in NumPy."""
         if self.frame is not None:
-            return read(self.names[j], self.frame[j])
+            return self._placed(read(self.names[j], self.frame[j]))
         if issparse(self.given):
             return self._values(j, self.given[:, [j]].toarray()[:, 0])
         return self._values(j, self.given[:, j])
@@ -62,7 +74,8 @@ class Rows(NamedTuple):
         if self.frame is not None:
             yield from map(self.column, range(len(self.names)))
             return
-        width, given = max(1, NUMBERS // max(1, self.n)), self.by_column().given
+        given = self.by_column().given
+        width = max(1, NUMBERS // max(1, given.shape[0]))
         for start in range(0, len(self.names), width):
             block = given[:, start : start + width]
             block = _turned(block.toarray() if self.sparse else block)
@@ -71,16 +84,21 @@ class Rows(NamedTuple):
 
     def _values(self, j: int, cells: np.ndarray) -> Values:
         column = of_array(self.names[j], cells, "numpy")
-        if cells.dtype.kind == "f" or self.sparse:
-            return column
-        return column._replace(holes=np.isnan(self.values[:, j]))  # those of a masked array
+        if cells.dtype.kind != "f" and not self.sparse:  # of a masked array
+            column = column._replace(holes=np.isnan(self.values[:, j]))
+        return self._placed(column)
+
+    def _placed(self, column: Values) -> Values:
+        """The cells of these rows."""
+        return column if self.places is None else column.take(self.places)
 
     def part(self, rows: slice) -> "Rows":
         """Some of the rows, dense."""
         rows = slice(rows.start, min(rows.stop, self.n))
         n = rows.stop - rows.start
+        rows = rows if self.places is None else self.places[rows]
         if self.frame is not None:
-            return self._replace(n=n, frame=[cut(column, rows) for column in self.frame])
+            return Rows(self.names, n, [cut(column, rows) for column in self.frame], None, None)
         values, given = self.values[rows], self.given[rows]
         if self.sparse:
             values, given = values.toarray(), given.tocsc()
@@ -293,5 +311,5 @@ def nearest_first(name: Any, names: Any) -> str:
 
 def parts(n: int, width: int, numbers: int) -> Iterator[slice]:
     """Slices of n rows, of so many numbers at most."""
-    rows = max(1, min(ROWS, numbers // max(1, width)))
+    rows = max(1, min(ROWS, numbers // width))
     return (slice(start, start + rows) for start in range(0, n, rows))
