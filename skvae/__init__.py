@@ -2,6 +2,7 @@
 
 from skvae import callbacks, likelihoods, objectives, posteriors, priors, schedules
 from skvae._imputer import VAEImputer
+from skvae._onnx import to_onnx
 from skvae._outliers import VAEOutlierDetector
 from skvae._persistence import trusted_types
 from skvae._synthesizer import VAESynthesizer
@@ -19,5 +20,6 @@ __all__ = [
     "posteriors",
     "priors",
     "schedules",
+    "to_onnx",
     "trusted_types",
 ]

@@ -39,6 +39,11 @@ def normal_log_prob(standard: Any, log_scale: Any = 0.0) -> Any:
     return -0.5 * (standard * standard + LOG_2PI) - log_scale
 
 
+def cast(x: Any, dtype: str, xp: Any) -> Any:
+    """The same numbers in another dtype."""
+    return x.astype(dtype) if xp is np else ops.cast(x, dtype)
+
+
 def bounded(x: Any, xp: Any = ops) -> Any:
     """About x near zero, and smoothly never beyond MAX_LOG_SCALE either way."""
     return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)

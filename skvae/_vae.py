@@ -842,7 +842,9 @@ class VAETransformer(
         from skvae.engine import enter
 
         enter()
-        return getattr(self._model.network, part).keras_model(self._model.learned()[part])
+        model = getattr(self._model.network, part).keras_model(self._model.learned()[part])
+        model(model.inputs[0])  # Keras exports what has been called
+        return model
 
 
 def _count(n: Any, name: str) -> int:

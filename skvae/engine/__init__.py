@@ -1,6 +1,7 @@
 """Programs: the only room that knows TensorFlow."""
 
 from skvae.engine._gradient import State, gradient_of, repeated
+from skvae.engine._graph import graph_of
 from skvae.engine._optimizer import adam, adam_step, averaged_adam
 from skvae.engine._optimizer import name_of as name_of_optimizer
 from skvae.engine._optimizer import resolve as optimizer_of
@@ -39,6 +40,7 @@ __all__ = [
     "compiled",
     "enter",
     "gradient_of",
+    "graph_of",
     "limit_threads",
     "name_of_optimizer",
     "normal",

@@ -3,7 +3,14 @@
 from skvae.inference._calibrate import calibrated
 from skvae.inference._condition import rows_given
 from skvae.inference._draw import drawn, missing
-from skvae.inference._encode import cells, features, posterior_mean, posterior_sample
+from skvae.inference._encode import (
+    cells,
+    decoder_graph,
+    encoder_graph,
+    features,
+    posterior_mean,
+    posterior_sample,
+)
 from skvae.inference._impute import drawn_cells, expected_cells
 from skvae.inference._prior import finished, prior_sample, refitted, trainable
 from skvae.inference._score import log_likelihood, lower_bound
@@ -11,8 +18,10 @@ from skvae.inference._score import log_likelihood, lower_bound
 __all__ = [
     "calibrated",
     "cells",
+    "decoder_graph",
     "drawn",
     "drawn_cells",
+    "encoder_graph",
     "expected_cells",
     "features",
     "finished",

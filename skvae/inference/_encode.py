@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from skvae.engine import LATENT, ROWS, Shape, run, takes
+from skvae.engine import LATENT, ROWS, Shape, graph_of, run, takes
 from skvae.inference._blocks import HEIGHT, by_group, by_row, encoding_height, height_of, padded
 from skvae.model import Inference, Model, Network
 from skvae.table import Cells
@@ -59,6 +59,16 @@ def cells(model: Model, z: np.ndarray, read: Callable) -> Iterator[np.ndarray]:
         # what overflows is brought back into the range of its column
         with np.errstate(all="ignore"):
             yield read(w, raw)
+
+
+def encoder_graph(model: Model) -> Any:
+    """The graph of ONNX from cells to the mean of q(z | x)."""
+    return graph_of(_mean, model, model.network.width)
+
+
+def decoder_graph(model: Model) -> Any:
+    """That from latent points to the decoder's raw numbers."""
+    return graph_of(_decode, model, model.network.latent_dim)
 
 
 @takes(ROWS)

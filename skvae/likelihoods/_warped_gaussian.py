@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, ndtri
 from scipy.stats import norm, t
 
-from skvae._math import bounded, ops
+from skvae._math import bounded, cast, ops
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
 from skvae.likelihoods._warp import LATTICE, Warp, lattice_place
@@ -181,6 +181,6 @@ def _at(values: Any, scores: Any, xp: Any) -> Any:
     last, cells = len(LATTICE) - 1, np.arange(values.shape[1], dtype=np.int32)
     place = xp.clip(lattice_place(scores, xp), 0, last)
     low = xp.minimum(xp.floor(place), last - 1)
-    at = xp.array(low, dtype="int32") * len(cells) + cells
+    at = cast(low, "int32", xp) * len(cells) + cells
     below, above = xp.take(values, at), xp.take(values, at + len(cells))
     return below + (place - low) * (above - below)

@@ -48,7 +48,7 @@ class Joint(Component):
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         blocks = split(raw, self._raw_sizes())
-        points = [np.asarray(part.point(v, raw)) for part, v, raw in self._each(w, blocks)]
+        points = [part.point(v, raw) for part, v, raw in self._each(w, blocks)]
         return np.concatenate(self._by_cell("point", points, raw.shape[:-1]), axis=-1)
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:

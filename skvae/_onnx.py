@@ -1,0 +1,298 @@
+"""The graph of ONNX of a model, which gives what it gives where there is no Python."""
+
+from dataclasses import fields, replace
+from importlib.util import find_spec
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skvae._vae import VAETransformer
+from skvae.table import LARGEST, UNITS, Codec, Feature, Levels, Numbers, Times, listed
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from skvae._traced import Traced
+
+INNER = "network/between"  # what is handed from one graph to the other
+HOLE = np.iinfo(np.int64).min  # of datetimes and durations, as in NumPy
+
+
+def to_onnx(vae, part="transform"):
+    """The graph of ONNX of `transform` or `inverse_transform`, for onnxruntime and its like.
+
+    Parameters
+    ----------
+    vae : VAETransformer
+        A fitted one.
+    part : {"transform", "inverse_transform"}, default="transform"
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        Of "transform" with an input for each column, by its name as text, (n_samples, 1), and the
+        output "Z", (n_samples, latent_dim) in float32; of "inverse_transform" the other way round.
+        Floats keep their dtype, and so do integers and booleans where their dtype has no holes;
+        where it has, they are float64 with NaN. Text is text, empty in a hole; datetimes and
+        durations are int64 in the unit that their column had in `fit`, and the smallest int64 in a
+        hole. Numbers agree with `vae` to 1e-5 of a column's scale.
+
+    Raises
+    ------
+    ImportError
+        Without the extra: ``pip install "skvae[onnx]"``.
+    ValueError
+        If a likelihood is of your own, a column holds text and numbers together, or datetimes with
+        a time zone.
+
+    References
+    ----------
+    ONNX (2019). Open Neural Network Exchange, https://onnx.ai.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae import VAETransformer, to_onnx
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> vae = VAETransformer(1, random_state=0, max_iter=5).fit(X)
+    >>> model = to_onnx(vae)  # to be saved, as with onnx.save(model, "transform.onnx")
+    >>> [put.name for put in (*model.graph.input, *model.graph.output)]
+    ['0', '1', 'Z']
+    """
+    _check(vae, part)
+    features = vae._codec.features
+    for feature in features:
+        _check_feature(feature)
+    names = [str(feature.name) for feature in features]
+    if len({*names, ""}) <= len(names):
+        raise ValueError(
+            f"The columns {listed(vae._codec.names)} need names that differ as text and are not "
+            "empty, since ONNX names its inputs so; rename them."
+        )
+    return PARTS[part](vae._codec, vae._model, names)
+
+
+def _check(vae: Any, part: str) -> None:
+    """Refuse what is no fitted model, and a part that there is not."""
+    if not isinstance(vae, VAETransformer):
+        raise TypeError(
+            f"to_onnx takes a fitted VAETransformer, but got a {type(vae).__name__}; of what wraps "
+            "one give its model, such as imputer.vae_."
+        )
+    check_is_fitted(vae)
+    if part not in PARTS:
+        raise ValueError(f"part={part!r}, but one of {sorted(PARTS)} is expected.")
+    missing = [name for name in ("ndonnx", "tf2onnx") if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"to_onnx needs {' and '.join(missing)}, which are not installed: pip install "
+            '"skvae[onnx]".'
+        )
+
+
+def _check_feature(feature: Feature) -> None:
+    """Refuse a column that ONNX cannot have."""
+    name, kind = feature.name, feature.format
+    foreign = [own for own in _components(feature.likelihood) if not _is_ours(own)]
+    if foreign:
+        raise ValueError(
+            f"{foreign[0]!r} is the likelihood of column {name!r} and of your own: what its code "
+            "does cannot be written as ONNX. Fit with one of skvae.likelihoods, or export the "
+            "networks alone, as with vae.encoder_.export(path, format='onnx')."
+        )
+    if getattr(kind, "zone", None):
+        raise ValueError(
+            f"Column {name!r} holds datetimes in the zone {kind.zone}, which ONNX does not know; "
+            "fit with datetimes without a zone, as with .dt.tz_convert(None)."
+        )
+    if isinstance(kind, Levels) and len({isinstance(one, str) for one in kind.levels}) > 1:
+        raise ValueError(
+            f"Column {name!r} holds text and numbers together, but a column of ONNX has one type; "
+            "fit with text alone, as with .astype(str)."
+        )
+
+
+def _components(component: Any) -> list:
+    """A component and those that it holds."""
+    held = (one for one in vars(component).values() if hasattr(one, "log_prob"))
+    return [component, *(own for one in held for own in _components(one))]
+
+
+def _is_ours(component: Any) -> bool:
+    return type(component).__module__.startswith("skvae.")
+
+
+def _transform(codec: Codec, model: Any, names: list[str]) -> "ModelProto":
+    import ndonnx as nx
+
+    from skvae._traced import Traced
+    from skvae.inference import encoder_graph
+
+    given = [nx.argument(shape=("N", 1), dtype=_dtype(feature)) for feature in codec.features]
+    columns = zip(codec.features, map(Traced, given), strict=True)
+    cells = [_cells(feature, _numbers(feature, column)) for feature, column in columns]
+    empty = [cells[0] * np.nan] * (model.network.width - len(cells))  # those of sums
+    x = np.concatenate([*(cells[j] for j in codec.order), *empty], axis=-1).astype(np.float32)
+    before = nx.build(dict(zip(names, given, strict=True)), {INNER: x.array})
+    return _merged(before, _renamed(encoder_graph(model), INNER, _latent(names)))
+
+
+def _inverse_transform(codec: Codec, model: Any, names: list[str]) -> "ModelProto":
+    import ndonnx as nx
+
+    from skvae._traced import Traced, constants
+    from skvae.inference import decoder_graph
+
+    joint = model.network.likelihood
+    raw = nx.argument(shape=("N", joint.n_raw()), dtype=nx.float32)
+    cells = joint.point(constants(model.learned()["likelihood"]), Traced(raw))
+    columns = zip(codec.features, np.argsort(codec.order).tolist(), strict=True)
+    found = [_restored(f, cells[..., j : j + 1]).array for f, j in columns]
+    after = nx.build({INNER: raw}, dict(zip(names, found, strict=True)))
+    return _merged(_renamed(decoder_graph(model), _latent(names), INNER), after)
+
+
+def _latent(names: list[str]) -> str:
+    """What latent points are called beside columns of these names."""
+    return next(name for name in ("Z" + i * "_" for i in count()) if name not in names)
+
+
+def _merged(first: "ModelProto", second: "ModelProto") -> "ModelProto":
+    """One graph after the other."""
+    from onnx.compose import merge_models
+
+    first.ir_version = second.ir_version = max(first.ir_version, second.ir_version)
+    return merge_models(first, second, [(INNER, INNER)])
+
+
+def _renamed(model: "ModelProto", given: str, found: str) -> "ModelProto":
+    """The same with its input and its output called otherwise."""
+    graph = model.graph
+    names = {graph.input[0].name: given, graph.output[0].name: found}
+    for put in (*graph.input, *graph.output):
+        put.name = names[put.name]
+    for node in graph.node:
+        for puts in (node.input, node.output):
+            puts[:] = [names.get(name, name) for name in puts]
+    return model
+
+
+def _dtype(feature: Feature) -> Any:
+    """What an input or an output holds."""
+    import ndonnx as nx
+
+    there, library = np.dtype(feature.dtype.numpy), feature.dtype.library
+    if _is_text(feature):
+        return nx.utf8
+    if there.kind in "mM":
+        return nx.int64
+    if there.kind == "f":
+        return nx.float32 if there.itemsize <= 4 else nx.float64
+    whole = library == "numpy" or (library == "pandas" and feature.dtype.name == str(there))
+    return nx.from_numpy_dtype(there) if there.kind in "iub" and whole else nx.float64
+
+
+def _is_text(feature: Feature) -> bool:
+    levels = getattr(feature.format, "levels", (0.0,))
+    return all(isinstance(level, str) for level in levels)
+
+
+def _numbers(feature: Feature, column: "Traced") -> "Traced":
+    """Numbers of a column, NaN in a hole, -1 for a label that fit never saw."""
+    return READ[type(feature.format)](feature.format, column)
+
+
+def _of_numbers(kind: Numbers, column: "Traced") -> "Traced":
+    return column.astype(np.float64)
+
+
+def _of_times(kind: Times, column: "Traced") -> "Traced":
+    """Days."""
+    ticks, per_day = column - kind.origin * 1000 // UNITS[kind.unit], UNITS["D"] / UNITS[kind.unit]
+    return np.where(column == HOLE, np.nan, ticks.astype(np.float64) / per_day)
+
+
+def _of_levels(kind: Levels, column: "Traced") -> "Traced":
+    """Codes."""
+    from skvae._traced import Constant, mapped
+
+    levels = np.array(kind.levels)
+    if levels.dtype.kind == "U":
+        codes = {label: float(code) for code, label in enumerate(kind.levels)}
+        return mapped(column, {"": np.nan} | codes, -1.0)
+    order = np.argsort(levels)
+    column = column if column.dtype == np.int64 else column.astype(np.float64)
+    ordered = levels[order].astype(column.dtype).view(Constant)
+    place = np.minimum(np.searchsorted(ordered, column), len(levels) - 1)
+    code = np.where(ordered[place] == column, order.view(Constant)[place], -1).astype(np.float64)
+    is_hole = column == HOLE if column.dtype == np.int64 else np.isnan(column)
+    return np.where(is_hole, np.nan, code)
+
+
+def _cells(feature: Feature, numbers: "Traced") -> "Traced":
+    """Cells of numbers."""
+    if not feature.varies:
+        return numbers * (np.nan if feature.constant is None else 0.0)
+    if feature.has_levels:
+        return np.where(numbers >= 0, numbers, np.nan)
+    if feature.placement is None:
+        cells = ((numbers - feature.center) / feature.scale).clip(-LARGEST, LARGEST)
+    else:
+        cells = _traceable(feature.placement).encode(numbers)[0]
+    return np.where(np.isnan(numbers), np.nan, cells)
+
+
+def _traceable(placement: Any) -> Any:
+    """The same with arrays that may be indexed by traced ones."""
+    from skvae._traced import constants
+
+    values = {field.name: getattr(placement, field.name) for field in fields(placement)}
+    return replace(placement, **constants(values))
+
+
+def _restored(feature: Feature, cells: "Traced") -> "Traced":
+    """Points of a column as it holds them."""
+    numbers = feature.center + feature.scale * cells
+    if not feature.varies:
+        numbers = cells * 0.0 + (np.nan if feature.constant is None else feature.constant)
+    return WRITE[type(feature.format)](feature, numbers)
+
+
+def _as_numbers(feature: Feature, numbers: "Traced") -> "Traced":
+    kind = feature.format
+    if kind.kind == "boolean":
+        numbers = numbers >= 0.5
+    elif kind.kind == "integer":
+        numbers = np.rint(numbers).clip(kind.low, kind.high)
+    elif kind.decimals is not None:
+        numbers = np.round(numbers, kind.decimals)
+    return _written(feature, numbers)
+
+
+def _as_times(feature: Feature, numbers: "Traced") -> "Traced":
+    kind, unit = feature.format, UNITS[feature.format.unit]
+    origin = kind.origin * 1000 // unit
+    ends = (float((end - origin) // kind.step) for end in (kind.low, kind.high))
+    steps = np.rint(numbers * UNITS["D"] / (kind.step * unit)).clip(*ends)
+    return (steps.astype(np.int64) * kind.step + origin).clip(kind.low, kind.high)
+
+
+def _as_levels(feature: Feature, numbers: "Traced") -> "Traced":
+    from skvae._traced import Constant
+
+    levels = np.array(feature.format.levels).view(Constant)
+    return _written(feature, levels[numbers])
+
+
+def _written(feature: Feature, numbers: "Traced") -> "Traced":
+    """In the dtype of an output."""
+    from skvae._traced import Traced
+
+    return Traced(numbers.array.astype(_dtype(feature)))
+
+
+READ = {Numbers: _of_numbers, Times: _of_times, Levels: _of_levels}
+WRITE = {Numbers: _as_numbers, Times: _as_times, Levels: _as_levels}
+PARTS = {"transform": _transform, "inverse_transform": _inverse_transform}
