@@ -9,14 +9,14 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._vae import VAETransformer
-from skvae.table import LARGEST, UNITS, Codec, Feature, Levels, Numbers, Times, listed
+from skvae.table import EXACT, LARGEST, UNITS, Codec, Feature, Levels, Numbers, Times, listed
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
     from skvae._traced import Traced
 
-INNER = "network/between"  # what is handed from one graph to the other
+BETWEEN = "codec//network"  # what is handed from one graph to the other
 HOLE = np.iinfo(np.int64).min  # of datetimes and durations, as in NumPy
 
 
@@ -34,18 +34,20 @@ def to_onnx(vae, part="transform"):
     model : onnx.ModelProto
         Of "transform" with an input for each column, by its name as text, (n_samples, 1), and the
         output "Z", (n_samples, latent_dim) in float32; of "inverse_transform" the other way round.
-        Floats keep their dtype, and so do integers and booleans where their dtype has no holes;
-        where it has, they are float64 with NaN. Text is text, empty in a hole; datetimes and
-        durations are int64 in the unit that their column had in `fit`, and the smallest int64 in a
-        hole. Numbers agree with `vae` to 1e-5 of a column's scale.
+        Floats keep their dtype (float16 is float32), and so do integers and booleans where their
+        dtype has no holes; where it has, and where all were holes, they are float64 with NaN. Text
+        is text, empty in a hole; datetimes and durations are int64 in the unit that their column
+        had in `fit`, and the smallest int64 in a hole. Numbers agree with `vae` to 1e-5 of a
+        column's scale.
 
     Raises
     ------
     ImportError
         Without the extra: ``pip install "skvae[onnx]"``.
     ValueError
-        If a likelihood is of your own, a column holds text and numbers together, or datetimes with
-        a time zone.
+        If a likelihood is of your own, a column holds text and numbers together, empty text or
+        text that ends in a NUL as labels, whole numbers that float64 has not, or datetimes with a
+        time zone; or if layers of a network do what ONNX has no word for.
 
     References
     ----------
@@ -107,10 +109,14 @@ def _check_feature(feature: Feature) -> None:
             f"Column {name!r} holds datetimes in the zone {kind.zone}, which ONNX does not know; "
             "fit with datetimes without a zone, as with .dt.tz_convert(None)."
         )
-    if isinstance(kind, Levels) and len({isinstance(one, str) for one in kind.levels}) > 1:
+    labels = (
+        kind.levels if isinstance(kind, Levels) and np.dtype(kind.numpy).kind not in "mM" else ()
+    )
+    wrong = next((words for words, holds in LABELS.items() if holds(labels)), None)
+    if wrong:
         raise ValueError(
-            f"Column {name!r} holds text and numbers together, but a column of ONNX has one type; "
-            "fit with text alone, as with .astype(str)."
+            f"Column {name!r} holds {wrong}, which a column of ONNX cannot have; fit with other "
+            "labels, as with .astype(str)."
         )
 
 
@@ -135,8 +141,9 @@ def _transform(codec: Codec, model: Any, names: list[str]) -> "ModelProto":
     cells = [_cells(feature, _numbers(feature, column)) for feature, column in columns]
     empty = [cells[0] * np.nan] * (model.network.width - len(cells))  # those of sums
     x = np.concatenate([*(cells[j] for j in codec.order), *empty], axis=-1).astype(np.float32)
-    before = nx.build(dict(zip(names, given, strict=True)), {INNER: x.array})
-    return _merged(before, _renamed(encoder_graph(model), INNER, _latent(names)))
+    before = nx.build({str(j): one for j, one in enumerate(given)}, {"x": x.array})
+    before = _renamed(before, "codec/", names, [BETWEEN])
+    return _merged(before, _renamed(encoder_graph(model), "network/", [BETWEEN], [_latent(names)]))
 
 
 def _inverse_transform(codec: Codec, model: Any, names: list[str]) -> "ModelProto":
@@ -147,11 +154,12 @@ def _inverse_transform(codec: Codec, model: Any, names: list[str]) -> "ModelProt
 
     joint = model.network.likelihood
     raw = nx.argument(shape=("N", joint.n_raw()), dtype=nx.float32)
-    cells = joint.point(constants(model.learned()["likelihood"]), Traced(raw))
+    cells = joint.point(constants(model.learned()["likelihood"]), Traced(raw)).astype(np.float64)
     columns = zip(codec.features, np.argsort(codec.order).tolist(), strict=True)
-    found = [_restored(f, cells[..., j : j + 1]).array for f, j in columns]
-    after = nx.build({INNER: raw}, dict(zip(names, found, strict=True)))
-    return _merged(_renamed(decoder_graph(model), _latent(names), INNER), after)
+    found = [_restored(feature, cells[..., j : j + 1]).array for feature, j in columns]
+    after = nx.build({"raw": raw}, {str(j): one for j, one in enumerate(found)})
+    after = _renamed(after, "codec/", [BETWEEN], names)
+    return _merged(_renamed(decoder_graph(model), "network/", [_latent(names)], [BETWEEN]), after)
 
 
 def _latent(names: list[str]) -> str:
@@ -161,21 +169,30 @@ def _latent(names: list[str]) -> str:
 
 def _merged(first: "ModelProto", second: "ModelProto") -> "ModelProto":
     """One graph after the other."""
+    from onnx import helper
     from onnx.compose import merge_models
 
     first.ir_version = second.ir_version = max(first.ir_version, second.ir_version)
-    return merge_models(first, second, [(INNER, INNER)])
+    merged = merge_models(first, second, [(BETWEEN, BETWEEN)])
+    versions = {one.domain: one.version for one in merged.opset_import}
+    del merged.opset_import[:]
+    merged.opset_import.extend(helper.make_opsetid(*one) for one in sorted(versions.items()))
+    return merged
 
 
-def _renamed(model: "ModelProto", given: str, found: str) -> "ModelProto":
-    """The same with its input and its output called otherwise."""
+def _renamed(model: "ModelProto", prefix: str, given: list, found: list) -> "ModelProto":
+    """The same with other names of inputs and outputs, and a prefix to all others."""
+    from onnx.compose import add_prefix
+
+    model = add_prefix(model, prefix)
     graph = model.graph
-    names = {graph.input[0].name: given, graph.output[0].name: found}
-    for put in (*graph.input, *graph.output):
+    puts = [*graph.input, *graph.output]
+    names = {put.name: name for put, name in zip(puts, [*given, *found], strict=True)}
+    for put in puts:
         put.name = names[put.name]
     for node in graph.node:
-        for puts in (node.input, node.output):
-            puts[:] = [names.get(name, name) for name in puts]
+        for own in (node.input, node.output):
+            own[:] = [names.get(name, name) for name in own]
     return model
 
 
@@ -184,7 +201,7 @@ def _dtype(feature: Feature) -> Any:
     import ndonnx as nx
 
     there, library = np.dtype(feature.dtype.numpy), feature.dtype.library
-    if _is_text(feature):
+    if _is_text(feature.format):
         return nx.utf8
     if there.kind in "mM":
         return nx.int64
@@ -194,9 +211,10 @@ def _dtype(feature: Feature) -> Any:
     return nx.from_numpy_dtype(there) if there.kind in "iub" and whole else nx.float64
 
 
-def _is_text(feature: Feature) -> bool:
-    levels = getattr(feature.format, "levels", (0.0,))
-    return all(isinstance(level, str) for level in levels)
+def _is_text(kind: Any) -> bool:
+    """Whether a format is one of text."""
+    labels = isinstance(kind, Levels) and kind.numpy == "object"
+    return labels and all(isinstance(level, str) for level in kind.levels)
 
 
 def _numbers(feature: Feature, column: "Traced") -> "Traced":
@@ -219,11 +237,13 @@ def _of_levels(kind: Levels, column: "Traced") -> "Traced":
     from skvae._traced import Constant, mapped
 
     levels = np.array(kind.levels)
-    if levels.dtype.kind == "U":
+    if _is_text(kind):
         codes = {label: float(code) for code, label in enumerate(kind.levels)}
         return mapped(column, {"": np.nan} | codes, -1.0)
+    if not kind.levels:
+        return column.astype(np.float64) * np.nan
     order = np.argsort(levels)
-    column = column if column.dtype == np.int64 else column.astype(np.float64)
+    column = column if column.dtype.kind in "iu" else column.astype(np.float64)
     ordered = levels[order].astype(column.dtype).view(Constant)
     place = np.minimum(np.searchsorted(ordered, column), len(levels) - 1)
     code = np.where(ordered[place] == column, order.view(Constant)[place], -1).astype(np.float64)
@@ -254,10 +274,17 @@ def _traceable(placement: Any) -> Any:
 
 def _restored(feature: Feature, cells: "Traced") -> "Traced":
     """Points of a column as it holds them."""
-    numbers = feature.center + feature.scale * cells
-    if not feature.varies:
-        numbers = cells * 0.0 + (np.nan if feature.constant is None else feature.constant)
-    return WRITE[type(feature.format)](feature, numbers)
+    from skvae._traced import Constant
+
+    numbers, zeros = feature.center + feature.scale * cells, cells * 0.0
+    if feature.varies or feature.constant is not None:
+        known = numbers if feature.varies else zeros + feature.constant
+        return WRITE[type(feature.format)](feature, known)
+    if _is_text(feature.format):
+        return np.array([""]).view(Constant)[zeros.astype(np.int64)]
+    if np.dtype(feature.dtype.numpy).kind in "mM":
+        return zeros.astype(np.int64) + HOLE
+    return zeros + np.nan
 
 
 def _as_numbers(feature: Feature, numbers: "Traced") -> "Traced":
@@ -293,6 +320,15 @@ def _written(feature: Feature, numbers: "Traced") -> "Traced":
     return Traced(numbers.array.astype(_dtype(feature)))
 
 
+LABELS = {
+    "text and numbers together": lambda labels: len({isinstance(one, str) for one in labels}) > 1,
+    "labels that are empty text or end in a NUL": lambda labels: any(
+        isinstance(one, str) and one[-1:] in ("", "\0") for one in labels
+    ),
+    "labels of 2**53 or more": lambda labels: any(
+        isinstance(one, int) and abs(one) >= EXACT for one in labels
+    ),
+}
 READ = {Numbers: _of_numbers, Times: _of_times, Levels: _of_levels}
 WRITE = {Numbers: _as_numbers, Times: _as_times, Levels: _as_levels}
 PARTS = {"transform": _transform, "inverse_transform": _inverse_transform}

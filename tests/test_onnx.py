@@ -1,10 +1,12 @@
 """Graphs of ONNX, as onnxruntime runs them."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import NotFittedError
 
 from skvae import VAEImputer, VAETransformer, likelihoods, to_onnx
@@ -60,7 +62,7 @@ CODES = pd.DataFrame(
     {
         "n": RNG.choice([3, 7, 1], N),
         "f": RNG.choice([0.5, 2.5, 1.0], N),
-        "t": RNG.choice(pd.date_range("2020", "2022", freq="QS"), N),
+        "t": RNG.choice(pd.date_range("2020", "2022", freq="QS", unit="ns"), N),
         "b": RNG.random(N) < 0.5,
     }
 )
@@ -75,6 +77,21 @@ TABLES = {
     "codes": (CODES, {"likelihood": "categorical"}),
     "autoregressive": (MIXED[["x", "k", "few"]], {"autoregressive": True}),
     "flow": (NORMAL, {"posterior": "flow"}),
+    "far from 0": (
+        pd.DataFrame(
+            {
+                "x": 1e9 + NORMAL[:, 0],
+                "i": RNG.integers(2**31 - 300, 2**31, N).astype(np.int32),
+                "u": RNG.integers(2**32 - 300, 2**32, N).astype(np.uint32),
+                "t": pd.Timestamp("2020-01-01")
+                + pd.to_timedelta(RNG.integers(0, 3600, N), unit="s"),
+                "huge": NORMAL[:, 1] * 1e300,
+            }
+        ),
+        {"likelihood": "gaussian"},
+    ),
+    "gelu": (NORMAL, {"activation": "gelu"}),
+    "sparse": (csr_array(COUNTS.astype(float)), {}),
     "linear": (NORMAL, {"hidden_layer_sizes": ()}),
     "heavy tails": (NORMAL, {"likelihood": WarpedGaussian("cell", heavy_tails=True)}),
     "cell": (NORMAL, {"likelihood": Gaussian(scale="cell")}),
@@ -92,6 +109,7 @@ def fitted(request):
 
 def column(X, j):
     """A column as ONNX takes it."""
+    X = X.toarray() if issparse(X) else X
     if isinstance(X, np.ndarray):
         return X[:, j]
     cells = (X.to_pandas().convert_dtypes() if isinstance(X, pl.DataFrame) else X).iloc[:, j]
@@ -141,9 +159,10 @@ def test_onnxruntime_restores_as_the_model_does(fitted):
             assert (cells[:, 0] == want).mean() > 0.99
         else:
             scale = max(feature.scale, float(np.ptp(want.astype(float))), 1e-3)
-            rounded = getattr(feature.format, "step", 0) or (cells.dtype.kind in "iu")
+            step = getattr(feature.format, "step", 0) or (cells.dtype.kind in "iu")
             off = np.abs(cells[:, 0].astype(float) - want.astype(float))
-            assert off.max() <= 1e-5 * scale + rounded
+            assert off.max() <= 1e-5 * scale + step
+            assert (off <= 1e-5 * scale).mean() > 0.97  # others were about half way between two
 
 
 def test_labels_and_numbers_that_fit_never_saw_are_as_in_transform():
@@ -180,6 +199,49 @@ def test_inputs_and_outputs_are_named_and_typed_by_column():
     }
 
 
+EMPTY = pd.DataFrame(
+    {
+        "x": NORMAL[:, 0],
+        "text": pd.Series([None] * N, dtype="str"),
+        "when": pd.Series([pd.NaT] * N, dtype="datetime64[us]"),
+        "floats": np.nan,
+        "whole": pd.Series([None] * N, dtype="Int64"),
+        "rare": [f"{i}" for i in range(N)],
+        "few": RNG.permutation(N) * 1000,
+    }
+)
+
+
+def test_columns_of_which_nothing_is_known_come_back_empty():
+    vae = VAETransformer(1, random_state=0, max_iter=1, min_count=2, likelihood={"few": "poisson"})
+    vae.set_params(likelihood="auto").fit(EMPTY)
+    Z = vae.transform(EMPTY)
+    np.testing.assert_allclose(codes(vae, EMPTY), Z, atol=1e-5)
+    back = run(to_onnx(vae, "inverse_transform"), [Z.astype(np.float32)])
+    assert set(back["text"][:, 0]) == set(back["rare"][:, 0]) == {""}
+    assert (back["when"] == np.iinfo(np.int64).min).all()
+    assert np.isnan(back["floats"]).all() and np.isnan(back["whole"]).all()
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_few_rows_will_do(n):
+    vae = VAETransformer(1, random_state=0, max_iter=1).fit(MIXED[["x", "k"]])
+    arrays = [column(MIXED.iloc[:n], j)[:, None] for j in (0, 4)]
+    assert run(to_onnx(vae), arrays)["Z"].shape == (n, 1)
+    back = run(to_onnx(vae, "inverse_transform"), [np.zeros((n, 1), np.float32)])
+    assert back["k"].shape == (n, 1)
+
+
+def test_columns_may_be_called_as_they_like():
+    names = ["Z", "network/x", "Cast_0_output", "codec"]
+    X = pd.DataFrame(RNG.normal(size=(N, 4)), columns=names)
+    vae = VAETransformer(1, random_state=0, max_iter=1).fit(X)
+    model = to_onnx(vae)
+    onnx.checker.check_model(model, full_check=True)
+    assert [put.name for put in (*model.graph.input, *model.graph.output)] == [*names, "Z_"]
+    assert [put.name for put in to_onnx(vae, "inverse_transform").graph.output] == names
+
+
 class Mine(Poisson):
     """A likelihood of one's own."""
 
@@ -190,6 +252,13 @@ class Mine(Poisson):
         (Mine(), COUNTS, r"Mine\(\) is the likelihood of column 0 and of your own"),
         (ZeroInflated(Mine()), COUNTS, r"Mine\(\) is the likelihood of column 0"),
         ("auto", pd.DataFrame({"m": [1, "a"] * 50}, dtype=object), "'m' holds text and numbers"),
+        ("auto", pd.DataFrame({"m": ["", "a"] * 50}), "'m' holds labels that are empty text"),
+        ("auto", pd.DataFrame({"m": ["b\0", "a"] * 50}), "'m' holds .* end in a NUL"),
+        (
+            "categorical",
+            pd.DataFrame({"m": [2**60, 2**60 + 1] * 50}),
+            r"'m' holds labels of 2\*\*53",
+        ),
         (
             "auto",
             MIXED[["when"]].apply(lambda times: times.dt.tz_localize("Europe/Paris")),

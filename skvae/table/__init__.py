@@ -7,12 +7,14 @@ from skvae.table._codec import Codec, Encoded, with_holes
 from skvae.table._columns import Feature
 from skvae.table._conditions import conditions, overlaid
 from skvae.table._doubts import warn_of_doubts
+from skvae.table._dtypes import EXACT
 from skvae.table._formats import UNITS, Levels, Numbers, Times
 from skvae.table._frames import Frame
 from skvae.table._input import FLOATS, Rows, checked, listed, nearest_first
 from skvae.table._scaling import LARGEST
 
 __all__ = [
+    "EXACT",
     "FLOATS",
     "LARGEST",
     "UNITS",
