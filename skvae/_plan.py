@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from copy import copy
 from functools import partial
+from math import ceil
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -177,14 +178,14 @@ def table_of(vae: Any, X: Any, choose: Callable, arrange: Callable, continues: b
         )
     inputs = {name: vars(reader)[name] for name in INPUTS if name in vars(reader)}
     rows = arrange(rows)
-    least = vae.min_count * rows.times
+    least = ceil(vae.min_count * rows.times) if vae.min_count > 1 else 1
     if continues:
         codec = vae._codec
         if vae.autoregressive and vae._model.network.chain is None:
             codec = codec.with_sums(rows, least)
         return Table(codec, rows, inputs, least, "continues")
     kind = {"frame": Frame.of(X, rows.names), "choose": choose, "min_count": least}
-    codec = told_of(partial(Codec.learn, sums=vae.autoregressive, **kind), rows)
+    codec = told_of(partial(Codec.learn, sums=vae.autoregressive, **kind), rows.telling)
     warn_of_doubts(rows.as_given, codec.features, known=named)
     return Table(codec, rows, inputs, least, "supported")
 

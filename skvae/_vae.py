@@ -349,10 +349,12 @@ class VAETransformer(
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts: all that is learned is as if it came so many times, and 0
-            leaves it out. Whole numbers, or times of the smallest, are taken as they are, up to 16
-            in the mean or 100,000 rows in all; others by their shares alone: a row then comes
-            twice in the mean, its count drawn by `random_state` so that its mean is exact.
-            The order of rows makes no difference, with weights or without.
+            leaves it out. Whole numbers are taken as they are, up to 16 in the mean or 100,000
+            rows in all: as of repeated rows, some copies may be trained on and others held out.
+            Other numbers count by their shares alone, in copies of a row that stay together:
+            times of the smallest one where these are few, else two in the mean, drawn by
+            `random_state` so that their mean is exact. The order of rows makes no difference, with
+            weights or without.
         X_val : array-like, sparse matrix or DataFrame of shape (n_val, n_features), default=None
             Rows that judge training, in the place of a share of X: later ones, say. All rows of X
             are then trained on, and alone say what columns hold. With ``early_stopping=False``
@@ -409,7 +411,7 @@ class VAETransformer(
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            As in `fit`; of each piece by itself where they are shares.
+            As in `fit`; of each piece by itself where they are not whole numbers.
         schema : array-like, sparse matrix or DataFrame, default=None
             Rows that say what columns hold: a random sample, say. They are not trained on. At the
             first call; later ones do without.
@@ -738,7 +740,7 @@ class VAETransformer(
             return float(scores.mean())
         weight = weights_of(len(scores), sample_weight)
         counts = weight > 0
-        return float(np.average(scores[counts], weights=weight[counts]))
+        return float(np.average(scores[counts], weights=weight[counts] / weight.max()))
 
     @property
     def encoder_(self):

@@ -105,6 +105,7 @@ def test_whole_weights_and_times_of_the_smallest_say_how_often_rows_come():
     assert counts([2, 0, 1, 3]).tolist() == [2, 0, 1, 3]
     assert counts(np.array([0.2, 0.0, 0.1, 0.3])).tolist() == [2, 0, 1, 3]
     assert counts(np.full(7, 1 / 7)).tolist() == [1] * 7
+    assert counts([0.01, *[1.0] * 99]).sum() == 200  # no 9,901
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-9, 1e200, 1e307])
@@ -133,6 +134,23 @@ def test_what_comes_twice_for_its_share_is_held_out_together():
     rows = [set(np.round(cells[:][:, 0], 5).tolist()) for cells in data.rows]
     assert len(rows[0] & rows[1]) <= 1  # the last one may be cut
     assert len(set(data.held_rows)) == len(rows[1]) <= 25
+
+
+@pytest.mark.parametrize("others", [0.5, 0.53, np.arange(99) % 3 + 1.01])
+def test_weights_that_are_shares_do_not_stand_for_rows_that_min_count_asks_for(others):
+    X = pd.DataFrame({"x": RNG.normal(size=100), "k": ["rare", *["c", "d", "e"] * 33]})
+    weight = np.append(0.1, np.broadcast_to(others, 99))
+    vae = small(min_count=5).fit(X, sample_weight=weight)
+    assert vae._codec.features[1].format.levels == ("c", "d", "e")
+    low, high = vae._codec.features[0].placement.ends
+    assert X["x"].min() < low < high < X["x"].max()
+
+
+def test_labels_of_rows_that_weigh_little_are_known():
+    X = pd.DataFrame({"k": [f"a{i}" for i in range(60)], "x": RNG.normal(size=60)})
+    vae = small(likelihood={"k": "categorical"}).fit(X, sample_weight=RNG.gamma(0.3, size=60))
+    vae.transform(X)  # would warn
+    assert vae.sample(given={"k": "a7"})["k"].tolist() == ["a7"]
 
 
 def test_the_mean_of_a_weighted_model_is_that_of_weighted_rows():
@@ -214,8 +232,33 @@ def test_weights_of_no_rows_are_refused():
         small().fit(TABLE, sample_weight_val=WEIGHT)
 
 
-def test_errors_tell_of_rows_of_the_table():
+def test_errors_tell_of_rows_of_the_table_that_weigh():
     X = np.ones((20, 1)) * np.arange(20)[:, None]
-    X[13] = 0.5
-    with pytest.raises(ValueError, match=r"row 13"):
-        small(likelihood="poisson").fit(X, sample_weight=np.arange(20))
+    X[13], X[0] = 0.5, -7.5
+    for weight in (np.arange(20), np.arange(20) * 1e-3 + (np.arange(20) > 0)):
+        with pytest.raises(ValueError, match=r"row 13"):
+            small(likelihood="poisson").fit(X, sample_weight=weight)
+
+
+def test_what_weighs_nothing_raises_no_doubts():
+    X = np.append(RNG.normal(size=200), 1e9)[:, None]
+    X = pd.DataFrame(X, columns=["x"])
+    small().fit(X, sample_weight=np.append(np.ones(200), 0))
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e-300, 1e307])
+def test_a_score_takes_weights_of_any_size(scale):
+    vae = small().fit(TABLE)
+    assert vae.score(TABLE, sample_weight=np.full(N, scale)) == pytest.approx(vae.score(TABLE))
+
+
+def test_what_lies_under_a_mask_makes_no_difference():
+    X, mask = RNG.integers(0, 9, (60, 2)), RNG.random((60, 2)) < 0.2
+    one, other = (np.ma.masked_array(np.where(mask, under, X), mask) for under in (0, 77))
+    np.testing.assert_array_equal(small().fit(one).transform(X), small().fit(other).transform(X))
+
+
+@pytest.mark.parametrize("kind", [">f8", ">i4"])
+def test_frames_of_the_other_byte_order_are_learned(kind):
+    X = pd.DataFrame({"b": RNG.integers(0, 99, 50).astype(kind)})
+    assert small().fit(X).sample(2, random_state=0)["b"].dtype == kind

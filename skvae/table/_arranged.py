@@ -15,7 +15,7 @@ from skvae.table._input import Rows
 from skvae.table._values import Values
 
 MOST_TIMES, MANY = 16, 100_000  # that whole weights may repeat rows in the mean, or in all
-TIMES = 2  # in the mean, where only shares count
+TIMES, MOST_SHARES = 2, 4  # in the mean, where shares count: drawn, and where they are exact
 EXACT = 1e-12  # relative error of a whole number of times
 STEP = 2**40  # between the codes of two columns
 HOLE = np.uint64(STEP - 1)
@@ -32,7 +32,8 @@ def arranged(rows: Rows, weight: Any, rng: np.random.Generator) -> Rows:
     some = np.flatnonzero(weight)
     order = some[np.lexsort([weight[some], _keys(rows.at(some))])]
     times, counts = _counts(weight[order], rng)
-    return rows.at(np.repeat(order, counts), times)
+    told = np.repeat(order, counts.clip(min=1))
+    return rows.at(np.repeat(order, counts), times, told)
 
 
 def weights_of(n: int, weight: Any) -> np.ndarray:
@@ -43,23 +44,24 @@ def weights_of(n: int, weight: Any) -> np.ndarray:
     return weight
 
 
-def _counts(weight: np.ndarray, rng: np.random.Generator) -> tuple[int, np.ndarray]:
-    """How often rows come in the mean for each one that there is, and each of them.
+def _counts(weight: np.ndarray, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+    """How often rows come in the mean where weights are shares, else 1, and each of them.
 
-    Whole numbers say it, or times the smallest one. Others are shares, whose counts are drawn: the
-    nearest whole numbers below or above, with the share as their mean.
+    Whole numbers say it. Others are shares: times of the smallest one, if they are few, or drawn,
+    the nearest whole numbers below or above with the share as their mean.
     """
-    for unit in (1.0, weight.min()):
-        counts = _whole(weight, unit)
-        if counts is not None:
-            return 1, counts
-    n = TIMES * len(weight)
-    return TIMES, _shares(n, np.cumsum(weight / weight.max()), rng.random())
+    n = len(weight)
+    counts = _whole(weight, 1.0, max(MOST_TIMES * n, MANY))
+    if counts is not None:
+        return 1.0, counts
+    counts = _whole(weight, weight.min(), MOST_SHARES * n)
+    if counts is None:
+        counts = _shares(TIMES * n, np.cumsum(weight / weight.max()), rng.random())
+    return counts.mean(), counts
 
 
-def _whole(weight: np.ndarray, unit: float) -> np.ndarray | None:
-    """How many units weights are, if they are whole numbers and not too many."""
-    most = max(MOST_TIMES * len(weight), MANY)
+def _whole(weight: np.ndarray, unit: float, most: int) -> np.ndarray | None:
+    """How many units weights are, if they are whole numbers and not too many in all."""
     if weight.max() / most > unit:
         return None
     counts = np.rint(weight / unit)
@@ -105,4 +107,6 @@ def _codes(column: Values) -> np.ndarray:
 
 def _ranks(cells: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """The places of cells among those that differ."""
-    return np.where(holes, HOLE, np.unique(cells, return_inverse=True)[1].astype(np.uint64))
+    ranks = np.full(len(cells), HOLE)
+    ranks[~holes] = np.unique(cells[~holes], return_inverse=True)[1]
+    return ranks

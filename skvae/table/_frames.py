@@ -119,6 +119,8 @@ def columns_of(frame: Any) -> list:
 def cut(column: Any, rows: slice | np.ndarray) -> Any:
     """Some cells of a native column: neighbours, or those at places."""
     if hasattr(column, "iloc"):
+        turned = isinstance(column.dtype, np.dtype) and not column.dtype.isnative
+        column = column.astype(column.dtype.newbyteorder("=")) if turned else column
         return column.iloc[rows]
     if isinstance(rows, slice):
         return column.slice(rows.start, rows.stop - rows.start)

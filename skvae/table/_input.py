@@ -31,7 +31,8 @@ class Rows(NamedTuple):
     values: np.ndarray | csr_array | None  # NaN in holes
     given: np.ndarray | csr_array | csc_array | None
     places: np.ndarray | None = None  # of these rows in the table; None: all of its own, in turn
-    times: int = 1  # that rows of the table come in the mean, as more than they are
+    times: float = 1.0  # that rows come in the mean where their weights are shares
+    told: np.ndarray | None = None  # places with those that come not once for their small shares
 
     @property
     def sparse(self) -> bool:
@@ -47,15 +48,22 @@ class Rows(NamedTuple):
         )
         return np.dtype(np.float32 if single else np.float64)
 
-    def at(self, places: np.ndarray, times: int = 1) -> "Rows":
+    def at(self, places: np.ndarray, times: float = 1.0, told: Any = None) -> "Rows":
         """Rows at places of the table."""
-        return self._replace(n=len(places), places=places, times=times)
+        return self._replace(n=len(places), places=places, times=times, told=told)
+
+    @property
+    def telling(self) -> "Rows":
+        """The rows that say what columns hold: all that weigh."""
+        return self if self.told is None else self.at(self.told, self.times)
 
     @property
     def as_given(self) -> "Rows":
-        """The rows of the table, each once, in turn."""
+        """The rows of the table in turn; one before it stands for each that is left out."""
         n = len(self.frame[0]) if self.frame is not None else self.values.shape[0]
-        return Rows(self.names, n, self.frame, self.values, self.given)
+        kept = np.unique(self.places)
+        last = np.searchsorted(kept, np.arange(n), side="right") - 1
+        return self.at(kept[last.clip(min=0)])
 
     def column(self, j: int) -> Values:
         """A column in NumPy."""
@@ -75,7 +83,7 @@ class Rows(NamedTuple):
             yield from map(self.column, range(len(self.names)))
             return
         given = self.by_column().given
-        width = max(1, NUMBERS // max(1, given.shape[0]))
+        width = max(1, NUMBERS // given.shape[0])
         for start in range(0, len(self.names), width):
             block = given[:, start : start + width]
             block = _turned(block.toarray() if self.sparse else block)
