@@ -402,9 +402,9 @@ class VAETransformer(
         The first piece says what columns hold (scales, bins, ranges, labels), unless `schema` does.
         Labels that come later count as missing. The learning rate is held, beta rises over 1,000
         steps, and none of the rows judges; `verbose` and callbacks have no part. Give pieces in
-        random order, and better several times: what the last ones do not have is forgotten. In the mean of two seeds Adult in 20 pieces, 5
-        passes, gives held-out rows -29.3 nats where pieces are shuffled (-29.5 after five epochs of
-        `fit`), and -31.3 where they are sorted by age.
+        random order, and better several times: what the last ones do not have is forgotten. In the
+        mean of two seeds Adult in 20 pieces, 5 passes, gives held-out rows -29.3 nats where pieces
+        are shuffled (-29.5 after five epochs of `fit`), and -31.3 where they are sorted by age.
 
         Parameters
         ----------
