@@ -64,6 +64,8 @@ CODES = pd.DataFrame(
         "f": RNG.choice([0.5, 2.5, 1.0], N),
         "t": RNG.choice(pd.date_range("2020", "2022", freq="QS", unit="ns"), N),
         "b": RNG.random(N) < 0.5,
+        "i": RNG.choice([3, -7, 1], N).astype(np.int32),
+        "u": RNG.choice([3, 7, 1], N).astype(np.uint8),
     }
 )
 WITH_HOLES = np.where(RNG.random((N, 3)) < 0.2, np.nan, NORMAL)
