@@ -49,6 +49,7 @@ class Joint(Component):
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         blocks = split(raw, self._raw_sizes())
         points = [part.point(v, raw) for part, v, raw in self._each(w, blocks)]
+        points = [one if hasattr(one, "shape") else np.asarray(one) for one in points]
         return np.concatenate(self._by_cell("point", points, raw.shape[:-1]), axis=-1)
 
     def point_of_mixture(self, w: dict, raw: np.ndarray, weights: np.ndarray) -> np.ndarray:
