@@ -162,13 +162,10 @@ def _stacked(arrays: Any, axis: int = 0) -> Traced:
 SAME = {  # what the standard of arrays calls functions otherwise
     "absolute": "abs",
     "arcsinh": "asinh",
-    "arctanh": "atanh",
     "invert": "logical_not",
     "power": "pow",
     "rint": "round",
     "true_divide": "divide",
-    "bitwise_and": "logical_and",
-    "bitwise_or": "logical_or",
 }
 OWN = {
     "clip": lambda array, *ends: array.clip(*ends),
@@ -178,7 +175,6 @@ OWN = {
     "searchsorted": _searched,
     "split": _split,
     "stack": _stacked,
-    "swapaxes": lambda array, *_: Traced(nx.matrix_transpose(array.array)),
     "take": _taken,
     "where": _where,
 }

@@ -275,6 +275,23 @@ def test_what_cannot_be_exported_is_a_sentence(likelihood, X, message):
             to_onnx(vae, part=part)
 
 
+def test_columns_need_names():
+    X = pd.DataFrame(NORMAL, columns=["", "a", "b"])
+    vae = VAETransformer(1, random_state=0, max_iter=1).fit(X)
+    with pytest.raises(ValueError, match="The columns '', 'a', 'b' need names that differ as text"):
+        to_onnx(vae)
+
+
+def test_what_networks_do_that_onnx_cannot_is_said(monkeypatch):
+    def refuses(*_):
+        raise RuntimeError("Op has no registered schema")
+
+    monkeypatch.setattr("onnx.version_converter.convert_version", refuses)
+    vae = VAETransformer(1, random_state=0, max_iter=1).fit(NORMAL)
+    with pytest.raises(ValueError, match="The networks do what ONNX has no word for .Op has no"):
+        to_onnx(vae)
+
+
 def test_only_fitted_models_and_known_parts_are_taken():
     with pytest.raises(NotFittedError):
         to_onnx(VAETransformer())
