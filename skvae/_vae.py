@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import likelihoods, objectives, posteriors, priors, schedules
+from skvae._explain import scored_cells
 from skvae._fitting import fit, partial_fit
 from skvae._persistence import Kept
 from skvae._plan import generator
@@ -714,6 +715,42 @@ class VAETransformer(
         if hasattr(X, "iloc") and output_container(self) == "pandas":
             return type(X.iloc[:, 0])(scores, index=X.index)
         return scores
+
+    def score_cells(self, X, n_draws=64):
+        """log p of each cell given the other observed cells of its row.
+
+        In nats, in the units of X, as those of `score_samples`; so a cell of a rare label or of a
+        column of large units is low by itself. What a cell costs above what is usual for it is told
+        by :meth:`VAEOutlierDetector.explain`. Deterministic, and free of the other rows.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        n_draws : int, default=64
+            Draws of z behind a row, in turns given all of its cells and given those without one.
+
+        Returns
+        -------
+        log_prob : ndarray or DataFrame of shape (n_samples, n_features)
+            Floats; NaN in holes, and in a column of which `fit` saw no cell. A table like that of
+            `fit`, with the index of X.
+
+        References
+        ----------
+        Besag (1975). Statistical Analysis of Non-Lattice Data: their sum is the pseudo-likelihood.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAETransformer
+        >>> x = np.random.default_rng(0).normal(size=(300, 1))
+        >>> vae = VAETransformer(1, random_state=0).fit(np.hstack([x, x]))
+        >>> (near, _), (far, _) = vae.score_cells([[0.0, 0.0], [0.0, 2.0]])
+        >>> bool(far < near)
+        True
+        """
+        check_is_fitted(self)
+        return scored_cells(self, X, self._n_draws(n_draws))
 
     def score(self, X, y=None, sample_weight=None):
         """Mean of `score_samples` over the rows: higher is better.

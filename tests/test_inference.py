@@ -4,7 +4,7 @@ from scipy import stats
 from sklearn.datasets import load_digits, load_iris
 
 from skvae import VAETransformer, inference
-from skvae.inference._noise import RowRandom, row_shifts
+from skvae.inference._noise import RowRandom, Spread, row_shifts
 from skvae.table import checked
 
 IRIS, DIGITS = load_iris().data, load_digits().data[:300]
@@ -147,3 +147,40 @@ def test_random_numbers_of_rows_are_even_and_their_own():
     assert len(np.unique(found)) == found.size
     some = RowRandom(seeds[70:75], which[70:75]).random((5, 1))
     np.testing.assert_array_equal(some, found[70:75, :1])
+
+
+DRAWN = {
+    "standard_normal": ((), stats.norm()),
+    "normal": ((2.0, 3.0), stats.norm(2, 3)),
+    "laplace": ((2.0, 3.0), stats.laplace(2, 3)),
+    "standard_t": ((3.0,), stats.t(3)),
+    "gamma": ((0.7, 2.0), stats.gamma(0.7, scale=2)),
+    "beta": ((0.7, 2.0), stats.beta(0.7, 2)),
+    "uniform": ((2.0, 3.0), stats.uniform(2, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", [RowRandom, Spread])
+@pytest.mark.parametrize("name", DRAWN)
+def test_random_numbers_of_rows_have_their_distribution(name, kind):
+    arguments, distribution = DRAWN[name]
+    seeds = np.random.default_rng(0).integers(2**63, size=500, dtype=np.uint64)
+    draws = getattr(kind(seeds), name)(*arguments, size=(500, 8, 3))
+    assert stats.kstest(draws.ravel(), distribution.cdf).pvalue > 1e-3
+    alone = getattr(kind(seeds[70:71]), name)(*arguments, size=(1, 8, 3))
+    np.testing.assert_array_equal(alone, draws[70:71])
+
+
+def test_counts_of_rows_are_poisson():
+    rate = np.repeat([[0.0, 0.5, 7.0]], 20_000, axis=0)
+    draws = RowRandom(np.arange(20_000, dtype=np.uint64)).poisson(rate)
+    assert (draws[:, 0] == 0).all()
+    for j in (1, 2):
+        share = np.bincount(draws[:, j].astype(int))[:5] / 20_000
+        np.testing.assert_allclose(share, stats.poisson(rate[0, j]).pmf(range(5)), atol=0.015)
+
+
+def test_spread_numbers_fill_each_share_of_a_row_once():
+    draws = Spread(np.arange(50, dtype=np.uint64)).random((50, 8, 2))
+    assert (np.sort(np.floor(8 * draws), axis=1) == np.arange(8)[:, None]).all()
+    assert len(np.unique(draws[:, 0])) == 100

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import NotFittedError
+from tables import BY_LIKELIHOOD, COUNTS, NORMAL, ORDERED, SHARES, N
 
 from skvae import VAEImputer, VAETransformer, likelihoods, to_onnx
 from skvae._component import known
@@ -17,29 +18,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning"),  # of tf2onnx
     pytest.mark.filterwarnings("ignore:Columns that may want another look"),
 ]
-RNG = np.random.default_rng(0)
-N = 200
-NORMAL = RNG.normal(size=(N, 3))
-POSITIVE = np.exp(NORMAL)
-COUNTS = RNG.poisson(3, (N, 3)) * (RNG.random((N, 3)) < 0.7)
-SHARES = RNG.uniform(0.05, 0.95, (N, 3))
-ORDERED = pd.DataFrame({"o": pd.Categorical(RNG.choice(list("abc"), N), list("cab"), ordered=True)})
-BY_LIKELIHOOD = {
-    "bernoulli": COUNTS > 2,
-    "beta": SHARES,
-    "categorical": COUNTS,
-    "continuous_bernoulli": SHARES,
-    "gaussian": NORMAL,
-    "histogram": COUNTS,
-    "laplace": NORMAL,
-    "lognormal": POSITIVE,
-    "negative_binomial": COUNTS,
-    "ordinal": ORDERED,
-    "poisson": COUNTS,
-    "student_t": NORMAL,
-    "warped_gaussian": NORMAL,
-    "zero_inflated": COUNTS,
-}
+RNG = np.random.default_rng(1)
 MIXED = pd.DataFrame(
     {
         "x": NORMAL[:, 0],

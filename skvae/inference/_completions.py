@@ -55,7 +55,7 @@ def completions(
     Without random numbers all of it depends on each row alone.
     """
     n = _n_taken(len(draws.z))
-    taken, rows = _taken(draws.log_w, n), np.arange(len(x))[:, None]
+    taken, rows = chosen(draws.log_w, n), np.arange(len(x))[:, None]
     z = draws.z[taken, rows].reshape(-1, draws.z.shape[-1])
     seeds = hashes(x) if rng is None else rng.integers(2**63, size=len(x), dtype=np.uint64)
     draw = _RowByRow(seeds, n)
@@ -111,7 +111,7 @@ class _RowByRow:
         )
 
 
-def _taken(log_w: np.ndarray, n: int) -> np.ndarray:
+def chosen(log_w: np.ndarray, n: int) -> np.ndarray:
     """Places of n of the draws of each row, by their weights (rows, draws), (rows, n)."""
     w = np.exp(log_w - logsumexp(log_w, axis=1, keepdims=True)).cumsum(axis=1)
     due = (np.arange(n) + 0.5) / n

@@ -6,13 +6,14 @@ from functools import partial
 import numpy as np
 from scipy.special import softmax
 
-from skvae.inference._completions import Completions, Draws, completions
+from skvae.inference._completions import Completions, Draws, chosen, completions
 from skvae.inference._draw import drawn
 from skvae.inference._encode import decode
 from skvae.inference._proposals import weighted_draws
 from skvae.model import Model
 from skvae.table import Cells
 
+SPREAD = 8  # draws of a cell in its place
 FRESH = 4  # of so many completed rows one is taken: draws are of their own
 
 
@@ -44,6 +45,22 @@ def drawn_cells(
     own = _drawn if model.network.chain is None else _completed
     read = partial(own, model, rng=rng, times=times)
     yield from np.split(_filled(model, x, n_draws, read, times=times), times, axis=1)
+
+
+def cells_spread(model: Model, x: Cells, n_draws: int) -> np.ndarray:
+    """Draws of all cells of rows with holes, evenly spread over completed rows by their weights.
+
+    They are (SPREAD, rows, cells), of cells that see each other, and depend on each row alone.
+    """
+    found = _filled(model, x, n_draws, partial(_spread, model), times=SPREAD)
+    return np.stack(np.split(found, SPREAD, axis=1))
+
+
+def _spread(model: Model, x: np.ndarray, draws: Draws) -> np.ndarray:
+    """Some of the completed rows, (rows, SPREAD * cells)."""
+    full = completions(model, x, draws)
+    places = chosen(full.log_w, SPREAD)
+    return full.x[np.arange(len(x))[:, None], places].reshape(len(x), -1)
 
 
 def _drawn(

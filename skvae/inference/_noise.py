@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
+from scipy.special import betaincinv, gammaincinv, ndtri, stdtrit
+from scipy.stats import poisson, qmc
 
 from skvae._math import normal_quantile
 from skvae.engine import enter
@@ -75,14 +77,15 @@ def _odd_numbers(n: int) -> np.ndarray:
 
 
 class RowRandom(np.random.Generator):
-    """Evenly distributed numbers whose first axis are rows, each with a sequence of its own.
+    """Random numbers whose first axis are rows, each with a sequence of its own.
 
     A row's numbers depend on its seed and on which of the seed's sequences it has, and not on the
-    rows beside it. Other distributions are those of any generator: they do depend on these.
+    rows beside it. Those that are not distributed evenly are quantiles of such as are. (So it is of
+    the distributions here; others are those of any generator, and do depend on the rows.)
     """
 
-    def __init__(self, seeds: np.ndarray, which: np.ndarray):
-        self.states, self.used = _after(seeds, which + 1), 0
+    def __init__(self, seeds: np.ndarray, which: np.ndarray | int = 0):
+        self.states, self.used = _after(seeds, np.asarray(which) + 1), 0
         super().__init__(np.random.PCG64(self.states[:1]))
 
     def random(self, size: tuple) -> np.ndarray:
@@ -95,6 +98,40 @@ class RowRandom(np.random.Generator):
     def uniform(self, low: float, high: float, size: tuple) -> np.ndarray:
         """Numbers in [low, high) of this shape."""
         return low + (high - low) * self.random(size)
+
+    def standard_normal(self, size: tuple, dtype: Any = np.float64) -> np.ndarray:
+        return ndtri(self._shares(size)).astype(dtype)
+
+    def normal(self, loc: Any, scale: Any, size: tuple | None = None) -> np.ndarray:
+        return loc + scale * self.standard_normal(size or np.broadcast(loc, scale).shape)
+
+    def laplace(self, loc: Any = 0.0, scale: Any = 1.0, size: tuple | None = None) -> np.ndarray:
+        off = self._shares(size or np.broadcast(loc, scale).shape) - 0.5
+        return loc - scale * np.sign(off) * np.log1p(-2 * abs(off))
+
+    def standard_t(self, df: float, size: tuple) -> np.ndarray:
+        return stdtrit(df, self._shares(size))
+
+    def gamma(self, shape: Any, scale: Any, size: tuple | None = None) -> np.ndarray:
+        return scale * gammaincinv(shape, self._shares(size or np.broadcast(shape, scale).shape))
+
+    def beta(self, a: Any, b: Any, size: tuple | None = None) -> np.ndarray:
+        return betaincinv(a, b, self._shares(size or np.broadcast(a, b).shape))
+
+    def poisson(self, lam: Any, size: tuple | None = None) -> np.ndarray:
+        return poisson.ppf(self._shares(size or np.shape(lam)), lam)
+
+    def _shares(self, size: tuple) -> np.ndarray:
+        """Numbers in (0, 1) of this shape."""
+        return np.maximum(self.random(size), 2.0**-54)
+
+
+class Spread(RowRandom):
+    """The same, spread evenly over the second axis: each of its places has a share of its own."""
+
+    def random(self, size: tuple) -> np.ndarray:
+        place = super().random(size).argsort(axis=1).argsort(axis=1)
+        return (place + super().random(size)) / size[1]
 
 
 def _after(states: np.ndarray, steps: np.ndarray) -> np.ndarray:

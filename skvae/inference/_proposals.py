@@ -90,14 +90,14 @@ def _by_completions(model: Model, x: np.ndarray, n_draws: int) -> Draws:
     parts = np.concatenate([settled(model, x), x[:, None]], axis=1)
     noise = noise_of(model, x, SOME * -(-n_draws // OF))
     turn = np.resize(np.arange(parts.shape[1] + 1), len(noise))
-    z = _of_parts(model, parts, noise, turn)
-    log_p, log_q = _log_density(model, parts, z, turn)
+    z = of_parts(model, parts, noise, turn)
+    log_p, log_q = log_density_of_parts(model, parts, z, turn)
     height = PACKED if height_of(model, len(noise)) >= PACKED else 1
     log_joint = by_row(_log_lik_of_draws, model, height, x, z)[0].astype(np.float64) + log_p
     return Draws(z.swapaxes(0, 1), log_joint - log_q, log_joint)
 
 
-def _of_parts(model: Model, parts: np.ndarray, noise: np.ndarray, turn: np.ndarray) -> np.ndarray:
+def of_parts(model: Model, parts: np.ndarray, noise: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """Draws from q(z | x) of each of some rows x, (rows, parts, cells), and the prior in turns.
 
     They are (rows, draws, d).
@@ -111,7 +111,7 @@ def _of_parts(model: Model, parts: np.ndarray, noise: np.ndarray, turn: np.ndarr
     return np.ascontiguousarray(z.swapaxes(0, 1))
 
 
-def _log_density(model: Model, parts: np.ndarray, z: np.ndarray, turn: np.ndarray) -> tuple:
+def log_density_of_parts(model: Model, parts: np.ndarray, z: np.ndarray, turn: np.ndarray) -> tuple:
     """log p(z) of such draws, and their log-density under this mixture, (rows, draws) each."""
     (n, k, _), (_, n_draws, d) = parts.shape, z.shape
     log_p = log_prior(model, z.reshape(-1, d)).reshape(n, n_draws)

@@ -6,6 +6,7 @@ import numpy as np
 from skvae._component import Component, expect
 from skvae._math import ops
 from skvae.likelihoods._base import Size
+from skvae.model._runs import Runs
 
 
 class Joint(Component):
@@ -31,6 +32,16 @@ class Joint(Component):
     def spans(self) -> list[tuple[int, int]]:
         """Where the cells of each start and stop."""
         return list(pairwise(np.cumsum([0, *self._cells()]).tolist()))
+
+    def owners(self, slots: list[int]) -> np.ndarray:
+        """The cell that each raw number belongs to, of cells with so many slots, (n_raw,)."""
+        spans, found = self.spans(), []
+        for (start, stop), (part, size) in zip(spans, self.parts(), strict=True):
+            runs, cells = Runs.of(part.n_raw, size), np.arange(start, stop)
+            own = np.repeat(cells, runs.each * np.array(slots[start:stop]))
+            padding = np.full(runs.each * size.slots - len(own), start)
+            found += [own, padding, np.tile(cells, runs.own)]
+        return np.concatenate(found)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         blocks = split(x, self._cells()), split(seen, self._cells())

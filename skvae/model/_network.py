@@ -132,9 +132,12 @@ class Network:
         """log p(x | z) of the cells that are no holes, (draws, rows)."""
         if self.chain is not None:
             return self.chained(w, x, z, self.own_order)
+        return ops.sum(self.log_prob_of_cells(w, x, z, mode), axis=-1)
+
+    def log_prob_of_cells(self, w: dict, x: Any, z: Any, mode: Mode) -> Any:
+        """log p(x | z) of each cell, where these do not see each other, (draws, rows, cells)."""
         filled, raw = self._filled(w, x), self.decode(w, z, mode)
-        cells = self.likelihood.log_prob(w["likelihood"], filled, raw)
-        return ops.sum(self._counts(w, x) * cells, axis=-1)
+        return self._counts(w, x) * self.likelihood.log_prob(w["likelihood"], filled, raw)
 
     @property
     def own_order(self) -> np.ndarray:

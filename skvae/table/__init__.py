@@ -10,7 +10,7 @@ from skvae.table._doubts import warn_of_doubts
 from skvae.table._dtypes import EXACT
 from skvae.table._formats import UNITS, Levels, Numbers, Times
 from skvae.table._frames import Frame
-from skvae.table._input import FLOATS, Rows, checked, listed, nearest_first
+from skvae.table._input import FLOATS, Rows, checked, listed, nearest_first, parts
 from skvae.table._scaling import LARGEST
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "nearest_first",
     "overlaid",
     "parted",
+    "parts",
     "warn_of_doubts",
     "weights_of",
     "with_holes",

@@ -141,19 +141,38 @@ class Codec:
 
         The logarithm of it; that of levels is 0.
         """
-        units = np.empty(rows.n)
-        for part in parts(rows.n, len(self.names), NUMBERS):
-            numbers = self._numbers(rows.part(part), {})
-            log_slopes = self.scaling.log_slopes(numbers, numbers)
-            for j in self.scaling.placed:
-                log_slopes[:, j] = self.features[j].log_units(numbers[:, j])
-            units[part] = log_slopes.sum(axis=1)
-        return units
+        every = parts(rows.n, len(self.names), NUMBERS)
+        numbers = (self.read(rows.part(part)) for part in every)
+        return np.concatenate([self.log_units_of(own).sum(axis=1) for own in numbers])
+
+    def read(self, rows: Rows) -> np.ndarray:
+        """Numbers of some rows, (rows, columns): NaN in a hole, -1 for an unseen level."""
+        return self._numbers(rows, {})
+
+    def encoded(self, numbers: np.ndarray) -> Encoded:
+        """The same as cells."""
+        cells, offset = self._placed(numbers)
+        return Encoded(Dense(cells.astype(np.float32)), offset)
+
+    def log_units_of(self, numbers: np.ndarray) -> np.ndarray:
+        """What the density of each number owes to its units, (rows, columns)."""
+        log_slopes = self.scaling.log_slopes(numbers, numbers)
+        for j in self.scaling.placed:
+            log_slopes[:, j] = self.features[j].log_units(numbers[:, j])
+        return log_slopes
+
+    def offsets(self, numbers: np.ndarray) -> np.ndarray:
+        """log |dx / dX| of each number, (rows, columns), but for what sums add.
+
+        Where fit saw no such value, its log-probability.
+        """
+        _, log_slopes = self._sloped(numbers, self.scaling.cells(numbers))
+        return log_slopes + self.scaling.log_others(numbers)
 
     def encode_numbers(self, numbers: np.ndarray) -> np.ndarray:
         """Dense cells of numbers in the user's order of columns."""
         self._check_support(numbers, 0)
-        return self._placed(numbers)[0].astype(np.float32)
+        return self.encoded(numbers).x[:]
 
     def _blocks(
         self, rows: Rows, offset: np.ndarray, new: dict, asks: bool, continues: bool
@@ -210,19 +229,23 @@ class Codec:
         if scaling.is_even(cells):
             log_slope = np.full(len(cells), scaling.slope.sum())
         else:
-            log_slopes = scaling.log_slopes(numbers, cells)
-            for j in scaling.placed:
-                placed = self.features[j].place(numbers[:, j])
-                cells[:, j], log_slopes[:, j] = placed
+            cells, log_slopes = self._sloped(numbers, cells)
             log_slope = log_slopes.sum(axis=1)
         if not scaling.varies.all():
-            log_slope += scaling.log_others(numbers)
+            log_slope += scaling.log_others(numbers).sum(axis=1)
         order = slice(None) if len(self.kinds) == 1 else self.order
         if not self.sums:
             return cells[:, order], log_slope
         cells, numbers = cells[:, order], numbers[:, order]
         log_slope = log_slope + self.sums.beyond(numbers)
         return np.hstack([cells, self.sums.placed(numbers)]), log_slope
+
+    def _sloped(self, numbers: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scaled cells, those of placed columns put in, and log |dx / dX| of each."""
+        log_slopes = self.scaling.log_slopes(numbers, cells)
+        for j in self.scaling.placed:
+            cells[:, j], log_slopes[:, j] = self.features[j].place(numbers[:, j])
+        return cells, log_slopes
 
     def _check_support(self, numbers: np.ndarray, first: int) -> None:
         """Refuse numbers that cannot have come from their likelihoods, from row `first` on."""

@@ -64,11 +64,9 @@ class Scaling(NamedTuple):
         return np.where(np.isnan(cells) | is_atom, 0.0, self.slope)
 
     def log_others(self, numbers: np.ndarray) -> np.ndarray:
-        """Log-probability, by row, of values other than the one that their columns had in fit."""
-        known = ~np.isnan(self.constant)
-        own = numbers[:, known]
-        differs = (own != self.constant[known]) & ~np.isnan(own)
-        return differs @ self.log_new[known]
+        """Log-probability of values other than the one that their columns had in fit, else 0."""
+        differs = (numbers != self.constant) & ~np.isnan(numbers) & ~np.isnan(self.constant)
+        return np.where(differs, self.log_new, 0.0)
 
 
 def _each(features: tuple, name: str) -> np.ndarray:

@@ -1,0 +1,137 @@
+"""Each cell of a row given the others: its log-probability, and that of draws in its place.
+
+Latent points come in turns from q(z | x) of the row, of the same with one cell or another drawn
+anew, and from the prior, and the weights are those of this mixture (Veach, Guibas 1995). So one
+set of points serves all cells: a cell is left out by what its likelihood had in the weights.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+from scipy.special import logsumexp
+
+from skvae.engine import DRAWS, ROWS, Shape, repeated, run, takes
+from skvae.inference._blocks import height_of, in_blocks
+from skvae.inference._completions import WEIGHED
+from skvae.inference._encode import decode, posterior_sample
+from skvae.inference._noise import RowRandom, Spread, hashes, noise_of, row_noise
+from skvae.inference._proposals import log_density_of_parts, of_parts
+from skvae.model import Inference, Model, Network
+from skvae.table import Cells
+
+AGAIN = 4  # times that a cell is drawn anew, to say where z may be without it
+MOST = 31  # cells of a row that are: those that seem oddest where there are more
+TIMES = 8  # draws in the place of a cell, evenly spread
+OF_CELLS = Shape((None, None, "cells"))
+
+
+class CellScores(NamedTuple):
+    """What cells tell given the others of their row, in nats of encoded cells."""
+
+    log_prob: np.ndarray  # (rows, cells), 0 where a cell has no part in the model
+    expected: np.ndarray  # (rows, cells), its mean over draws in the place of the cell
+    drawn: np.ndarray  # (TIMES, rows, cells), these
+
+
+def cell_scores(model: Model, x: Cells, slots: list[int], n_draws: int) -> CellScores:
+    """Scores of the cells of rows, of a network whose cells do not see each other given z.
+
+    `slots` are how many each cell has.
+    """
+    own = _Rows(model, model.network.likelihood.owners(slots), n_draws)
+    height = height_of(model, own.n_draws)
+    blocks = [(n, own.scores(block)) for n, (block,) in in_blocks(height, x)]
+    parts = zip(*([part[..., :n, :] for part in scores] for n, scores in blocks), strict=True)
+    return CellScores(*(np.concatenate(part, axis=-2) for part in parts))
+
+
+class _Rows:
+    """Scores of blocks of rows of one height."""
+
+    def __init__(self, model: Model, owners: np.ndarray, n_draws: int):
+        self.model, self.owners = model, owners
+        self.cells = np.flatnonzero(model.learned()["cells"]["varies"] > 0)
+        self.n_parts = 1 + min(len(self.cells), MOST)
+        turns = self.n_parts + 1
+        self.n_draws = -(-n_draws // turns) * turns
+
+    def scores(self, x: np.ndarray) -> CellScores:
+        whole = self._drawn_anew(x[:, None], np.isnan(x)[:, None])
+        odd = np.broadcast_to(self.cells, (len(x), len(self.cells)))
+        if len(self.cells) > MOST:
+            first = self._scores(x, whole)
+            cost = (first.expected - first.log_prob)[:, self.cells]
+            odd = self.cells[np.argsort(-cost, axis=1, kind="stable")[:, :MOST]]
+        again = np.zeros((*odd.shape, x.shape[1]), bool)
+        np.put_along_axis(again, odd[:, :, None], True, axis=2)
+        others = self._drawn_anew(np.repeat(whole, odd.shape[1], axis=1), again)
+        return self._scores(x, np.concatenate([whole, others], axis=1))
+
+    def _drawn_anew(self, rows: np.ndarray, again: np.ndarray) -> np.ndarray:
+        """Rows (n, parts, cells) some cells of which are drawn given the others, some times."""
+        rows = np.where(again, np.float32(np.nan), rows)
+        if not again.any():
+            return rows
+        d, cells = self.model.network.latent_dim, rows.shape[-1]
+        rng = RowRandom(hashes(rows.reshape(-1, cells)))
+        for _ in range(AGAIN):
+            flat = rows.reshape(-1, cells)
+            z = posterior_sample(self.model, flat, row_noise(flat, 1, d), WEIGHED)[0]
+            drawn = self._sample(self._raw(z), rng).reshape(rows.shape)
+            rows = np.where(again, drawn, rows).astype(np.float32)
+        return rows
+
+    def _scores(self, x: np.ndarray, parts: np.ndarray) -> CellScores:
+        """By draws of z that parts of each row (rows, parts, cells) and the prior propose."""
+        n_draws = -(-self.n_draws // (parts.shape[1] + 1)) * (parts.shape[1] + 1)
+        turn = np.resize(np.arange(parts.shape[1] + 1), n_draws)
+        z = of_parts(self.model, parts, noise_of(self.model, x, n_draws), turn)
+        log_p, log_q = log_density_of_parts(self.model, parts, z, turn)
+        z = np.ascontiguousarray(z.swapaxes(0, 1))  # (draws, rows, d)
+        cells = run(_by_cell, self.model, x, z)[0].astype(np.float64)  # (draws, rows, cells)
+        log_w = (log_p - log_q).T + cells.sum(axis=2)
+        log_others = log_w[..., None] - cells
+        total = logsumexp(log_others, axis=0)
+        log_prob = logsumexp(log_w, axis=0)[:, None] - total
+        log_others -= total
+        drawn = self._draws(x, z, log_others)
+        expected = run(_expected, self.model, z, log_others.astype(np.float32), drawn)[0]
+        return CellScores(log_prob, expected.astype(np.float64), drawn)
+
+    def _draws(self, x: np.ndarray, z: np.ndarray, log_w: np.ndarray) -> np.ndarray:
+        """Draws of each cell at points by their weights for it, (TIMES, rows, cells)."""
+        due, weights = (np.arange(TIMES) + 0.5) / TIMES, np.exp(log_w).cumsum(axis=0)
+        chosen = np.stack([(weights < share).sum(axis=0) for share in due], axis=1)
+        chosen = chosen.clip(max=len(z) - 1)  # (rows, TIMES, cells)
+        raw = self._raw(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:2], -1)
+        rows = np.arange(len(x))[:, None, None]
+        own = raw[chosen[..., self.owners], rows, np.arange(len(self.owners))]
+        drawn = self._sample(own, Spread(hashes(x)))
+        return np.ascontiguousarray(drawn.swapaxes(0, 1), dtype=np.float32)
+
+    def _raw(self, z: np.ndarray) -> np.ndarray:
+        """The decoder's raw numbers at points, (n, n_raw)."""
+        return np.concatenate(list(decode(self.model, z)))
+
+    def _sample(self, raw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            w = self.model.learned()["likelihood"]
+            return self.model.network.likelihood.sample(w, raw, rng)
+
+
+@takes(ROWS, DRAWS)
+def _by_cell(network: Network, w: dict, x: Any, z: Any) -> tuple:
+    return (network.log_prob_of_cells(w, x, z, Inference()),)
+
+
+@takes(DRAWS, OF_CELLS, OF_CELLS)
+def _expected(network: Network, w: dict, z: Any, log_w: Any, drawn: Any) -> tuple:
+    raw, likelihood = network.decode(w, z, Inference()), network.likelihood
+
+    def step(i: Any, total: Any) -> tuple:
+        cells = likelihood.log_prob(w["likelihood"], drawn[i], raw)
+        return (total + ops.logsumexp(log_w + cells, axis=0) / TIMES,)
+
+    (mean,) = repeated(step, TIMES, ops.zeros_like(drawn[0]))
+    return (w["cells"]["varies"] * mean,)

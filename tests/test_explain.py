@@ -1,0 +1,178 @@
+"""What cells cost given the others, against integrals, scores and planted cells."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.sparse import csr_array
+from scipy.special import logsumexp
+from scipy.stats import norm
+from sklearn.exceptions import NotFittedError
+from tables import BY_LIKELIHOOD
+
+from skvae import VAEOutlierDetector, VAETransformer, likelihoods
+from skvae._component import known
+from skvae.likelihoods import Likelihood
+from skvae.model import Inference
+
+RNG = np.random.default_rng(0)
+N = 400
+Z = RNG.normal(size=(N, 1))
+X = Z * [1.0, -1.0, 2.0, 0.5] + 0.3 * RNG.normal(size=(N, 4)) * [1.0, 1.0, 2.0, 0.5]
+KIND = RNG.integers(0, 3, N)
+MIXED = pd.DataFrame(
+    {
+        "kind": np.array(["a", "b", "c"])[KIND],
+        "x": 5.0 * KIND + RNG.normal(size=N),
+        "n": 10 * KIND + RNG.poisson(3, N),
+        "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(100 * KIND + RNG.poisson(9, N), "D"),
+        "same": 1.5,
+    },
+    index=np.arange(N) + 7,
+)
+
+
+def detector(latent_dim=2, **parameters):
+    own = {"hidden_layer_sizes": 32, "max_iter": 60} | parameters
+    return VAEOutlierDetector(VAETransformer(latent_dim, **own), random_state=0)
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return detector(1, likelihood="gaussian").fit(X)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return detector(max_iter=100).fit(MIXED)
+
+
+def integrated(vae, rows):
+    """log p(cell | others) by an integral over the one latent dimension."""
+    z = np.linspace(-6, 6, 4001, dtype=np.float32)[:, None, None]
+    x = vae._codec.encode(vae._rows(rows)).x[:]
+    network, w = vae._model.network, vae._model.learned()
+    cells = network.log_prob_of_cells(w, x, np.repeat(z, len(x), axis=1), Inference())
+    log_joint = norm.logpdf(z[..., 0]) + np.sum(cells, axis=2)
+    total = logsumexp(log_joint, axis=0)[:, None]
+    return total - logsumexp(log_joint[..., None] - cells, axis=0) - np.log(X.std(axis=0))
+
+
+def test_scores_of_cells_are_those_of_an_integral(numbers):
+    rows = np.concatenate([X[:50], X[:4] + 1.5 * np.eye(4)])
+    found = numbers.vae_.score_cells(rows, n_draws=512)
+    np.testing.assert_allclose(found, integrated(numbers.vae_, rows), atol=0.1)
+    few = numbers.vae_.score_cells(rows)
+    assert abs(few - found).mean() < 0.1
+
+
+def test_a_cell_scores_what_its_row_loses_without_it(mixed):
+    rows, vae = MIXED[:40], mixed.vae_
+    found, whole = vae.score_cells(rows, n_draws=256), vae.score_samples(rows, n_draws=1024)
+    for name in ("kind", "x", "n", "day"):
+        without = vae.score_samples(rows.assign(**{name: None}), n_draws=1024)
+        np.testing.assert_allclose(found[name], whole - without, atol=1.5)
+        assert abs(found[name] - (whole - without)).mean() < 0.15
+    assert (found["same"] == 0).all()
+
+
+def test_costs_of_rows_of_the_model_itself_are_0_in_the_mean(numbers):
+    costs = numbers.explain(numbers.vae_.sample(2000, random_state=0))
+    assert abs(costs.mean(axis=0)).max() < 5 * costs.std(axis=0).max() / 2000**0.5
+    assert costs.std(axis=0).min() > 0.5  # half of a chi-square's
+
+
+def test_the_cell_that_does_not_go_with_the_others_costs_most():
+    model = detector(3).fit(X)
+    off, column = X[:80].copy(), np.arange(80) % 4
+    off[np.arange(80), column] += 4 * X.std(axis=0)[column] * np.sign(-off[np.arange(80), column])
+    costs = model.explain(off)
+    assert (costs.argmax(axis=1) == column).mean() > 0.9
+    assert np.median(costs.max(axis=1)) > 10
+
+
+def test_a_label_that_does_not_go_with_numbers_is_named(mixed):
+    off = MIXED[:60].assign(kind=MIXED["kind"][:60].map({"a": "c", "b": "a", "c": "b"}))
+    assert (mixed.explain(off).idxmax(axis=1) == "kind").mean() > 0.9
+
+
+def test_units_change_no_cost():
+    units = 10.0 ** np.arange(-3, 5, 2)
+    costs = [detector(1).fit(X * unit).explain(X[:50] * unit) for unit in (1, units)]
+    np.testing.assert_allclose(*costs, atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize("method", ["explain", "score_cells"])
+def test_a_row_tells_the_same_bits_alone_and_among_others(mixed, method):
+    tell = getattr(mixed if method == "explain" else mixed.vae_, method)
+    pd.testing.assert_frame_equal(tell(MIXED[:90])[70:71], tell(MIXED[70:71]))
+
+
+def test_the_table_is_like_that_of_fit_with_nan_in_holes(mixed):
+    holed = MIXED[:30].mask(RNG.random((30, 5)) < 0.3)
+    costs = mixed.explain(holed)
+    assert costs.index.equals(holed.index) and costs.columns.equals(holed.columns)
+    pd.testing.assert_frame_equal(costs.isna(), holed.isna())
+    assert set(costs.dtypes) == {np.dtype(float)}
+
+
+def test_polars_and_arrays_come_back_as_they_came(numbers):
+    frame = pl.DataFrame(dict(zip("abcd", X.T, strict=True)))
+    costs = detector(1, likelihood="gaussian").fit(frame).explain(frame[:9])
+    assert costs.columns == frame.columns and costs.shape == (9, 4)
+    array = numbers.explain(X[:9])
+    np.testing.assert_array_equal(costs.to_numpy(), array)
+    sparse = detector(1, likelihood="gaussian").fit(csr_array(X)).explain(csr_array(X[:9]))
+    np.testing.assert_array_equal(sparse, array)
+
+
+def test_what_fit_never_saw_costs_as_much_as_in_the_score(mixed):
+    odd = MIXED[:2].assign(kind=["a", "new"], same=[1.5, 2.0])
+    costs = mixed.explain(odd)
+    assert costs["same"].tolist() == pytest.approx([0, np.log(N + 1)])
+    assert np.log(N + 1) - np.log(3) < costs["kind"].iloc[1] < np.log(N + 1)
+
+
+def test_far_cells_and_rows_without_any_cell_give_numbers(numbers):
+    rows = np.array([[1e30, 0, 0, 0], [np.nan] * 4, [0, np.nan, np.nan, np.nan]])
+    costs = numbers.explain(rows)
+    assert costs[0].argmax() == 0 and costs[0, 0] > 1e6
+    assert np.isnan(costs[1]).all() and np.isnan(costs[2]).sum() == 3
+    assert not np.isinf(costs).any()
+
+
+def test_of_many_columns_the_oddest_is_found():
+    wide = Z @ RNG.normal(size=(1, 60)) + 0.3 * RNG.normal(size=(N, 60))
+    model = detector(1, max_iter=40).fit(wide)
+    off = wide[:30].copy()
+    off[np.arange(30), np.arange(30)] += 6
+    assert (model.explain(off).argmax(axis=1) == np.arange(30)).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", known(Likelihood, likelihoods))
+def test_every_likelihood_tells_what_its_cells_cost(name):
+    model = detector(1, likelihood=name, max_iter=1, hidden_layer_sizes=4).fit(BY_LIKELIHOOD[name])
+    rows = model.vae_.sample(300, random_state=0)
+    costs = np.asarray(model.explain(rows))
+    assert abs(costs.mean(axis=0)).max() < 5 * costs.std(axis=0).max() / 300**0.5
+    np.testing.assert_array_equal(np.asarray(model.explain(rows[50:60])), costs[50:60])
+
+
+def test_cells_that_see_each_other_are_explained_too():
+    frame = MIXED[["kind", "x", "n"]]
+    model = detector(autoregressive=True, max_iter=30).fit(frame)
+    off = frame[:30].assign(kind=MIXED["kind"][:30].map({"a": "c", "b": "a", "c": "b"}))
+    costs = model.explain(off)
+    assert (costs.idxmax(axis=1) == "kind").mean() > 0.8
+    assert abs(model.explain(model.vae_.sample(60, 0)).mean()).max() < 0.7
+    vae, rows = model.vae_, frame[:10]
+    without = vae.score_samples(rows.assign(x=None), n_draws=64)
+    whole = vae.score_samples(rows, n_draws=64)
+    np.testing.assert_allclose(vae.score_cells(rows)["x"], whole - without, atol=1e-6)
+
+
+def test_before_fit_there_is_nothing_to_explain():
+    with pytest.raises(NotFittedError):
+        VAEOutlierDetector().explain(X)
+    with pytest.raises(ValueError, match=r"n_draws=0, but a whole number of at least 1"):
+        detector(1, max_iter=1, likelihood="gaussian").fit(X).explain(X, n_draws=0)
