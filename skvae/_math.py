@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skvae._quiet import quiet
+
 LOG_2PI = 1.8378770664093453
 LARGE = 8  # from which on a few terms of Stirling's series are exact to float32
 TINY = 1e-30
@@ -24,7 +26,8 @@ class _AtFirstUse:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # asked by those who look through a module
             raise AttributeError(name)
-        return getattr(import_module(self._module), name)
+        with quiet():
+            return getattr(import_module(self._module), name)
 
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import numpy as np
 
 from skvae import objectives, posteriors, priors, schedules
 from skvae._component import resolve
+from skvae._math import keras
 from skvae.likelihoods._auto import chooser
 from skvae.table import (
     Cells,
@@ -226,8 +227,6 @@ def _judging(vae: Any, X_val: Any, table: Table, arrange: Callable) -> Encoded |
 def optimizer_of(vae: Any) -> Callable:
     """The optimiser, and an engine that is ready for it."""
     try:
-        import keras
-
         backend = keras.config.backend()
     except ImportError:  # so it is where Keras is told to use a backend that is not installed
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")

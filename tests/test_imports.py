@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 #     _vae -> _fitting -> _watching -> _plan -> { table, training, inference } -> engine -> model
 #     -> components -> BASE
 COMPONENTS = {"likelihoods", "priors", "posteriors", "objectives", "schedules"}
-BASE = {"_component", "_math", "_memory", "_shares", "_sklearn", "_version"}
+BASE = {"_component", "_math", "_memory", "_quiet", "_shares", "_sklearn", "_version"}
 WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
     "__init__": {
@@ -64,10 +64,11 @@ MAY_IMPORT = {
     **{room: {room, "_coupling", *BASE} for room in COMPONENTS},
     "_coupling": {"_math"},
     **{name: set() for name in BASE},
+    "_math": {"_quiet"},
 }
 HEAVY = {
     "tensorflow": {"engine"},
-    "keras": {"engine", "training", "inference", "_plan", "_math"},
+    "keras": {"engine", "_math"},
     "pandas": {"table"},
     "narwhals": {"table"},
     "polars": {"table"},
@@ -142,6 +143,11 @@ def test_heavy_packages_stay_in_their_rooms(package):
         if name.split(".")[0] == package
     }
     assert users <= HEAVY[package]
+
+
+def test_one_file_imports_tensorflow_which_is_quiet_there():
+    users = [path.name for path in FILES if "tensorflow" in imported_by(path)]
+    assert users == ["_tensorflow.py"]
 
 
 def test_private_names_of_scikit_learn_are_imported_in_one_file():

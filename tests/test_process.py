@@ -1,9 +1,12 @@
 """What a process may do with TensorFlow."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from skvae._quiet import LEVEL, quiet
 
 FORKED = """
 import multiprocessing, pickle, sys, warnings
@@ -61,3 +64,75 @@ def test_a_forked_process_is_told_at_once_or_works(code):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
     )
     assert result.stdout.strip() == "[]", result.stderr[-2000:]
+
+
+FIT = """
+import warnings
+from sklearn.datasets import load_iris
+from skvae import VAETransformer
+
+warnings.simplefilter("ignore")
+vae = VAETransformer(max_iter=1, hidden_layer_sizes=4, random_state=0).fit(load_iris().data)
+vae.sample(3)
+"""
+IN_A_CHILD = """
+import os, subprocess, sys
+code = f"import os; print(os.environ.get('{level}'))"
+print(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True).stdout)
+"""
+
+
+def of_process(code, **variables):
+    """What a process prints, and what it writes to standard error."""
+    told = {name: value for name, value in os.environ.items() if name != LEVEL}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=True, env=told | variables
+    )
+    return result.stdout.strip(), result.stderr
+
+
+def test_a_fit_prints_nothing_and_leaves_the_environment_of_child_processes():
+    child = IN_A_CHILD.replace("{level}", LEVEL)
+    assert of_process(FIT + child) == ("None", "")
+
+
+def test_lines_of_tensorflow_are_there_for_those_who_ask():
+    _, error = of_process(FIT, **{LEVEL: "0"})
+    assert "tensorflow" in error.lower()
+
+
+def test_what_is_no_noise_is_passed_on(capfd, monkeypatch):
+    monkeypatch.delenv(LEVEL, raising=False)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    noise = b"WARNING: All log messages before absl::InitializeLog() is called\n"
+    noise += b"E0000 00:00:17.5 1 cuda.cc:52] failed call\n"
+    with quiet():
+        assert os.environ[LEVEL] == "3"
+        os.write(2, b"one\n" + noise + b"F0000 00:00:17.5 1 a.cc:1] fatal\ntwo")
+    assert capfd.readouterr().err == "one\nF0000 00:00:17.5 1 a.cc:1] fatal\ntwo"
+    assert LEVEL not in os.environ
+
+
+def test_an_import_that_fails_leaves_standard_error_as_it_was(capfd, monkeypatch):
+    monkeypatch.delenv(LEVEL, raising=False)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    with pytest.raises(ImportError), quiet():
+        raise ImportError
+    os.write(2, b"E0000 00:00:17.5 1 after.cc:1] later")
+    assert "later" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_who_has_asked_or_imported_tensorflow_sees_all(imported, capfd, monkeypatch):
+    if imported:
+        monkeypatch.delenv(LEVEL, raising=False)
+        monkeypatch.setitem(sys.modules, "tensorflow", None)
+    else:
+        monkeypatch.setenv(LEVEL, "1")
+        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    before = dict(os.environ)
+    with quiet():
+        assert dict(os.environ) == before
+        os.write(2, b"E0000 00:00:17.5 1 a.cc:1] seen")
+    assert "seen" in capfd.readouterr().err

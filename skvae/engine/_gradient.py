@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any, NamedTuple
 
-import tensorflow as tf
+from skvae.engine._tensorflow import tf
 
 SHORT_SUM = 32  # most numbers that XLA adds up without a pass of their own
 

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from skvae.engine._process import enter
+from skvae.engine._tensorflow import tf
 from skvae.model import Model
 
 OPSETS = 18, 21  # the last that networks are written in, and the one that their graphs are given

@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-import tensorflow as tf
+from skvae.engine._tensorflow import tf
 
 _ran_in: int | None = None  # the process in which TensorFlow has run
 

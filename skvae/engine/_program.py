@@ -5,9 +5,9 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from skvae.engine._process import enter
+from skvae.engine._tensorflow import tf
 from skvae.engine._tensors import tensor
 from skvae.model import Architecture, Model
 

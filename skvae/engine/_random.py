@@ -3,7 +3,8 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+
+from skvae.engine._tensorflow import tf
 
 
 def normal(shape: Any, seed: Any) -> Any:

@@ -2,8 +2,7 @@
 
 from typing import Any, NamedTuple
 
-import tensorflow as tf
-
+from skvae.engine._tensorflow import tf
 from skvae.engine._tensors import tensor
 
 

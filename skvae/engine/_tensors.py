@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import tensorflow as tf
-
 from skvae._memory import ALIGNMENT
+from skvae.engine._tensorflow import tf
 
 
 def tensor(array: Any) -> tf.Tensor:

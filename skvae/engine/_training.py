@@ -5,13 +5,13 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from skvae.engine._gradient import State, apart, clipped, gradients, joined, together
 from skvae.engine._optimizer import Steps
 from skvae.engine._program import vectors
 from skvae.engine._random import Step, hashed_bits, normal, random_bits, with_holes
 from skvae.engine._rows import spec_of_rows, taken
+from skvae.engine._tensorflow import tf
 from skvae.model import Architecture, Network
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once

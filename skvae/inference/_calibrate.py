@@ -5,8 +5,8 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
+from skvae._math import ops
 from skvae.engine import LATENT, ROWS, gradient_of, run, takes
 from skvae.inference._blocks import height_of
 from skvae.inference._encode import posterior_sample

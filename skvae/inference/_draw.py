@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 from scipy.special import expit
 
+from skvae._math import ops
 from skvae.engine import ROWS, enter, takes, traced
 from skvae.inference._blocks import by_row, padded
 from skvae.inference._encode import cells

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from skvae._math import ops
 from skvae.engine import LATENT, ROWS, Shape, graph_of, run, takes
 from skvae.inference._blocks import HEIGHT, by_group, by_row, encoding_height, height_of, padded
 from skvae.model import Inference, Model, Network

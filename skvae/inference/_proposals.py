@@ -5,10 +5,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from keras import ops
 from scipy.special import logsumexp
 
-from skvae._math import normal_log_prob, normal_quantile
+from skvae._math import normal_log_prob, normal_quantile, ops
 from skvae.engine import DRAWS, LATENT, ROWS, Shape, adam_step, gradient_of, repeated, run, takes
 from skvae.inference._blocks import PACKED, by_row, encoding_height, height_of, padded
 from skvae.inference._completions import WEIGHED, Draws, settled

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 from scipy.special import logsumexp
 
+from skvae._math import ops
 from skvae.engine import DRAWS, ROWS, run, takes
 from skvae.inference._completions import completions
 from skvae.inference._noise import with_noise

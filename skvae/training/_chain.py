@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from skvae._math import ops
 from skvae.engine import NUMBER, ROWS, SEED, Recipe, Shape, averaged_adam, normal, takes
 from skvae.likelihoods._base import Column, Size, padded
 from skvae.model import Chain, Inference, Joint, Mode, Model, Network

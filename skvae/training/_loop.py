@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
+from skvae._math import ops
 from skvae.engine import (
     NUMBER,
     ROWS,

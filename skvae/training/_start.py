@@ -4,9 +4,8 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from keras import ops
 
-from skvae._math import normal_log_prob
+from skvae._math import normal_log_prob, ops
 from skvae.engine import Recipe, adam, xla_pays
 from skvae.likelihoods import Likelihood
 from skvae.model import Mode, Model, Network, numbered
