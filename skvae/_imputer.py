@@ -3,15 +3,15 @@
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._around import Around
 from skvae._persistence import Kept
 from skvae._sklearn import CallbackSupportMixin, fit_context, passing_callbacks
 from skvae._vae import VAETransformer
 
-# A tighter bound than the ELBO wants holes filled well, not codes that lie near a simple posterior.
-MODEL = {"latent_dim": 8, "hide": 0.2, "objective": "iwae", "n_draws": 10}
 
-
-class VAEImputer(Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class VAEImputer(
+    Around, Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     """Fills the missing cells of a table with a Variational Auto-Encoder.
 
     A cell is filled with its conditional mean, or its most likely level, given the observed
@@ -67,6 +67,9 @@ class VAEImputer(Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMi
         "draw": ["boolean"],
     }
 
+    # A tighter bound than the ELBO wants holes filled well, not codes near a simple posterior.
+    _MODEL: dict = {"latent_dim": 8, "hide": 0.2, "objective": "iwae", "n_draws": 10}
+
     def __init__(self, vae=None, random_state=None, *, draw=False):
         self.vae = vae
         self.random_state = random_state
@@ -85,8 +88,7 @@ class VAEImputer(Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMi
         -------
         self : VAEImputer
         """
-        vae = VAETransformer(**MODEL) if self.vae is None else self.vae
-        self.vae_ = fitted(vae, X, self, y)
+        self.vae_ = fitted(self._model(), X, self, y)
         return self
 
     def transform(self, X):

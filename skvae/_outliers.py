@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._around import Around
 from skvae._explain import costs_of_cells
 from skvae._imputer import fitted
 from skvae._persistence import Kept
@@ -13,7 +14,7 @@ from skvae._sklearn import CallbackSupportMixin, Interval, fit_context
 from skvae._vae import VAETransformer
 
 
-class VAEOutlierDetector(Kept, CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Finds outliers as the rows to which a Variational Auto-Encoder gives a low density.
 
     Mixed columns and missing cells are welcome: a row is judged by its observed cells. Where many
@@ -68,6 +69,8 @@ class VAEOutlierDetector(Kept, CallbackSupportMixin, OutlierMixin, BaseEstimator
         "random_state": ["random_state"],
     }
 
+    _MODEL: dict = {"latent_dim": 8}
+
     def __init__(self, vae=None, *, contamination=0.1, random_state=None):
         self.vae = vae
         self.contamination = contamination
@@ -86,8 +89,7 @@ class VAEOutlierDetector(Kept, CallbackSupportMixin, OutlierMixin, BaseEstimator
         -------
         self : VAEOutlierDetector
         """
-        vae = VAETransformer(latent_dim=8) if self.vae is None else self.vae
-        self.vae_ = fitted(vae, X, self, y)
+        self.vae_ = fitted(self._model(), X, self, y)
         self.offset_ = float(np.percentile(self.score_samples(X), 100 * self.contamination))
         return self
 

@@ -20,6 +20,11 @@ except ImportError:  # before scikit-learn 1.9
         """No callbacks."""
 
 
+try:
+    from sklearn.utils._repr_html.estimator import _get_visual_block as visual_block
+except ImportError:  # before scikit-learn 1.7
+    from sklearn.utils._estimator_html_repr import _get_visual_block as visual_block
+
 __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
@@ -31,6 +36,7 @@ __all__ = [
     "output_container",
     "passing_callbacks",
     "safe_indexing",
+    "visual_block",
     "warn",
 ]
 

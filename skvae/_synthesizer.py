@@ -3,6 +3,7 @@
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._around import Around, Later
 from skvae._imputer import fitted
 from skvae._persistence import Kept
 from skvae._plan import INPUTS, generator
@@ -14,10 +15,11 @@ from skvae.table import Aside, Rows, checked
 
 N_BINS = 100  # of numbers and times
 EPOCHS, SEEN = (10, 100), 800_000  # fewest and most; between, as many as so many rows make
+READY = {"latent_dim": 8, "prior": Mixture(50), "autoregressive": True}
 BY_MEANING = {"ordered": "categorical"}  # so that tables of pairs hold for them too
 
 
-class VAESynthesizer(Kept, CallbackSupportMixin, BaseEstimator):
+class VAESynthesizer(Around, Kept, CallbackSupportMixin, BaseEstimator):
     """Draws new rows like those of a table, with a Variational Auto-Encoder.
 
     The columns of the rows drawn are those of `fit`: names, order, dtypes; numbers within the range
@@ -64,6 +66,12 @@ class VAESynthesizer(Kept, CallbackSupportMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {"vae": [VAETransformer, None], "random_state": ["random_state"]}
+
+    _MODEL: dict = {
+        **READY,
+        "likelihood": Later("by column"),
+        "max_iter": Later(f"{EPOCHS[0]} to {EPOCHS[1]}, by rows"),
+    }
 
     def __init__(self, vae=None, random_state=None):
         self.vae = vae
@@ -137,8 +145,7 @@ def _ready(likelihoods: dict, n_rows: int) -> VAETransformer:
     """The model for so many rows."""
     fewest, most = EPOCHS
     max_iter = max(fewest, min(most, SEEN // n_rows))
-    parts = {"likelihood": likelihoods, "prior": Mixture(50), "autoregressive": True}
-    return VAETransformer(8, max_iter=max_iter, **parts)
+    return VAETransformer(likelihood=likelihoods, max_iter=max_iter, **READY)
 
 
 def _likelihoods(rows: Rows, aside: Aside) -> dict:
