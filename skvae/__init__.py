@@ -8,6 +8,7 @@ from skvae._persistence import trusted_types
 from skvae._synthesizer import VAESynthesizer
 from skvae._vae import VAETransformer
 from skvae._version import __version__ as __version__
+from skvae._versions import show_versions
 
 __all__ = [
     "VAEImputer",
@@ -20,6 +21,7 @@ __all__ = [
     "posteriors",
     "priors",
     "schedules",
+    "show_versions",
     "to_onnx",
     "trusted_types",
 ]

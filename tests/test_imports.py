@@ -29,15 +29,27 @@ MAY_IMPORT = {
         "_synthesizer",
         "_persistence",
         "_version",
+        "_versions",
         *COMPONENTS,
     },
     "callbacks": {"_watching", "_plan", "_plain", "training", "engine", *COMPONENTS, *BASE},
-    "_synthesizer": {"_imputer", "_vae", "_plan", "_persistence", "table", *COMPONENTS, *BASE},
+    "_around": {"_vae", *BASE},
+    "_versions": {"engine", "_version"},
+    "_synthesizer": {
+        "_around",
+        "_imputer",
+        "_vae",
+        "_plan",
+        "_persistence",
+        "table",
+        *COMPONENTS,
+        *BASE,
+    },
     "_explain": {"table", "inference", "model"},
-    "_outliers": {"_explain", "_imputer", "_vae", "_persistence", *BASE},
+    "_outliers": {"_around", "_explain", "_imputer", "_vae", "_persistence", *BASE},
     "_onnx": {"_traced", "_vae", "table", "inference", *BASE},
     "_traced": set(),
-    "_imputer": {"_vae", "_persistence", *BASE},
+    "_imputer": {"_around", "_vae", "_persistence", *BASE},
     "_vae": {
         "_explain",
         "_fitting",
@@ -174,12 +186,13 @@ try:
 except ValueError:
     pass
 slow = "tensorflow", "keras", "matplotlib", "sklearn.mixture"
+skvae.show_versions()
 print([name for name in slow if name in sys.modules])
 """
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert result.stdout.strip() == "[]"
+    assert result.stdout.splitlines()[-1] == "[]"
 
 
 def test_every_public_name_exists():

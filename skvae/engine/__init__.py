@@ -5,7 +5,7 @@ from skvae.engine._graph import graph_of
 from skvae.engine._optimizer import adam, adam_step, averaged_adam
 from skvae.engine._optimizer import name_of as name_of_optimizer
 from skvae.engine._optimizer import resolve as optimizer_of
-from skvae.engine._process import enter, limit_threads
+from skvae.engine._process import devices, enter, limit_threads, threads
 from skvae.engine._program import (
     DRAWS,
     LATENT,
@@ -38,6 +38,7 @@ __all__ = [
     "averaged_adam",
     "chunk_length",
     "compiled",
+    "devices",
     "enter",
     "gradient_of",
     "graph_of",
@@ -49,6 +50,7 @@ __all__ = [
     "rows_of",
     "run",
     "takes",
+    "threads",
     "traced",
     "trainer",
     "xla_pays",

@@ -24,8 +24,24 @@ def enter() -> None:
 def limit_threads() -> None:
     """Let TensorFlow take as many threads as OMP_NUM_THREADS says, for joblib's workers."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
-    told = tf.config.threading.get_intra_op_parallelism_threads()
-    if not limit.isdecimal() or not int(limit) or told or "TF_NUM_INTRAOP_THREADS" in os.environ:
+    if (
+        not limit.isdecimal()
+        or not int(limit)
+        or threads()
+        or "TF_NUM_INTRAOP_THREADS" in os.environ
+    ):
         return
     with suppress(RuntimeError):  # it runs already
         tf.config.threading.set_intra_op_parallelism_threads(int(limit))
+
+
+def threads() -> int:
+    """How many TensorFlow was told to take; 0 if it may choose."""
+    return tf.config.threading.get_intra_op_parallelism_threads()
+
+
+def devices() -> list[str]:
+    """Processors that TensorFlow finds, with the names of their makers."""
+    details = tf.config.experimental.get_device_details
+    found = tf.config.list_physical_devices()
+    return [f"{one.name} {details(one).get('device_name', '')}".strip() for one in found]
