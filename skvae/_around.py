@@ -8,7 +8,7 @@ from skvae._sklearn import visual_block
 from skvae._vae import VAETransformer
 
 
-class Around:
+class Around(BaseEstimator):
     """An estimator with a parameter `vae`, which shows the model that None stands for too."""
 
     vae: VAETransformer | None
@@ -23,7 +23,7 @@ class Around:
         kind: Any = type(type(self).__name__, (BaseEstimator,), {"__init__": type(self).__init__})
         return kind(**self.get_params(deep=False) | {"vae": self._model()})
 
-    def __repr__(self, N_CHAR_MAX=700):
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         return self._shown().__repr__(N_CHAR_MAX)
 
     def _sk_visual_block_(self) -> Any:

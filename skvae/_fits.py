@@ -154,7 +154,8 @@ def _started(network: Network, most: int) -> dict:
 
 
 def _started_part(part: Any, *arguments: Any, most: int) -> Any:
-    if isinstance(part, KerasStack) or not is_plain(type(part)):
+    kind: Any = type(part)
+    if isinstance(part, KerasStack) or not is_plain(kind):
         return None
     own = part.get_params(deep=False).values() if isinstance(part, Component) else ()
     sizes = [abs(n) for n in own if isinstance(n, int)]

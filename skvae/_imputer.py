@@ -1,5 +1,7 @@
 """Filling holes as a step of a pipeline."""
 
+from typing import Self
+
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -76,7 +78,7 @@ class VAEImputer(
         self.draw = draw
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Learn the model from the observed cells of X.
 
         Parameters

@@ -1,5 +1,6 @@
 """The graph of ONNX of a model, which gives what it gives where there is no Python."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from itertools import count
@@ -20,7 +21,7 @@ BETWEEN = "codec//network"  # what is handed from one graph to the other
 HOLE = np.iinfo(np.int64).min  # of datetimes and durations, as in NumPy
 
 
-def to_onnx(vae, part="transform"):
+def to_onnx(vae: VAETransformer, part: str = "transform") -> "ModelProto":
     """The graph of ONNX of `transform` or `inverse_transform`, for onnxruntime and its like.
 
     Parameters
@@ -140,7 +141,7 @@ def _transform(codec: Codec, model: Any, names: list[str]) -> "ModelProto":
     columns = zip(codec.features, map(Traced, given), strict=True)
     cells = [_cells(feature, _numbers(feature, column)) for feature, column in columns]
     empty = [cells[0] * np.nan] * (model.network.width - len(cells))  # those of sums
-    x = np.concatenate([*(cells[j] for j in codec.order), *empty], axis=-1).astype(np.float32)
+    x: Any = np.concatenate([*(cells[j] for j in codec.order), *empty], axis=-1).astype(np.float32)
     before = nx.build({str(j): one for j, one in enumerate(given)}, {"x": x.array})
     before = _renamed(before, "codec/", names, [BETWEEN])
     return _merged(before, _renamed(encoder_graph(model), "network/", [BETWEEN], [_latent(names)]))
@@ -217,22 +218,22 @@ def _is_text(kind: Any) -> bool:
     return labels and all(isinstance(level, str) for level in kind.levels)
 
 
-def _numbers(feature: Feature, column: "Traced") -> "Traced":
+def _numbers(feature: Feature, column: "Traced") -> Any:
     """Numbers of a column, NaN in a hole, -1 for a label that fit never saw."""
     return READ[type(feature.format)](feature.format, column)
 
 
-def _of_numbers(kind: Numbers, column: "Traced") -> "Traced":
+def _of_numbers(kind: Numbers, column: "Traced") -> Any:
     return column.astype(np.float64)
 
 
-def _of_times(kind: Times, column: "Traced") -> "Traced":
+def _of_times(kind: Times, column: "Traced") -> Any:
     """Days."""
     ticks, per_day = column - kind.origin * 1000 // UNITS[kind.unit], UNITS["D"] / UNITS[kind.unit]
     return np.where(column == HOLE, np.nan, ticks.astype(np.float64) / per_day)
 
 
-def _of_levels(kind: Levels, column: "Traced") -> "Traced":
+def _of_levels(kind: Levels, column: "Traced") -> Any:
     """Codes."""
     from skvae._traced import Constant, mapped
 
@@ -251,7 +252,7 @@ def _of_levels(kind: Levels, column: "Traced") -> "Traced":
     return np.where(is_hole, np.nan, code)
 
 
-def _cells(feature: Feature, numbers: "Traced") -> "Traced":
+def _cells(feature: Feature, numbers: "Traced") -> Any:
     """Cells of numbers."""
     if not feature.varies:
         return numbers * (np.nan if feature.constant is None else 0.0)
@@ -287,7 +288,7 @@ def _restored(feature: Feature, cells: "Traced") -> "Traced":
     return zeros + np.nan
 
 
-def _as_numbers(feature: Feature, numbers: "Traced") -> "Traced":
+def _as_numbers(feature: Feature, numbers: Any) -> Any:
     kind = feature.format
     if kind.kind == "boolean":
         numbers = numbers >= 0.5
@@ -329,6 +330,6 @@ LABELS = {
         isinstance(one, int) and abs(one) >= EXACT for one in labels
     ),
 }
-READ = {Numbers: _of_numbers, Times: _of_times, Levels: _of_levels}
-WRITE = {Numbers: _as_numbers, Times: _as_times, Levels: _as_levels}
+READ: dict[type, Callable] = {Numbers: _of_numbers, Times: _of_times, Levels: _of_levels}
+WRITE: dict[type, Callable] = {Numbers: _as_numbers, Times: _as_times, Levels: _as_levels}
 PARTS = {"transform": _transform, "inverse_transform": _inverse_transform}

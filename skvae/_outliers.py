@@ -1,6 +1,7 @@
 """Outliers as rows of low density."""
 
 from numbers import Real
+from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
@@ -77,7 +78,7 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Learn the density of the rows of X.
 
         Parameters
@@ -93,7 +94,7 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         self.offset_ = float(np.percentile(self.score_samples(X), 100 * self.contamination))
         return self
 
-    def score_samples(self, X):
+    def score_samples(self, X) -> np.ndarray:
         """Lower bound of the log-density of each row, in nats: the lower, the more abnormal.
 
         That of `VAETransformer.score_samples` but for the units: numbers count in deviations of
@@ -157,7 +158,7 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         check_is_fitted(self)
         return costs_of_cells(self.vae_, X, self.vae_._n_draws(n_draws))
 
-    def decision_function(self, X):
+    def decision_function(self, X) -> np.ndarray:
         """The scores less `offset_`: negative for outliers.
 
         Parameters
@@ -170,7 +171,7 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """-1 for outliers, 1 for other rows.
 
         Parameters

@@ -46,7 +46,8 @@ class Kept:
         return state_of(self, _without_functions(vars(self)))
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        return copyreg.__newobj__, (type(self),), state_of(self, vars(self))
+        new = copyreg.__newobj__  # type: ignore[attr-defined]  # as pickle has it
+        return new, (type(self),), state_of(self, vars(self))
 
     def __copy__(self) -> Self:
         new = type(self).__new__(type(self))
@@ -113,9 +114,9 @@ def attributes(state: dict, estimator: BaseEstimator) -> dict:
 
 def _parts(state: dict) -> tuple[dict, dict]:
     """Parameters, which may be any, and what was learned."""
-    beside = state["arrays"], state["small"], state["objects"], Counter()
+    beside = Beside(state["arrays"], state["small"], state["objects"], Counter())
     texts = json.loads(state["parameters"]), json.loads(state["learned"])
-    return value_of(texts[0], Beside(*beside, checks=False)), value_of(texts[1], Beside(*beside))
+    return value_of(texts[0], beside._replace(checks=False)), value_of(texts[1], beside)
 
 
 def _check_state(state: Any) -> None:

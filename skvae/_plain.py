@@ -58,7 +58,7 @@ class Beside(NamedTuple):
 
 def tree_of(value: Any, beside: Beside) -> Any:
     """A value as JSON: scalars as they are, all else as a list that begins with its kind."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in SCALARS:
         return value
     if kind in WRITERS:
@@ -127,7 +127,8 @@ def is_of(value: Any, kind: Any) -> bool:
     if get_origin(kind) in INSIDE:
         return INSIDE[get_origin(kind)](value, get_args(kind))
     if getattr(kind, "_is_protocol", False):
-        return is_plain(type(value))
+        own: Any = type(value)
+        return is_plain(own)
     is_number = kind in NUMBERS and (kind is bool or not isinstance(value, bool))
     return isinstance(value, NUMBERS[kind] if is_number else kind)
 
@@ -171,7 +172,7 @@ def class_of(name: str) -> type:
 
 
 @lru_cache(maxsize=256)
-def is_plain(kind: type) -> bool:
+def is_plain(kind: Any) -> bool:
     """Whether it is a class of the rooms of what is learned that holds values alone."""
     is_named_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
     is_plain = is_dataclass(kind) or is_named_tuple or issubclass(kind, Component)
@@ -179,7 +180,7 @@ def is_plain(kind: type) -> bool:
 
 
 @cache
-def types_of(kind: type) -> dict:
+def types_of(kind: Any) -> dict:
     """What values an instance of a plain class has, with their types."""
     if issubclass(kind, Component):
         return dict.fromkeys(kind._get_param_names(), Any)
@@ -192,8 +193,9 @@ def _values(value: Any) -> dict:
     """The values of an instance of a plain class, without what it finds out on its way."""
     if isinstance(value, Component):
         return value.get_params(deep=False)
-    own = value._asdict() if isinstance(value, tuple) else value.__getstate__()
-    return {name: own[name] for name in types_of(type(value))}
+    own = value._asdict() if hasattr(value, "_asdict") else value.__getstate__()
+    kind: Any = type(value)
+    return {name: own[name] for name in types_of(kind)}
 
 
 def _path(value: Any) -> str:
@@ -244,11 +246,11 @@ def _list(kind: type) -> Callable:
     return lambda parts, beside: kind(value_of(part, beside) for part in parts)
 
 
-def _date(kind: type) -> Callable:
+def _date(kind: Any) -> Callable:
     return lambda parts, beside: kind.fromisoformat(*parts)
 
 
-WRITERS = {
+WRITERS: dict[type, Callable] = {
     dict: _tree_of_dict,
     np.ndarray: _tree_of_array,
     **dict.fromkeys(LISTS.values(), _tree_of_list),

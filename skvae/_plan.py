@@ -58,8 +58,9 @@ class Data(NamedTuple):
         """The same of the cells of n columns alone."""
         if self.training.shape[1] == n:
             return self
-        rows = [None if cells is None else cells.span(0, n) for cells in self.rows]
-        return Data(*rows, self.offset, self.held_out, self.held_rows)
+        rows = (None if cells is None else cells.span(0, n) for cells in self.rows)
+        training, validation = rows
+        return self._replace(training=training, validation=validation)
 
     def any_holes(self) -> bool:
         """Whether there is a hole."""
@@ -105,7 +106,8 @@ class Table(NamedTuple):
 
     def encoded(self) -> Encoded:
         """Their cells."""
-        return told_of(partial(self.codec.encode, **{self.how: True}), self.rows)
+        how: Any = {self.how: True}
+        return told_of(partial(self.codec.encode, **how), self.rows)
 
 
 def planned(
@@ -185,7 +187,7 @@ def table_of(vae: Any, X: Any, choose: Callable, arrange: Callable, continues: b
         if vae.autoregressive and vae._model.network.chain is None:
             codec = codec.with_sums(rows, least)
         return Table(codec, rows, inputs, least, "continues")
-    kind = {"frame": Frame.of(X, rows.names), "choose": choose, "min_count": least}
+    kind: Any = {"frame": Frame.of(X, rows.names), "choose": choose, "min_count": least}
     codec = told_of(partial(Codec.learn, sums=vae.autoregressive, **kind), rows.telling)
     warn_of_doubts(rows.as_given, codec.features, known=named)
     return Table(codec, rows, inputs, least, "supported")
@@ -209,7 +211,7 @@ def later(vae: Any, X: Any, table: Table, arrange: Callable) -> Table:
     return table._replace(rows=rows, how="warns")
 
 
-def _judging(vae: Any, X_val: Any, table: Table, arrange: Callable) -> Encoded | None:
+def _judging(vae: Any, X_val: Any, table: Table, arrange: Any) -> Encoded | None:
     """Rows of the user's own that judge training."""
     if X_val is None:
         if arrange.keywords["weight"] is not None:
@@ -271,7 +273,7 @@ def network_of(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) ->
     from skvae.model import Joint, Network, dense, of_user
 
     hidden = _hidden_layers(vae.hidden_layer_sizes)
-    layers = {
+    layers: dict = {
         "encoder": dense(hidden, vae.activation),
         "decoder": dense(hidden[::-1], vae.activation),
     }
@@ -282,7 +284,9 @@ def network_of(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) ->
         if build is not None
     }
     joint = Joint(codec.kinds, codec.sizes)
-    return Network.of(stacks=tuple(layers.values()), likelihood=joint, holes=holes, **parts)
+    return Network.of(
+        stacks=(layers["encoder"], layers["decoder"]), likelihood=joint, holes=holes, **parts
+    )
 
 
 def continued_model(vae: Any, parts: dict, choose: Callable, before: "Model") -> "Model":
@@ -323,7 +327,7 @@ def started_model(
 
 
 def task_of(
-    vae: Any, model: "Model", optimizer: Callable, data: Data, auto: tuple[int, int] = AUTO_BATCH
+    vae: Any, model: "Model", optimizer: Callable, data: Data, auto: Any = AUTO_BATCH
 ) -> "Task":
     """What is trained, on which rows, by which program."""
     from skvae.engine import Recipe, xla_pays
@@ -403,8 +407,8 @@ def generator(random_state: Any) -> np.random.Generator:
 
 
 def _hidden_layers(sizes: Any) -> tuple[int, ...]:
-    layers = tuple(np.atleast_1d(np.asarray(sizes, dtype=object)).tolist())
-    if not all(isinstance(size, Integral) and size >= 1 for size in layers):
+    layers: Any = tuple(np.atleast_1d(np.asarray(sizes, dtype=object)).tolist())
+    if not all(isinstance(size, Integral) and int(size) >= 1 for size in layers):
         raise ValueError(
             f"hidden_layer_sizes={sizes!r}, but each layer needs a whole number of units of at "
             "least 1, such as (128, 64); () makes a linear model."

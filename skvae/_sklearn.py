@@ -2,21 +2,29 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
+if TYPE_CHECKING:
+    F = TypeVar("F")
+
+    def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[F], F]:
+        """Validates parameters, and leaves a method's type as it is."""
+
+else:
+    from sklearn.base import _fit_context as fit_context
+
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:  # before scikit-learn 1.9
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]  # one of the two is there
         """No callbacks."""
 
 

@@ -1,5 +1,7 @@
 """Synthetic rows, ready to use."""
 
+from typing import Any, Self
+
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -78,7 +80,7 @@ class VAESynthesizer(Around, Kept, CallbackSupportMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Learn the table.
 
         Parameters
@@ -105,9 +107,10 @@ class VAESynthesizer(Around, Kept, CallbackSupportMixin, BaseEstimator):
             )
         vae = self.vae or _ready(_likelihoods(rows, aside), rows.n)
         self.vae_ = fitted(vae, aside.rest(X), self, y)
+        kept: Any = vars(self)
         for name in INPUTS:  # those of what is learned
-            vars(self).pop(name, None)
-        vars(self).update(own, _aside=aside)
+            kept.pop(name, None)
+        kept.update(own, _aside=aside)
         return self
 
     def sample(self, n_samples=1, random_state=None, *, given=None, missing=True):

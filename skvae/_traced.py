@@ -74,7 +74,7 @@ class Constant(np.ndarray):
             return _taken(self, key, axis=0)
         return super().__getitem__(key)
 
-    def __array_function__(self, function: Callable, types: Any, args: tuple, more: dict) -> Any:
+    def __array_function__(self, function: Callable, types: Any, args: Any, more: Any) -> Any:
         if any(isinstance(one, Traced) for one in args):
             return _called(function.__name__, args, more)
         found = super().__array_function__(function, types, args, more)
@@ -144,7 +144,7 @@ def _split(array: Traced, parts: Any, axis: int) -> list[Traced]:
     return [array[..., i:j] for i, j in pairwise(edges)]
 
 
-def _searched(edges: Any, cells: Traced, side: str = "left") -> Traced:
+def _searched(edges: Any, cells: Any, side: str = "left") -> Traced:
     """How many ascending edges are below cells."""
     edges, cells = _alike([edges, cells[..., None]])
     below = cells > edges if side == "left" else cells >= edges
@@ -167,7 +167,7 @@ SAME = {  # what the standard of arrays calls functions otherwise
     "rint": "round",
     "true_divide": "divide",
 }
-OWN = {
+OWN: dict[str, Callable] = {
     "clip": lambda array, *ends: array.clip(*ends),
     "concatenate": _joined,
     "expit": lambda x: 1 / (1 + np.exp(-x)),

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
@@ -338,7 +338,7 @@ class VAETransformer(
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_val=None, sample_weight_val=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, sample_weight_val=None) -> Self:
         """Learn the model from the rows of X.
 
         Parameters
@@ -397,7 +397,7 @@ class VAETransformer(
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None, *, schema=None):
+    def partial_fit(self, X, y=None, sample_weight=None, *, schema=None) -> Self:
         """One pass over rows that come in pieces, each of which moves the model on.
 
         The first piece says what columns hold (scales, bins, ranges, labels), unless `schema` does.
@@ -663,7 +663,7 @@ class VAETransformer(
         x = self._codec.encode(rows, warns=True).x
         exact = self._codec.numbers(rows)
         if times:
-            drawn = drawn_cells(self._model, x, n_draws, generator(random_state), times)
+            drawn: Any = drawn_cells(self._model, x, n_draws, generator(random_state), times)
         else:
             by_cell = None if exact is None else exact[:, self._codec.order]
             drawn = [expected_cells(self._model, x, n_draws, by_cell)]
@@ -677,7 +677,7 @@ class VAETransformer(
             tables.append(self._codec.table(columns, len(x), X))
         return tables[0] if n_imputations is None and quantiles is None else tables
 
-    def score_samples(self, X, n_draws=128):
+    def score_samples(self, X, n_draws=128) -> np.ndarray:
         """Importance-weighted lower bound of log p of the observed cells of each row.
 
         In nats, in the units of X: the scaling of columns inside the model is counted, so
@@ -752,7 +752,7 @@ class VAETransformer(
         check_is_fitted(self)
         return scored_cells(self, X, self._n_draws(n_draws))
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None) -> float:
         """Mean of `score_samples` over the rows: higher is better.
 
         Scores compare between models of the same columns in which each column has a density in
@@ -834,11 +834,11 @@ class VAETransformer(
         met = conditions(self._codec, given)
         blocks, size, n_drawn = rows_given(self._model, met.x, n, rng)
         _warn_of_few(n, size, n_drawn)
-        n_rows, blocks = n * len(met.x), list(blocks)
-        restored = self._codec.restore(blocks, n_rows, given=met.numbers)
+        n_rows, cells = n * len(met.x), list(blocks)
+        restored = self._codec.restore(cells, n_rows, given=met.numbers)
         columns = overlaid(self._codec, restored, met, met.kept, n_rows)
         if missing:
-            columns = self._holed(columns, blocks, np.tile(met.kept, (n, 1)), rng)
+            columns = self._holed(columns, cells, np.tile(met.kept, (n, 1)), rng)
         return self._codec.table(columns, n_rows, given)
 
     def _draw_holed(self, z: np.ndarray, rng: np.random.Generator) -> Any:

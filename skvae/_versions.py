@@ -14,7 +14,7 @@ OPTIONAL = ("polars", "pyarrow", "matplotlib", "skops", "onnx", "ndonnx", "tf2on
 VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "CUDA_VISIBLE_DEVICES", "XLA_FLAGS")
 
 
-def show_versions():
+def show_versions() -> None:
     """Print what a report of a bug wants to know: versions, machine, threads and devices.
 
     Nothing is imported for it: threads and devices are those of TensorFlow where it has run, so

@@ -31,8 +31,8 @@ KEYS = {"parameters", "began", "rows", "state", "stopped"}
 SILENT = {"verbose"}  # parameters that change nothing
 MOST_BETAS = 10_000  # that tell a schedule
 # What reading a damaged file may raise.
-WRONG = ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError, TypeError
-WRONG += RecursionError, ValueError
+WRONG: tuple = ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, MemoryError
+WRONG += RecursionError, TypeError, ValueError
 
 
 class Checkpoint:
@@ -72,10 +72,12 @@ class Checkpoint:
     True
     """
 
-    def __init__(self, path, every=60, unit="seconds"):
+    def __init__(
+        self, path: str | os.PathLike[str], every: float = 60, unit: str = "seconds"
+    ) -> None:
         if unit not in ("seconds", "epochs"):
             raise ValueError(f"unit={unit!r}, but 'seconds' or 'epochs' is expected.")
-        if not isinstance(every, Real) or isinstance(every, bool) or not every >= 0:
+        if not isinstance(every, int | float | Real) or isinstance(every, bool) or not every >= 0:
             raise ValueError(f"every={every!r}, but a number of at least 0 is expected.")
         self.path, self.every, self.unit = os.fspath(path), every, unit
 
@@ -108,12 +110,13 @@ class Keeper:
             raise ValueError(
                 f"{settings} is to lie in a folder that is not there; make it, or give another."
             )
-        self.told = {"format": FORMAT, "skvae": __version__, "parameters": _parameters(vae)}
+        self.told: dict = {"format": FORMAT, "skvae": __version__, "parameters": _parameters(vae)}
         self.found = self._read() if self.path.exists() else None
         if self.found is not None:
             rng.bit_generator.state = self.found["began"]
         self.told["began"] = rng.bit_generator.state
-        self.last = self.written = None
+        self.last: Any = None  # the state of the last step, and the one that was written
+        self.written: Any = None
 
     def resumed(self, plan: Plan) -> Plan:
         """The plan from where the file ends, or a ValueError if that is of another fit."""

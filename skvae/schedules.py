@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from math import ceil
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Schedule(Component):
     def betas(self, max_iter: int) -> np.ndarray:
         """Beta in each epoch, (max_iter,). A fit that goes on from an earlier one has the last."""
 
-    def beta_at(self, epochs: float, max_iter: int, length: float = 1.0) -> float:
+    def beta_at(self, epochs: Any, max_iter: int, length: float = 1.0) -> Any:
         """Beta in a part of training that takes `length` and ends after so many epochs."""
         return float(self._checked(max_iter)[min(ceil(epochs), max_iter) - 1])
 
@@ -60,13 +61,13 @@ class Constant(Schedule):
 
     _parameter_constraints: dict = {"beta": [Interval(Real, 0, None, closed="left")]}
 
-    def __init__(self, beta=1.0):
+    def __init__(self, beta: float = 1.0):
         self.beta = beta
 
     def betas(self, max_iter: int) -> np.ndarray:
         return np.full(max_iter, float(self.beta))
 
-    def beta_at(self, epochs: float, max_iter: int, length: float = 1.0) -> float:
+    def beta_at(self, epochs: Any, max_iter: int, length: float = 1.0) -> Any:
         return float(self.beta)
 
     def settles(self, max_iter: int) -> float:
@@ -99,14 +100,14 @@ class LinearWarmup(Schedule):
         "beta": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, n_epochs=50, beta=1.0):
+    def __init__(self, n_epochs: float = 50, beta: float = 1.0):
         self.n_epochs = n_epochs
         self.beta = beta
 
     def betas(self, max_iter: int) -> np.ndarray:
         return self.beta_at(np.arange(1, max_iter + 1), max_iter)
 
-    def beta_at(self, epochs: float, max_iter: int, length: float = 1.0) -> float:
+    def beta_at(self, epochs: Any, max_iter: int, length: float = 1.0) -> Any:
         return self.beta * np.minimum(1.0, epochs / self.settles(max_iter))
 
     def settles(self, max_iter: int) -> float:
@@ -140,7 +141,7 @@ class Cyclical(Schedule):
         "beta": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, n_cycles=4, rise=0.5, beta=1.0):
+    def __init__(self, n_cycles: int = 4, rise: float = 0.5, beta: float = 1.0):
         self.n_cycles = n_cycles
         self.rise = rise
         self.beta = beta
@@ -148,7 +149,7 @@ class Cyclical(Schedule):
     def betas(self, max_iter: int) -> np.ndarray:
         return self.beta_at(np.arange(1, max_iter + 1), max_iter)
 
-    def beta_at(self, epochs: float, max_iter: int, length: float = 1.0) -> float:
+    def beta_at(self, epochs: Any, max_iter: int, length: float = 1.0) -> Any:
         start = np.round((epochs - length) * self.n_cycles, 9) % max_iter  # in a cycle
         risen = (start + length * self.n_cycles) / (self.rise * max_iter)
         beta = self.beta * np.minimum(1.0, np.round(risen, 9))

@@ -59,7 +59,10 @@ def clipped(gradients: list, largest: float) -> list:
 def apart(state: State, cut: Callable) -> list[State]:
     """The state of each array of weights."""
     slots = [cut(slot) if slot.shape.rank else repeat(slot) for slot in state.slots]
-    return [State(weights, own) for weights, *own in zip(cut(state.weights), *slots, strict=False)]
+    return [
+        State(weights, tuple(own))
+        for weights, *own in zip(cut(state.weights), *slots, strict=False)
+    ]
 
 
 def together(states: list[State], slots: tuple) -> State:

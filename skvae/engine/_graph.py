@@ -22,7 +22,7 @@ def graph_of(function: Callable, model: Model, n_in: int) -> Any:
     of_model = partial(function, model.network, model.learned())
     kind = {"input_signature": [tf.TensorSpec([None, n_in])]}
     program = tf.function(lambda x: of_model(x)[0], autograph=False, **kind)
-    own = {"Log1p": (_log1p, []), "Erfc": (_erfc, [])}
+    own: dict = {"Log1p": (_log1p, []), "Erfc": (_erfc, [])}
     try:
         graph, _ = tf2onnx.convert.from_function(
             program, opset=OPSETS[0], custom_op_handlers=own, **kind

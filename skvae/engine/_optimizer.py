@@ -52,7 +52,7 @@ def _start_of_averaged(weights: np.ndarray) -> tuple:
 
 
 def _averaged_step(weights: Any, slots: tuple, gradient: Any, learning_rate: Any) -> tuple:
-    mean, *slots = slots
+    mean, slots = slots[0], slots[1:]
     t = ops.cast(slots[-1], "float32")
     rate = learning_rate * ops.minimum(1.0, (t + 1.0) / WARM_UP)
     weights, slots = adam_step(weights, slots, gradient, rate, AVERAGED_BETA_2)
@@ -81,7 +81,7 @@ def adam_step(
 class OfKeras:
     """An optimiser of Keras, by its class and its configuration but for the learning rate."""
 
-    kind: type
+    kind: Any
     config: str
 
     def __call__(self, n: int) -> Steps:

@@ -31,7 +31,7 @@ SEED = Shape((2,), "int32")
 def takes(*shapes: Shape) -> Callable:
     """Says the shapes of the arrays that a function takes after network and `w`."""
 
-    def said(function: Callable) -> Callable:
+    def said(function: Any) -> Callable:
         function.shapes = shapes
         return function
 
@@ -75,7 +75,7 @@ def compiled(function: Callable, architecture: Architecture, mapped: int = 0) ->
     return run.get_concrete_function()
 
 
-def _signature(function: Callable, architecture: Architecture, mapped: int) -> list:
+def _signature(function: Any, architecture: Architecture, mapped: int) -> list:
     blocks = [[None] * (i < mapped) for i in range(len(function.shapes))]
     specs = [spec(s, architecture, *b) for s, b in zip(function.shapes, blocks, strict=True)]
     return [*vectors(architecture), *specs]
@@ -87,7 +87,7 @@ def traced(method: Callable, component: Any) -> Callable:
     return tf.function(partial(method, component), autograph=False, reduce_retracing=True)
 
 
-def run(function: Callable, model: Model, *arrays: np.ndarray, mapped: int = 0) -> list[np.ndarray]:
+def run(function: Callable, model: Model, *arrays: Any, mapped: int = 0) -> list[np.ndarray]:
     """What the function gives for a model."""
     enter()
     # TensorFlow takes half of a call's time for arrays

@@ -31,7 +31,7 @@ def random_bits(length: Any, shapes: list, seeds: Any) -> list:
     return bits
 
 
-def hashed_bits(i: Any, shapes: list, seeds: Any) -> list:
+def hashed_bits(i: Any, shapes: list[tuple[Any, Any]], seeds: Any) -> list:
     """The same in step i, in 32-bit integers: hashes of places, which XLA fuses with their use."""
     seeds = tf.unstack(tf.bitcast(seeds, tf.uint32))
     return [_hashes(i, *shape, seed) for shape, seed in zip(shapes, seeds, strict=True)]
@@ -62,7 +62,8 @@ class Step:
 
     def __init__(self, bits: list, rate: Any):
         self.bits, self.rate = iter(bits) if bits else None, rate
-        self.states, self.penalties = {}, []
+        self.states: dict = {}
+        self.penalties: list = []
 
     def drop(self, x: Any) -> Any:
         """Hidden units, dropped where random bits say so; none where there are no bits."""

@@ -78,12 +78,13 @@ def trainer(architecture: Architecture, recipe: Recipe) -> Program:
     chunk = tf.function(inner, jit_compile=recipe.xla, autograph=False)
 
     @tf.function(autograph=False, input_signature=_signature(architecture, recipe, slots))
-    def chunks(state, sums, data, order, place, seed, rates):
+    # these are tensors
+    def chunks(state, sums, data, order, place, seed, rates):  # type: ignore[no-untyped-def]
         """The state and the sums after the chunks whose rows `order` has, from a place on."""
         (constants, rows), first, n_steps = data, place[0], place[1]
         n_chunks, length, _ = tf.unstack(tf.shape(order))
 
-        def run(c, state, sums):
+        def run(c: Any, state: Any, sums: Any) -> tuple:
             here = first + c
             fetched = inner.fetched(rows, order[c], tf.random.fold_in(seed, here), rates)
             left = tf.minimum(length, n_steps - here * length)
@@ -107,7 +108,7 @@ def _signature(architecture: Architecture, recipe: Recipe, slots: tuple) -> list
         tf.TensorSpec([None] * 3, tf.int32),
         tf.TensorSpec([2], tf.int32),  # the first chunk, and steps of the epoch
         tf.TensorSpec([2], tf.int32),
-        Rates(*[tf.TensorSpec([])] * 3, tf.TensorSpec([2])),
+        Rates(*map(tf.TensorSpec, [[], [], [], [2]])),
     ]
 
 
@@ -133,11 +134,13 @@ class _Chunk:
             return x, noise, []
         return x, noise, seeds[3:] if self.hashed else random_bits(length, shapes, seeds[3:])
 
-    def __call__(self, state, constants, x, noise, bits, n_steps, rates):
+    def __call__(
+        self, state: Any, constants: Any, x: Any, noise: Any, bits: Any, n_steps: Any, rates: Any
+    ) -> tuple:
         state, rates = State(*state), Rates(*rates)
         states = apart(state, self.layout.weights.cut) if self.apart else [state]
 
-        def step(i, states, sums):
+        def step(i: Any, states: list, sums: Any) -> tuple:
             mode = Step(self._bits(i, bits, x), rates.dropout)
             loss = partial(self._means, constants, x[i], noise[i], mode, rates.betas)
             means, found = gradients(loss, [state.weights for state in states])
@@ -152,14 +155,16 @@ class _Chunk:
         loop = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
         return together(loop[1], state.slots) if self.apart else loop[1][0], loop[2]
 
-    def _means(self, constants, x, noise, mode, betas, weights):
+    def _means(
+        self, constants: Any, x: Any, noise: Any, mode: Step, betas: Any, weights: list
+    ) -> Any:
         """Means of both losses, log-likelihood and KL; losses have the penalties of layers."""
         w = self.layout.read(weights if self.apart else weights[0], constants)
         loss, shown, *others = self.recipe.loss(self.network, w, x, noise, mode, betas)
         totals = [tf.add_n([tf.reduce_mean(one), *mode.penalties]) for one in (loss, shown)]
         return tf.stack([*totals, *map(tf.reduce_mean, others)])
 
-    def _bits(self, i, bits, x):
+    def _bits(self, i: Any, bits: Any, x: Any) -> list:
         if self.hashed:
             return hashed_bits(i, self._droppable(tf.shape(x)[1]), bits)
         return [own[i] for own in bits]

@@ -7,6 +7,7 @@ left over: what a row gives then never depends on its neighbours. A call takes m
 
 from collections.abc import Callable, Iterator
 from math import gcd, lcm
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def _even(height: int, n_draws: int = 1) -> int:
 
 
 def by_row(
-    function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray
+    function: Callable, model: Model, height: int, *arrays: Any, **more: np.ndarray
 ) -> list[np.ndarray]:
     """What a function of rows alone gives for all rows."""
     groups = zip(*by_group(function, model, height, *arrays, **more), strict=True)
@@ -49,7 +50,7 @@ def by_row(
 
 
 def by_group(
-    function: Callable, model: Model, height: int, *arrays: np.ndarray, **more: np.ndarray
+    function: Callable, model: Model, height: int, *arrays: Any, **more: np.ndarray
 ) -> Iterator[list[np.ndarray]]:
     """The same, group by group of rows."""
     widest = max(model.network.decoder.n_out, *(array[:1].size for array in arrays))
@@ -68,7 +69,7 @@ def _stacked(rows: np.ndarray, height: int) -> np.ndarray:
     return padded(rows, n_blocks * height).reshape(n_blocks, height, *rows.shape[1:])
 
 
-def in_blocks(height: int, *arrays: np.ndarray) -> Iterator[tuple[int, list[np.ndarray]]]:
+def in_blocks(height: int, *arrays: Any) -> Iterator[tuple[int, list[np.ndarray]]]:
     """Slices of one height, the last filled with zeros, each with its number of true rows."""
     for start in range(0, len(arrays[0]), height):
         blocks = [array[start : start + height] for array in arrays]

@@ -75,7 +75,7 @@ def _step(sums: Sums) -> np.ndarray:
 
 def _sums(model: Model, x: Cells, z: np.ndarray) -> list[Sums]:
     """Those of the cells of each span."""
-    found, height = [], height_of(model, 1)
+    height, found = height_of(model, 1), list[Any]()
     for start in range(0, len(x), height):
         rows = slice(start, start + height)
         own = [part.astype(np.float64) for part in run(_parts, model, x[rows], z[rows])]

@@ -93,7 +93,8 @@ class _RowByRow:
     """Draws cells row by row, by random numbers of each row alone."""
 
     def __init__(self, seeds: np.ndarray, n_draws: int):
-        self.seeds, self.n_draws, self.cells = seeds, n_draws, []
+        self.seeds, self.n_draws = seeds, n_draws
+        self.cells: list = []
         self.generator = cache(lambda row: np.random.default_rng(seeds[row]))
 
     def __call__(self, cell: Drawn) -> np.ndarray:

@@ -66,7 +66,7 @@ def completed(
     filling = _Filling(model, x, n, height, weighs)
     if exact is not None:
         filling.exact[:, : exact.shape[1]] = np.repeat(exact, n, axis=0)
-    for j in np.flatnonzero(filling.holes.any(axis=0)):
+    for j in np.flatnonzero(filling.holes.any(axis=0)).tolist():
         filling.fill(j, z, draw)
     return filling.x, filling.log_q
 
@@ -103,7 +103,7 @@ class _Filling:
         drawn = Drawn(cell.place, rows, cell.likelihood, cell.arrays, raw[: len(rows)], of)
         own = self._put(cell, rows, draw(drawn), j)
         if self.weighs:
-            self.log_q[rows] += cell.log_prob(*own, raw)[: len(rows)]
+            self.log_q[rows] += cell.log_prob(own[0], own[1], raw)[: len(rows)]
 
     def _settle(self, j: int, k: int | None, i: int, rows: np.ndarray) -> None:
         """Find what follows from a cell that was drawn, or from a sum of it."""

@@ -28,7 +28,7 @@ def features(model: Model, x: Cells) -> np.ndarray:
 
 
 def posterior_sample(
-    model: Model, x: Cells, noise: np.ndarray, height: int | None = None
+    model: Model, x: Cells | np.ndarray, noise: np.ndarray, height: int | None = None
 ) -> np.ndarray:
     """Draws from q(z | x) from standard normal noise (draws, rows, latent_dim), of its shape."""
     height = height or height_of(model, len(noise))

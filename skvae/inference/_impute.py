@@ -81,7 +81,7 @@ def _completed(
 
     They are (rows, times * cells).
     """
-    rows, once = np.arange(len(x))[:, None], []
+    rows, once = np.arange(len(x))[:, None], list[np.ndarray]()
     while len(once) < times:
         full = completions(model, x, draws, rng)
         some = min(times - len(once), max(1, full.x.shape[1] // FRESH))
@@ -96,7 +96,7 @@ def _chosen(log_w: np.ndarray, rng: np.random.Generator, n: int = 1) -> np.ndarr
 
 def _expected_of(full: Completions) -> np.ndarray:
     """What a mixture of the distributions that cells were drawn from expects, cell by cell."""
-    weights, cells = softmax(full.log_w, axis=1), {}
+    weights, cells = softmax(full.log_w, axis=1), dict[tuple, list]()
     n_draws, expected = full.x.shape[1], full.x[:, 0].astype(np.float64)
     for cell in full.cells:
         place = cell.stands_for[0] if cell.stands_for else cell.cell

@@ -88,14 +88,16 @@ class RowRandom(np.random.Generator):
         self.states, self.used = _after(seeds, np.asarray(which) + 1), 0
         super().__init__(np.random.PCG64(self.states[:1]))
 
-    def random(self, size: tuple) -> np.ndarray:
+    def random(self, size: tuple) -> np.ndarray:  # type: ignore[override]  # no less is asked
         """Numbers in [0, 1) of this shape."""
         n = math.prod(size[1:])
         bits = _after(self.states[:, None], self.used + 1 + np.arange(n)) >> np.uint64(11)
         self.used += n
         return (bits / 2.0**53).reshape(size)
 
-    def uniform(self, low: float, high: float, size: tuple) -> np.ndarray:
+    def uniform(  # type: ignore[override]  # no less is asked
+        self, low: float, high: float, size: tuple
+    ) -> np.ndarray:
         """Numbers in [low, high) of this shape."""
         return low + (high - low) * self.random(size)
 

@@ -35,7 +35,8 @@ def lower_bound(model: Model, x: Cells, n_draws: int) -> tuple[float, np.ndarray
 
     Where the KL has no closed form, the second is its total, (1,).
     """
-    log_liks, kls = 0.0, 0.0
+    log_liks: Any = 0.0
+    kls: Any = 0.0
     for rows, block, noise in with_noise(model, x, n_draws):
         log_lik, kl = run(_terms, model, block, noise)
         log_liks += log_lik[:, : len(rows)].sum(dtype=np.float64) / n_draws

@@ -35,7 +35,7 @@ class Gaussian(Likelihood):
 
     _parameter_constraints: dict = {"scale": _scale.CONSTRAINT}
 
-    def __init__(self, scale="feature"):
+    def __init__(self, scale: str = "feature"):
         self.scale = scale
 
     def supports(self, X: np.ndarray) -> np.ndarray:

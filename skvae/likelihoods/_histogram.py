@@ -46,7 +46,7 @@ class Histogram(Likelihood):
         "min_share": [Interval(Real, 1e-3, 1, closed="both")],
     }
 
-    def __init__(self, n_bins=50, min_share=0.005):
+    def __init__(self, n_bins: int = 50, min_share: float = 0.005):
         self.n_bins = n_bins
         self.min_share = min_share
 
@@ -68,11 +68,11 @@ class Histogram(Likelihood):
     def constants(self, x: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         arrays = _slots.constants(x, columns)
         log_shares = _slots.by_column(arrays, arrays["base"])
-        means = [column.points for column in columns if column.n_slots]
+        means: list = [column.points for column in columns if column.n_slots]
         scores = [_normal_scores(np.exp(own)) for own in log_shares]
         none = np.zeros(0)
-        means, score = np.concatenate([none, *means]), np.concatenate([none, *scores])
-        return _slots.with_more(arrays, means=means, score=score)
+        points, score = np.concatenate([none, *means]), np.concatenate([none, *scores])
+        return _slots.with_more(arrays, means=points, score=score)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         score = seen * ops.take(w["score"], _slots.slot(w, x)[0])

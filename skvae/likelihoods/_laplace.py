@@ -38,7 +38,7 @@ class Laplace(Likelihood):
 
     _parameter_constraints: dict = {"scale": _scale.CONSTRAINT}
 
-    def __init__(self, scale="feature"):
+    def __init__(self, scale: str = "feature"):
         self.scale = scale
 
     def supports(self, X: np.ndarray) -> np.ndarray:

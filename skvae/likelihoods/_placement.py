@@ -11,9 +11,17 @@ FEW = 5, 0.005, 0.05  # values that may be: so many, or a share of all if more; 
 class Placement(Protocol):
     """A map of a column's numbers to cells that is no scaling."""
 
-    n_slots: Any  # that cells may fall into
-    atoms: Any  # values that have a probability
-    near: tuple[float, float]  # ends of the values but for a few that are far from all others
+    @property
+    def n_slots(self) -> int:
+        """Slots that cells may fall into."""
+
+    @property
+    def atoms(self) -> Any:
+        """Values that have a probability."""
+
+    @property
+    def near(self) -> tuple[float, float]:
+        """Ends of the values but for a few that are far from all others."""
 
     def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cells of values, and log |d cell / dX| of each."""

@@ -46,7 +46,7 @@ class StudentT(Likelihood):
         "scale": _scale.CONSTRAINT,
     }
 
-    def __init__(self, df=4.0, scale="feature"):
+    def __init__(self, df: float = 4.0, scale: str = "feature"):
         self.df = df
         self.scale = scale
 

@@ -15,7 +15,7 @@ SHARES = np.concatenate([[0.0], TAIL, np.arange(1, 64) / 64, 1 - TAIL[::-1], [1.
 WEIGHTS = np.diff(SHARES)
 DF = 2  # of the wide noise, whose tails fall so slowly that no cell decides the score of a table
 NODES = -np.diff(norm.pdf(ndtri(SHARES))), -np.diff((DF + t.ppf(SHARES, DF) ** 2) ** -0.5)
-NORMAL_NODES, T_NODES = np.float32(NODES / WEIGHTS)  # means of the parts
+NORMAL_NODES, T_NODES = (NODES / WEIGHTS).astype(np.float32)  # means of the parts
 SCORES = LATTICE[:, None].astype(np.float32)
 LOG_ODDS, LEAST_LOG_ODDS = np.log([1e-2, 1e-4], dtype=np.float32)  # of wide noise: at first, least
 LEAST_LOG_WIDE = np.float32(np.log(0.1))  # of its scale where that of other noise goes by cell
@@ -68,7 +68,7 @@ class WarpedGaussian(Likelihood):
 
     _parameter_constraints: dict = {"scale": _scale.CONSTRAINT, "heavy_tails": ["boolean"]}
 
-    def __init__(self, scale="feature", *, heavy_tails=False):
+    def __init__(self, scale: str = "feature", *, heavy_tails: bool = False):
         self.scale = scale
         self.heavy_tails = heavy_tails
 
@@ -97,7 +97,7 @@ class WarpedGaussian(Likelihood):
         own = {"values": np.stack(values, axis=-1).astype(np.float32)}
         if not self.heavy_tails:
             return own
-        return own | {"reach": np.float32(np.transpose(list(map(_reach, values))))}
+        return own | {"reach": np.transpose(list(map(_reach, values))).astype(np.float32)}
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
         return ops.concatenate([_at(w["values"], x, ops) * seen, x * seen], axis=-1)

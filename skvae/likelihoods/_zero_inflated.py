@@ -42,19 +42,19 @@ class ZeroInflated(Likelihood):
 
     positive_only: ClassVar[bool] = True
 
-    def __init__(self, likelihood="poisson"):
+    def __init__(self, likelihood: str | Likelihood = "poisson"):
         self.likelihood = likelihood
 
     @property
-    def measure(self) -> str:
+    def measure(self) -> str:  # type: ignore[override]  # what it wraps says so
         return "mass" if self._inner().measure == "mass" else "mixed"
 
     @property
-    def zero_is_atom(self) -> bool:
+    def zero_is_atom(self) -> bool:  # type: ignore[override]  # as above
         return self.measure == "mixed"
 
     @property
-    def support(self) -> str:
+    def support(self) -> str:  # type: ignore[override]  # as above
         inner = self._inner()
         return inner.support if inner.measure == "mass" else f"0 or {inner.support}"
 

@@ -141,8 +141,8 @@ class Chain:
             numbers.append(own + ops.expand_dims(start, 1))
         left = iter(numbers)
         parts = [[next(left) for _ in spans] for spans in self.spans]
-        parts = map(Runs.together, self._runs("n_raw"), parts, self.spans)
-        return ops.concatenate(list(parts), axis=-1)
+        whole = map(Runs.together, self._runs("n_raw"), parts, self.spans)
+        return ops.concatenate(list(whole), axis=-1)
 
     def starts(self, w: dict, x: Any, seen: Any, before: Any) -> list:
         """Raw numbers from which the cells of each span start, (cells, rows, numbers of a cell).
@@ -161,7 +161,7 @@ class Chain:
         tables = zip(chain(*self.spans), w["table"], strict=True)
         return [_taken(table, row[span.at]) for span, table in tables]
 
-    def of_cell(self, w: dict, cell: int) -> tuple[Self, dict]:
+    def of_cell(self, w: dict, cell: int) -> "tuple[Chain, dict]":
         """The chain of one cell, and its arrays."""
         part = next(i for i, spans in enumerate(self.spans) if cell < spans[-1].stop)
         i, span = next((i, s) for i, s in enumerate(chain(*self.spans)) if cell < s.stop)

@@ -278,7 +278,7 @@ def _is_part(named: dict) -> bool:
 
 def _renumbered(told: str) -> str:
     """A text in JSON whose strings, such as "dense_7", are numbered as they come."""
-    names, seen = {}, Counter()
+    names, seen = {}, Counter[str]()
     for string in re.findall(STRING, told):
         if string not in names:
             stem = re.sub(r"_\d+$", "", string)

@@ -28,8 +28,8 @@ class Model(NamedTuple):
     @classmethod
     def of(cls, network: Network, weights: dict, constants: dict, sums: Any = None) -> Self:
         """The model with these arrays."""
-        nests, vectors = zip(*map(Nest.of, (weights, constants)), strict=True)
-        return cls(network, Layout(*nests), *vectors, sums)
+        (nest, vector), (own, once) = map(Nest.of, (weights, constants))
+        return cls(network, Layout(nest, own), vector, once, sums)
 
     @property
     def architecture(self) -> Architecture:
@@ -48,7 +48,7 @@ class Model(NamedTuple):
             network=replace(self.network, prior=prior), layout=layout, weights=vector
         )
 
-    def frozen(self, chain: Any, arrays: dict, constants: dict, sums: Any) -> Self:
+    def frozen(self, chain: Any, arrays: dict, constants: dict, sums: Any) -> "Model":
         """The model with cells that see each other, whose arrays alone are weights."""
         once = merged(
             self.layout.weights.unpack(self.weights), self.layout.constants.unpack(self.constants)
@@ -58,7 +58,7 @@ class Model(NamedTuple):
         network, once = replace(self.network, chain=chain), {**once, "cells": cells}
         return Model.of(network, {"chain": arrays}, {**once, "chain": constants}, sums)
 
-    def with_chain(self, frozen: Self) -> Self:
+    def with_chain(self, frozen: "Model") -> "Model":
         """This model with the cells of a frozen one."""
         arrays = frozen.layout.weights.unpack(frozen.weights)
         once = frozen.layout.constants.unpack(frozen.constants)
@@ -67,7 +67,7 @@ class Model(NamedTuple):
         weights = self.layout.weights.unpack(self.weights) | arrays
         return Model.of(frozen.network, weights, constants, frozen.sums)
 
-    def shifted(self, shifts: list) -> Self:
+    def shifted(self, shifts: list) -> "Model":
         """The model whose cells start from other numbers, by (cells, numbers) of each span."""
         once = self.layout.constants.unpack(self.constants)
         tables = zip(once["chain"]["table"], shifts, strict=True)
@@ -75,7 +75,7 @@ class Model(NamedTuple):
         weights = self.layout.weights.unpack(self.weights)
         return Model.of(self.network, weights, once, self.sums)
 
-    def without_chain(self) -> Self:
+    def without_chain(self) -> "Model":
         """The model whose cells do not see each other."""
         if self.network.chain is None:
             return self
@@ -84,4 +84,5 @@ class Model(NamedTuple):
         del weights["chain"], once["chain"]
         n = self.network.n_cells
         once["cells"] = {name: array[:n] for name, array in once["cells"].items()}
-        return Model.of(replace(self.network, chain=None), weights, once)
+        alone: Any = {"chain": None}
+        return Model.of(replace(self.network, **alone), weights, once)

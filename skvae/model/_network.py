@@ -64,7 +64,7 @@ class Network:
         return self._other or self
 
     @cached_property
-    def _other(self) -> Self | None:
+    def _other(self) -> Any:
         first = _first_of_its_kind(self)
         return None if first is self else first
 

@@ -1,6 +1,6 @@
 """How the numbers of a likelihood's cells lie side by side, and the cells' own in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -48,7 +48,7 @@ class Runs(NamedTuple):
         runs = self.each * self.size.slots + np.arange(self.own)
         return np.append(np.arange(self.each * slots), runs)
 
-    def apart(self, numbers: Any, spans: list[Span]) -> list:
+    def apart(self, numbers: Any, spans: Sequence[Span]) -> list:
         """Numbers (rows, n) of the cells of each span, (cells, rows, width)."""
         room, n_rows = self.each * self.size.slots, ops.shape(numbers)[0]  # widths may be 0
         runs = ops.reshape(numbers[:, room:], (n_rows, self.own, self.size.cells))
@@ -62,7 +62,7 @@ class Runs(NamedTuple):
             slot += n * span.n_cells
         return found
 
-    def together(self, numbers: list, spans: list[Span]) -> Any:
+    def together(self, numbers: list, spans: Sequence[Span]) -> Any:
         """Numbers of the cells of each span, (cells, draws, rows, width), as (draws, rows, n)."""
         n_draws, n_rows = ops.shape(numbers[0])[1:3]
         pieces, room = [], self.each * self.size.slots

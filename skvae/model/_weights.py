@@ -21,7 +21,7 @@ class Nest(NamedTuple):
     @classmethod
     def of(cls, arrays: Any) -> tuple[Self, np.ndarray]:
         """The nest of some arrays, and their vector."""
-        leaves = []
+        leaves: list = []
         structure = json.dumps(_numbered(arrays, leaves))
         flat = [np.ravel(leaf) for leaf in leaves]
         vector = np.concatenate(flat, out=aligned((sum(map(len, flat)),)), casting="same_kind")

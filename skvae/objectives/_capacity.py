@@ -39,7 +39,7 @@ class Capacity(Objective):
         "weight": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, nats=5.0, weight=100.0):
+    def __init__(self, nats: float = 5.0, weight: float = 100.0):
         self.nats = nats
         self.weight = weight
 

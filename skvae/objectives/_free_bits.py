@@ -35,7 +35,7 @@ class FreeBits(Objective):
 
     _parameter_constraints: dict = {"nats": [Interval(Real, 0, None, closed="left")]}
 
-    def __init__(self, nats=0.25):
+    def __init__(self, nats: float = 0.25):
         self.nats = nats
 
     def loss(self, log_lik: Any, kl: Any, beta: Any, mean: Callable = mean_over_rows) -> Any:

@@ -47,7 +47,7 @@ class Flow(Posterior):
         for name in ("n_layers", "n_units", "n_context")
     }
 
-    def __init__(self, n_layers=4, n_units=32, n_context=16):
+    def __init__(self, n_layers: int = 4, n_units: int = 32, n_context: int = 16):
         self.n_layers = n_layers
         self.n_units = n_units
         self.n_context = n_context

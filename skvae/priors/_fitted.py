@@ -40,7 +40,7 @@ class Fitted(Prior):
 
     _parameter_constraints: dict = {"n_components": [Interval(Integral, 1, None, closed="left")]}
 
-    def __init__(self, n_components=20):
+    def __init__(self, n_components: int = 20):
         self.n_components = n_components
 
     @property

@@ -39,7 +39,7 @@ class Flow(Prior):
         name: [Interval(Integral, 1, None, closed="left")] for name in ("n_layers", "n_units")
     }
 
-    def __init__(self, n_layers=6, n_units=64):
+    def __init__(self, n_layers: int = 6, n_units: int = 64):
         self.n_layers = n_layers
         self.n_units = n_units
 

@@ -38,7 +38,7 @@ class Mixture(Prior):
 
     _parameter_constraints: dict = {"n_components": [Interval(Integral, 1, None, closed="left")]}
 
-    def __init__(self, n_components=50):
+    def __init__(self, n_components: int = 50):
         self.n_components = n_components
 
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:

@@ -35,7 +35,7 @@ class Vamp(Prior):
 
     _parameter_constraints: dict = {"n_components": [Interval(Integral, 1, None, closed="left")]}
 
-    def __init__(self, n_components=100):
+    def __init__(self, n_components: int = 100):
         self.n_components = n_components
 
     def init(self, latent_dim: int, rng: np.random.Generator, features: np.ndarray) -> dict:

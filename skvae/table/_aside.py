@@ -47,7 +47,8 @@ class Codes(NamedTuple):
     def made(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Texts that differ, with a number behind where there are not as many."""
         places = [rng.choice(list(alphabet), n) for alphabet in self.alphabets]
-        texts, seen = np.empty(n, object), {}
+        texts = np.empty(n, object)
+        seen: dict = {}
         for i, characters in enumerate(zip(*places, strict=True)):
             text = "".join(characters)
             seen[text] = seen.get(text, 0) + 1

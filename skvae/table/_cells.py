@@ -16,7 +16,6 @@ NUMBERS = 2**24  # most numbers of sparse rows that are dense at once: 64 MiB
 class Cells(Protocol):
     """Rows (n, cells) in float32, NaN in a hole; indexing gives dense ones."""
 
-    shape: tuple[int, int]
     sparse: bool  # whether a program is given parts of which it makes dense rows
 
     @abstractmethod
@@ -24,6 +23,11 @@ class Cells(Protocol):
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and columns."""
 
     @property
     @abstractmethod

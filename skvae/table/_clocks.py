@@ -1,5 +1,7 @@
 """Datetimes of UTC, and on the clocks of time zones, which pandas is asked for."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -44,6 +46,6 @@ def _shifted(times: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 def _within_calendars(times: np.ndarray) -> np.ndarray:
     """Datetimes brought into the years that time zones are known for."""
-    unit = np.datetime_data(times.dtype)[0]
+    unit: Any = np.datetime_data(times.dtype)[0]
     first, last = ("1700", "2260") if unit == "ns" else ("0002", "9998")
     return np.clip(times, np.datetime64(first, unit), np.datetime64(last, unit))

@@ -126,10 +126,11 @@ class Codec:
         `supported` tells that likelihoods need not be asked. `warns` says which levels are new, and
         so does `continues`, which refuses other values in columns that were constant.
         """
-        offset, new = np.empty(rows.n), {}
+        offset = np.empty(rows.n)
+        new: dict = {}
         blocks = self._blocks(rows, offset, new, not supported, continues)
         if rows.sparse:
-            x = Sparse.of(blocks, self._cells_of_zeros(rows))
+            x: Cells = Sparse.of(blocks, self._cells_of_zeros(rows))
         else:
             x = Dense.of(blocks, (rows.n, self.width))
         if (warns or continues) and new:
@@ -211,7 +212,7 @@ class Codec:
         """Numbers, (rows, columns): NaN in a hole, -1 for an unseen level, noted in `new`."""
         if rows.frame is None:
             numbers = rows.values.astype(np.float64, order="C")
-            columns = self.scaling.read
+            columns: Iterable[int] = self.scaling.read
         else:
             numbers = np.empty((rows.n, len(self.names)))
             columns = range(len(self.names))
@@ -273,7 +274,7 @@ class Codec:
     def varied(self, rows: Rows) -> list:
         """Names of columns that had one value in fit, or none, and have others in these rows."""
         found = []
-        for j in np.flatnonzero(~self.varies):
+        for j in np.flatnonzero(~self.varies).tolist():
             numbers = self.features[j].read(rows.column(j))
             if (~np.isnan(numbers) & (numbers != self.scaling.constant[j])).any():
                 found.append(self.names[j])
@@ -330,7 +331,7 @@ class Codec:
             self._replay(numbers, cells[:, len(self.names) :], given)
         return numbers
 
-    def quantiles(self, drawn: list[list], quantiles: np.ndarray) -> list[list]:
+    def quantiles(self, drawn: list[list], quantiles: np.ndarray) -> list[tuple]:
         """Of draws, each as numbers of each column: labels without order have the most frequent."""
         found = []
         for feature, draws in zip(self.features, zip(*drawn, strict=True), strict=True):
@@ -382,7 +383,7 @@ class Codec:
         """Which cells of the rows, encoded as x, are no holes, (rows, columns)."""
         observed = np.empty((len(x), len(self.names)), bool)
         observed[:, self.order] = ~np.isnan(x[:, : len(self.names)])
-        for j in np.flatnonzero(self.scaling.unknown):
+        for j in np.flatnonzero(self.scaling.unknown).tolist():
             observed[:, j] = ~rows.column(j).holes
         return observed
 
@@ -415,14 +416,14 @@ def _kinds(likelihoods: list[Likelihood]) -> tuple[list[Likelihood], np.ndarray]
     """Likelihoods that differ, in the order in which they come, and the place of each column's."""
     # Comparing objects takes long.
     objects = {id(likelihood): likelihood for likelihood in likelihoods}
-    places = {}
+    places: dict = {}
     for likelihood in objects.values():
         places.setdefault(likelihood, len(places))
     by_object = {key: places[likelihood] for key, likelihood in objects.items()}
     return list(places), np.array([by_object[id(likelihood)] for likelihood in likelihoods])
 
 
-def _sizes(kinds: list[Likelihood], block: np.ndarray, slots: list[int]) -> tuple[Size, ...]:
+def _sizes(kinds: list[Likelihood], block: np.ndarray, slots: Any) -> tuple[Size, ...]:
     """How many cells and slots each of the likelihoods has, with room for some more slots."""
     cells, slots = np.bincount(block).tolist(), np.bincount(block, slots)
     room = [padded(int(n)) if kind.has_slots else 0 for kind, n in zip(kinds, slots, strict=True)]

@@ -143,7 +143,7 @@ def _zone_name(dtype: pd.DatetimeTZDtype) -> str | None:
     return (same or [zone for zone in names if zone == own] or [None])[0]
 
 
-def _is_zone(name: str) -> bool:
+def _is_zone(name: Any) -> bool:
     try:
         pd.DatetimeTZDtype("ns", name)
     except Exception:  # of many kinds, by how the name is wrong
@@ -159,7 +159,7 @@ def _of_narwhals(name: Any, series: nw.Series) -> Values:
         raise _refused_dtype(name, series) from None
     dtype = _described(series)
     if kind in (nw.String, nw.Categorical, nw.Enum) and dtype.get("value") in TEXTS:
-        text = series if kind == nw.String else series.cast(nw.String)
+        text: Any = series if kind == nw.String else series.cast(nw.String)
         of_pandas = text.implementation.is_pandas()
         text = text.to_native() if of_pandas else np.array(text.to_list(), object)
         return of_labels(name, text, holes, dtype)
@@ -179,7 +179,7 @@ def _refused_dtype(name: Any, series: nw.Series) -> ValueError:
 
 def _numbers_or_times(name: Any, series: nw.Series, dtype: Dtype) -> np.ndarray | None:
     """The cells of a column of numbers, booleans or times, anything in holes; None of another."""
-    kind = series.dtype
+    kind: Any = series.dtype
     if kind.is_integer() and not str(kind).endswith("128"):
         return series.fill_null(0).to_numpy().astype(dtype.numpy, copy=False)
     if kind.is_float():
@@ -215,7 +215,8 @@ def _first_word(dtype: Any) -> str:
 
 def _described(series: nw.Series) -> Dtype:
     """The dtype of a column that is none of NumPy's."""
-    native, kind = series.to_native(), series.dtype
+    native = series.to_native()
+    kind: Any = series.dtype
     cells = {nw.Boolean: "bool", nw.Date: "datetime64[D]"}.get(type(kind), "object")
     if kind.is_integer() or kind.is_float():
         cells = str(kind).lower()

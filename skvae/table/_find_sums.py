@@ -115,13 +115,13 @@ class _Group:
             return {j: 1}
         return {i: -int(sign) for i, sign in zip(others, signs, strict=True) if sign} | {j: 1}
 
-    def sum(self, signs: dict[int, int], finest: float) -> Sum | None:
+    def sum(self, signs: dict[int, int], finest: float) -> Any:
         """The sum of columns with these signs, if the last of them has the finest numbers."""
         members, (_, total) = [self.members[i] for i in signs], self._last_and_total(signs)
         if min(member.resolution for member in members) < (last := members[-1]).resolution:
             return None
         unit = last.resolution or finest * last.scale
-        grid = last.likelihood.placement(np.rint(total / unit), self.min_count)
+        grid: Any = last.likelihood.placement(np.rint(total / unit), self.min_count)
         return Sum(tuple(members), tuple(signs.values()), unit, grid)
 
     def _last_and_total(self, signs: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,7 @@ WORDS = {
 }
 
 
-def format_of(column: Values, likelihood: Likelihood) -> type:
+def format_of(column: Values, likelihood: Likelihood) -> Any:
     """The class below that reads a column for its likelihood."""
     if likelihood.over_levels:
         return Levels
@@ -298,7 +298,7 @@ def _check_exact(name: Any, observed: np.ndarray) -> None:
         )
 
 
-def _of_levels(column: Values, wrong: Callable) -> np.ndarray | None:
+def _of_levels(column: Any, wrong: Callable) -> np.ndarray | None:
     """Which cells are of levels that are wrong; None where no level is."""
     levels = [*map(wrong, column.levels), False]
     return np.array(levels)[column.cells] if any(levels) else None

@@ -26,7 +26,8 @@ class Frame(NamedTuple):
         X = frame_of(X)
         if X is None:
             return cls("numpy", names)
-        library, axis = _library(X), ()
+        library: Any = _library(X)
+        axis: tuple = ()
         if library == "pandas":
             axis = str(X.columns.dtype), tuple(map(_plain, X.columns.names))
         frame = cls(library, names, axis)

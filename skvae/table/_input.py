@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
-from scipy.sparse import csc_array, csr_array, issparse
+from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import validate_data
 
 from skvae.table._dtypes import inferred, of_array, read
@@ -28,8 +28,8 @@ class Rows(NamedTuple):
     names: tuple  # of the columns; their numbers in an array
     n: int
     frame: list | None  # native columns
-    values: np.ndarray | csr_array | None  # NaN in holes
-    given: np.ndarray | csr_array | csc_array | None
+    values: Any  # an array, or csr_array, NaN in holes
+    given: Any  # an array, csr_array or csc_array
     places: np.ndarray | None = None  # of these rows in the table; None: all of its own, in turn
     times: float = 1.0  # that rows come in the mean where their weights are shares
     told: np.ndarray | None = None  # places with those that come not once for their small shares
@@ -100,7 +100,7 @@ class Rows(NamedTuple):
         """The cells of these rows."""
         return column if self.places is None else column.take(self.places)
 
-    def part(self, rows: slice) -> "Rows":
+    def part(self, rows: Any) -> "Rows":
         """Some of the rows, dense."""
         rows = slice(rows.start, min(rows.stop, self.n))
         n = rows.stop - rows.start
@@ -267,7 +267,7 @@ def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:
         ) from None
 
 
-def _check_all_finite(values: np.ndarray | csr_array) -> None:
+def _check_all_finite(values: Any) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=float)  # as scikit-learn does: one pass, no mask
     if np.isfinite(total):
@@ -300,7 +300,8 @@ def _infinite(name: Any, row: Any) -> ValueError:
 def _turned(block: np.ndarray) -> np.ndarray:
     """The transpose in its own memory, by tiles that fit into the cache: five times faster."""
     turned = np.empty(block.shape[::-1], block.dtype)
-    for rows in parts(*block.shape, IN_CACHE):
+    n, width = block.shape
+    for rows in parts(n, width, IN_CACHE):
         turned[:, rows] = block[rows].T
     return turned
 

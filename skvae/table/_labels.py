@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skvae.table._series import Dtype
+from skvae.table._series import NONE, Dtype
 from skvae.table._values import Values, is_hole, refused, short
 
 # Types that a label may have.
@@ -19,7 +19,7 @@ def of_objects(name: Any, cells: np.ndarray, dtype: Dtype) -> Values:
         holes = pd.isna(cells)
     except ArithmeticError:  # of a signalling NaN
         holes = np.array([is_hole(cell) for cell in cells])
-        cells = np.where(holes, None, cells)
+        cells = np.where(holes, NONE, cells)
     for kind in dict.fromkeys(map(type, cells[~holes])):
         if not issubclass(kind, LABELS):
             example = next(cell for cell in cells[~holes] if type(cell) is kind)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+NONE: Any = None  # that NumPy takes into arrays of objects
 MEANINGS = {  # what columns hold, by the letter of their NumPy dtype
     "f": "float",
     "i": "integer",
@@ -90,7 +91,7 @@ class Dtype(NamedTuple):
         if self.library == "numpy":
             return _array(self, cells, holes)
         if cells.dtype == object:
-            cells = cells if holes is None else np.where(holes, None, cells)
+            cells = cells if holes is None else np.where(holes, NONE, cells)
         makers = {"pandas": _pandas_series, "polars": _polars_series, "pyarrow": _arrow_array}
         return makers[self.library](self, cells, holes)
 
@@ -132,10 +133,10 @@ def _array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> np.ndar
         return with_holes.astype(dtype.name)
     with np.errstate(invalid="ignore"):
         exact = holes | _same(with_holes, cells)
-    return with_holes if exact.all() else np.where(holes, None, cells.astype(object))
+    return with_holes if exact.all() else np.where(holes, NONE, cells.astype(object))
 
 
-def _pandas_series(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> Any:
+def _pandas_series(dtype: Dtype, cells: np.ndarray, holes: Any) -> Any:
     if dtype.get("arrow"):
         return pd.Series(pd.arrays.ArrowExtensionArray(_arrow_array(dtype, cells, holes)))
     plain = dtype.name == dtype.numpy != "object" and not dtype.get("zone")
@@ -223,7 +224,7 @@ def _arrow_array(dtype: Dtype, cells: np.ndarray, holes: np.ndarray | None) -> A
     return pa.array(cells, pa.type_for_alias(dtype.name), mask=holes)
 
 
-def _decimals(dtype: Dtype, cells: np.ndarray) -> list[Decimal]:
+def _decimals(dtype: Dtype, cells: np.ndarray) -> list[Decimal | None]:
     """Numbers with the digits of a decimal dtype, the nearest where they do not fit."""
     scale, precision = dtype.get("scale"), dtype.get("precision")
     least, most = (Decimal((sign, (9,) * precision, -scale)) for sign in (1, 0))

@@ -7,7 +7,7 @@ on a grid of its own, through which the last of these columns is told.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class Member(NamedTuple):
     def of(cls, cell: int, feature: Feature) -> "Member":
         how, times = feature.format, feature.dtype.meaning in ("datetime", "duration")
         ends = (-np.inf, np.inf) if times else (float(how.low), float(how.high))
-        own = feature.likelihood, feature.placement, how.resolution
+        grid: Any = feature.placement  # of a histogram
+        own = feature.likelihood, grid, how.resolution
         return cls(cell, *own, ends, feature.center, feature.scale)
 
     def numbers(self, places: np.ndarray) -> np.ndarray:
@@ -90,7 +91,7 @@ class Sum:
         shift = (-sign * self.others(i, numbers) - member.center) / member.scale
         return shift, sign * self.members[-1].scale / member.scale
 
-    def others(self, i: int | None, numbers: np.ndarray) -> np.ndarray:
+    def others(self, i: int | None, numbers: np.ndarray) -> Any:
         """The sum of all members but the i-th, or of all, (n,)."""
         both = zip(self.signs, self.members, strict=True)
         return sum(s * numbers[:, m.cell] for k, (s, m) in enumerate(both) if k != i)
@@ -136,7 +137,7 @@ class Sums:
         """Cells of rows of numbers (n, cells), (n, sums)."""
         return np.stack([own.placed(numbers) for own in self.sums], axis=1)
 
-    def beyond(self, numbers: np.ndarray) -> np.ndarray:
+    def beyond(self, numbers: np.ndarray) -> Any:
         """What is added to log |dx / dX| of rows where they are told through sums, (n,)."""
         return sum(own.beyond(numbers) for own in self.sums)
 
@@ -147,7 +148,7 @@ class Sums:
         distribution. What is known before is no NaN in x (n, cells).
         """
         for _, k, i in sorted(self._having(cell)):
-            others = [other for other in self.sums[k].cells if other != cell]
+            others: Any = [other for other in self.sums[k].cells if other != cell]
             known = ~np.isnan(x[np.ix_(rows, others)]).any(axis=1)
             if known.any():
                 yield k, i, rows[known]
@@ -159,7 +160,8 @@ class Sums:
         """Sums of some rows that a cell was the last to complete, as x (n, cells) has them."""
         for k, own in enumerate(self.sums):
             if cell in own.cells:
-                known = ~np.isnan(x[np.ix_(rows, own.cells)]).any(axis=1)
+                cells: Any = own.cells
+                known = ~np.isnan(x[np.ix_(rows, cells)]).any(axis=1)
                 known &= np.isnan(x[rows, x.shape[1] - len(self) + k])
                 if known.any():
                     yield k, rows[known]

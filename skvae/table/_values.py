@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skvae.table._series import Dtype
+from skvae.table._series import NONE, Dtype
 
 # What to do where a column cannot be taken, by how the name of its dtype or its type begins.
 ADVICE = {
@@ -53,7 +53,7 @@ class Values(NamedTuple):
         """Its cells, labels as themselves."""
         if self.levels is None:
             return self.cells
-        return np.append(self.levels, None)[self.cells]
+        return np.append(self.levels, NONE)[self.cells]
 
     def codes(self) -> tuple[np.ndarray, list]:
         """Codes of its cells, -1 in a hole, and what they stand for in Python's own types."""

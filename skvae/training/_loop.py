@@ -142,7 +142,7 @@ def begun(
     weights = task.model.weights
     state = State(weights, task.program.steps.start(weights) if slots is None else slots)
     judges = _seeds(rng, 0 if task.validation is None else len(_blocks(task)))
-    return TrainState(state, rng.bit_generator.state, pace, watch, judges, np.empty((0, 6)))
+    return TrainState(state, dict(rng.bit_generator.state), pace, watch, judges, np.empty((0, 6)))
 
 
 def states(task: Task, state: TrainState) -> Iterator[TrainState]:
@@ -163,7 +163,7 @@ def _epoch_begun(task: Task, state: TrainState) -> TrainState:
     shape = -(-task.n_steps // task.length), task.length, task.batch_size
     order = np.resize(rng.permutation(np.arange(len(task.rows), dtype=np.int32)), shape)
     seed = _seeds(rng, 1)[0]
-    return state._replace(generator=rng.bit_generator.state, order=order, seed=seed)
+    return state._replace(generator=dict(rng.bit_generator.state), order=order, seed=seed)
 
 
 def _stepped(task: Task, program: Program, rows: Any, state: TrainState, stop: int) -> TrainState:

@@ -99,7 +99,7 @@ class Watch(NamedTuple):
         return self.patience is not None and self.waited >= self.patience
 
 
-def _mark(losses: np.ndarray) -> tuple[int, float]:
+def _mark(losses: np.ndarray) -> tuple[Any, float]:
     """What the best state has least of: rows that it finds impossible, then nats of the others."""
     finite = np.isfinite(losses)
     return np.count_nonzero(~finite), float(losses[finite].mean()) if finite.any() else np.inf

@@ -57,6 +57,6 @@ def _starts(
         parents[i] = 0 if tells is None else tells.parent
         odds.append(np.append(base[i], by_code))
     table = np.tile(base[:, None], max(map(len, odds)))
-    for row, own in zip(table, odds, strict=True):
-        row[: len(own)] = own
+    for row, known in zip(table, odds, strict=True):
+        row[: len(known)] = known
     return {"parent": parents, "table": table}

@@ -124,7 +124,7 @@ def _codes(column: np.ndarray, n: int) -> np.ndarray:
     return codes if whole else np.full(len(column), -1, np.int32)
 
 
-def _work(sizes: np.ndarray) -> tuple[float, float]:
+def _work(sizes: np.ndarray) -> tuple[Any, Any]:
     """Sums of pairs for a row, in a sparse product and in a dense one."""
     return np.count_nonzero(sizes) ** 2, DENSE * sizes.sum() ** 2
 

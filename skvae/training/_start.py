@@ -40,7 +40,7 @@ def _constants(network: Network, x: Cells, columns: list, varies: np.ndarray) ->
     return {"likelihood": numbered(own), "cells": cells}
 
 
-def learned(part: Likelihood, x: Cells, columns: list) -> dict[str, np.ndarray]:
+def learned(part: Likelihood, x: Any, columns: list) -> dict[str, np.ndarray]:
     """The constants of a likelihood; without slots it sees some columns at a time."""
     if part.has_slots:
         return part.constants(x, columns)
