@@ -43,9 +43,13 @@ def _costs(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> np.
     log_prob, expected, drawn = _given_others(model, codec, numbers, n_draws)
     blocks = drawn.reshape(-1, drawn.shape[-1])
     others = np.stack(codec.numbers_of([blocks], points=False, given=None), axis=1)
-    units = (codec.offsets(own) - codec.log_units_of(own) for own in (numbers, others))
-    own, of_draws = units
-    return expected + of_draws.reshape(-1, *numbers.shape).mean(axis=0) - log_prob - own
+    of_draws = _beyond_units(codec, others).reshape(-1, *numbers.shape).mean(axis=0)
+    return expected + of_draws - log_prob - _beyond_units(codec, numbers)
+
+
+def _beyond_units(codec: Codec, numbers: np.ndarray) -> np.ndarray:
+    """What the density of each number owes to its column but not to its units."""
+    return codec.offsets(numbers) - codec.log_units_of(numbers)
 
 
 def _given_others(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> tuple:
@@ -73,10 +77,8 @@ def _drawn_anew(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -
     for j, without in enumerate(_each_without(numbers)):
         drawn = cells_spread(model, codec.encoded(without).x, n_draws)  # (times, rows, cells)
         given = without if codec.sums else None
-        others = codec.numbers_of(drawn, points=False, given=given)[j]
-        anew = np.tile(numbers, (len(drawn), 1))
-        anew[:, j] = others
-        both = np.concatenate([numbers, anew])
+        both = np.tile(numbers, (1 + len(drawn), 1))
+        both[len(numbers) :, j] = codec.numbers_of(drawn, points=False, given=given)[j]
         scores = _scores(model, codec, both, n_draws) - codec.log_units_of(both).sum(axis=1)
         own, *of_draws = scores.reshape(-1, len(numbers))
         found.append(np.mean(of_draws, axis=0) - own)

@@ -8,9 +8,9 @@ set of points serves all cells: a cell is left out by what its likelihood had in
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 from scipy.special import logsumexp
 
+from skvae._math import ops
 from skvae.engine import DRAWS, ROWS, Shape, repeated, run, takes
 from skvae.inference._blocks import height_of, in_blocks
 from skvae.inference._completions import WEIGHED
@@ -52,61 +52,74 @@ class _Rows:
     def __init__(self, model: Model, owners: np.ndarray, n_draws: int):
         self.model, self.owners = model, owners
         self.cells = np.flatnonzero(model.learned()["cells"]["varies"] > 0)
-        self.n_parts = 1 + min(len(self.cells), MOST)
-        turns = self.n_parts + 1
-        self.n_draws = -(-n_draws // turns) * turns
+        self.n_draws = self._in_turns(n_draws, 1 + min(len(self.cells), MOST))
 
     def scores(self, x: np.ndarray) -> CellScores:
         whole = self._drawn_anew(x[:, None], np.isnan(x)[:, None])
-        odd = np.broadcast_to(self.cells, (len(x), len(self.cells)))
-        if len(self.cells) > MOST:
-            first = self._scores(x, whole)
-            cost = (first.expected - first.log_prob)[:, self.cells]
-            odd = self.cells[np.argsort(-cost, axis=1, kind="stable")[:, :MOST]]
-        again = np.zeros((*odd.shape, x.shape[1]), bool)
-        np.put_along_axis(again, odd[:, :, None], True, axis=2)
-        others = self._drawn_anew(np.repeat(whole, odd.shape[1], axis=1), again)
+        again = self._one_each(self._oddest(x, whole), x.shape[1])
+        others = self._drawn_anew(np.repeat(whole, again.shape[1], axis=1), again)
         return self._scores(x, np.concatenate([whole, others], axis=1))
+
+    def _oddest(self, x: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """Cells of each row that are to be left out, (rows, cells)."""
+        if len(self.cells) <= MOST:
+            return np.broadcast_to(self.cells, (len(x), len(self.cells)))
+        first = self._scores(x, whole)
+        cost = (first.expected - first.log_prob)[:, self.cells]
+        return self.cells[np.argsort(-cost, axis=1, kind="stable")[:, :MOST]]
+
+    def _one_each(self, cells: np.ndarray, n_cells: int) -> np.ndarray:
+        """True in one cell after the other, (rows, cells that are chosen, cells)."""
+        found = np.zeros((*cells.shape, n_cells), bool)
+        np.put_along_axis(found, cells[:, :, None], True, axis=2)
+        return found
 
     def _drawn_anew(self, rows: np.ndarray, again: np.ndarray) -> np.ndarray:
         """Rows (n, parts, cells) some cells of which are drawn given the others, some times."""
-        rows = np.where(again, np.float32(np.nan), rows)
         if not again.any():
             return rows
-        d, cells = self.model.network.latent_dim, rows.shape[-1]
-        rng = RowRandom(hashes(rows.reshape(-1, cells)))
+        again, flat = (array.reshape(-1, rows.shape[-1]) for array in (again, rows))
+        flat = np.where(again, np.float32(np.nan), flat)
+        rng = RowRandom(hashes(flat))
         for _ in range(AGAIN):
-            flat = rows.reshape(-1, cells)
-            z = posterior_sample(self.model, flat, row_noise(flat, 1, d), WEIGHED)[0]
-            drawn = self._sample(self._raw(z), rng).reshape(rows.shape)
-            rows = np.where(again, drawn, rows).astype(np.float32)
-        return rows
+            noise = row_noise(flat, 1, self.model.network.latent_dim)
+            raw = self._raw(posterior_sample(self.model, flat, noise, WEIGHED)[0])
+            flat = np.where(again, self._sample(raw, rng), flat).astype(np.float32)
+        return flat.reshape(rows.shape)
 
     def _scores(self, x: np.ndarray, parts: np.ndarray) -> CellScores:
         """By draws of z that parts of each row (rows, parts, cells) and the prior propose."""
-        n_draws = -(-self.n_draws // (parts.shape[1] + 1)) * (parts.shape[1] + 1)
-        turn = np.resize(np.arange(parts.shape[1] + 1), n_draws)
-        z = of_parts(self.model, parts, noise_of(self.model, x, n_draws), turn)
-        log_p, log_q = log_density_of_parts(self.model, parts, z, turn)
-        z = np.ascontiguousarray(z.swapaxes(0, 1))  # (draws, rows, d)
+        z, log_ratio = self._proposed(x, parts)
         cells = run(_by_cell, self.model, x, z)[0].astype(np.float64)  # (draws, rows, cells)
-        log_w = (log_p - log_q).T + cells.sum(axis=2)
+        log_w = log_ratio + cells.sum(axis=2)
         log_others = log_w[..., None] - cells
         total = logsumexp(log_others, axis=0)
-        log_prob = logsumexp(log_w, axis=0)[:, None] - total
         log_others -= total
         drawn = self._draws(x, z, log_others)
         expected = run(_expected, self.model, z, log_others.astype(np.float32), drawn)[0]
+        log_prob = logsumexp(log_w, axis=0)[:, None] - total
         return CellScores(log_prob, expected.astype(np.float64), drawn)
+
+    def _proposed(self, x: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Draws of z (draws, rows, d), and log p(z) less their log-density, (draws, rows)."""
+        n_parts = parts.shape[1]
+        n_draws = self._in_turns(self.n_draws, n_parts)
+        turn = np.resize(np.arange(n_parts + 1), n_draws)
+        z = of_parts(self.model, parts, noise_of(self.model, x, n_draws), turn)
+        log_p, log_q = log_density_of_parts(self.model, parts, z, turn)
+        return np.ascontiguousarray(z.swapaxes(0, 1)), (log_p - log_q).T
+
+    def _in_turns(self, n_draws: int, n_parts: int) -> int:
+        """At least so many draws, as many from each part and the prior."""
+        return -(-n_draws // (n_parts + 1)) * (n_parts + 1)
 
     def _draws(self, x: np.ndarray, z: np.ndarray, log_w: np.ndarray) -> np.ndarray:
         """Draws of each cell at points by their weights for it, (TIMES, rows, cells)."""
         due, weights = (np.arange(TIMES) + 0.5) / TIMES, np.exp(log_w).cumsum(axis=0)
         chosen = np.stack([(weights < share).sum(axis=0) for share in due], axis=1)
-        chosen = chosen.clip(max=len(z) - 1)  # (rows, TIMES, cells)
+        chosen = chosen.clip(max=len(z) - 1)[..., self.owners]  # (rows, TIMES, n_raw)
         raw = self._raw(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:2], -1)
-        rows = np.arange(len(x))[:, None, None]
-        own = raw[chosen[..., self.owners], rows, np.arange(len(self.owners))]
+        own = raw[chosen, np.arange(len(x))[:, None, None], np.arange(len(self.owners))]
         drawn = self._sample(own, Spread(hashes(x)))
         return np.ascontiguousarray(drawn.swapaxes(0, 1), dtype=np.float32)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import betaincinv, gammaincinv, ndtri, stdtrit
@@ -14,6 +14,11 @@ from skvae.engine import enter
 from skvae.inference._blocks import height_of, in_blocks
 from skvae.model import Model
 from skvae.table import Cells
+
+if TYPE_CHECKING:
+    from typing import Any as Generator  # NumPy's takes more than is asked of it here
+else:
+    from numpy.random import Generator
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # the step of SplitMix64: 2 ** 64 by the golden ratio
 
@@ -76,7 +81,7 @@ def _odd_numbers(n: int) -> np.ndarray:
     return np.random.default_rng(0).integers(2**63, size=n, dtype=np.uint64) * 2 + 1
 
 
-class RowRandom(np.random.Generator):
+class RowRandom(Generator):
     """Random numbers whose first axis are rows, each with a sequence of its own.
 
     A row's numbers depend on its seed and on which of the seed's sequences it has, and not on the
@@ -88,16 +93,14 @@ class RowRandom(np.random.Generator):
         self.states, self.used = _after(seeds, np.asarray(which) + 1), 0
         super().__init__(np.random.PCG64(self.states[:1]))
 
-    def random(self, size: tuple) -> np.ndarray:  # type: ignore[override]  # no less is asked
+    def random(self, size: tuple) -> np.ndarray:
         """Numbers in [0, 1) of this shape."""
         n = math.prod(size[1:])
         bits = _after(self.states[:, None], self.used + 1 + np.arange(n)) >> np.uint64(11)
         self.used += n
         return (bits / 2.0**53).reshape(size)
 
-    def uniform(  # type: ignore[override]  # no less is asked
-        self, low: float, high: float, size: tuple
-    ) -> np.ndarray:
+    def uniform(self, low: float, high: float, size: tuple) -> np.ndarray:
         """Numbers in [low, high) of this shape."""
         return low + (high - low) * self.random(size)
 
