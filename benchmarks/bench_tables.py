@@ -211,7 +211,8 @@ def vae_rows(train, n, quick, seed, **more):
 def interpolated_rows(train, n, quick, seed):
     """Rows between a random row and one of its five nearest neighbours, as SMOTE makes them."""
     rng = np.random.default_rng(seed)
-    x = distance_space(train).fit_transform(plain(train)).astype(np.float32)
+    table = plain(train)
+    x = distance_space(table).fit_transform(table).astype(np.float32)
     neighbours = (
         NearestNeighbors(n_neighbors=5, algorithm="brute").fit(x).kneighbors(return_distance=False)
     )

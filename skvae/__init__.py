@@ -1,6 +1,7 @@
 """Variational Auto-Encoders for scikit-learn."""
 
 from skvae import callbacks, likelihoods, objectives, posteriors, priors, schedules
+from skvae._compare import compare
 from skvae._imputer import VAEImputer
 from skvae._onnx import to_onnx
 from skvae._outliers import VAEOutlierDetector
@@ -16,6 +17,7 @@ __all__ = [
     "VAESynthesizer",
     "VAETransformer",
     "callbacks",
+    "compare",
     "likelihoods",
     "objectives",
     "posteriors",

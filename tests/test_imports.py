@@ -22,6 +22,7 @@ WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
     "__init__": {
         "callbacks",
+        "_compare",
         "_vae",
         "_imputer",
         "_onnx",
@@ -32,6 +33,11 @@ MAY_IMPORT = {
         "_versions",
         *COMPONENTS,
     },
+    "_compare": {"_compare_tables", "_compare_figures", "_compare_rules", "_compare_page"},
+    "_compare_page": {"_compare_rules", "_compare_tables"},
+    "_compare_figures": {"_compare_tables"},
+    "_compare_rules": {"_compare_tables"},
+    "_compare_tables": set(),
     "callbacks": {"_watching", "_plan", "_plain", "training", "engine", *COMPONENTS, *BASE},
     "_around": {"_vae", *BASE},
     "_versions": {"engine", "_version"},
@@ -81,11 +87,12 @@ MAY_IMPORT = {
 HEAVY = {
     "tensorflow": {"engine"},
     "keras": {"engine", "_math"},
-    "pandas": {"table"},
-    "narwhals": {"table"},
+    "pandas": {"table", "_compare_tables", "_compare_figures", "_compare_rules", "_compare_page"},
+    "narwhals": {"table", "_compare_tables"},
     "polars": {"table"},
     "pyarrow": {"table"},
-    "matplotlib": set(),
+    "matplotlib": {"_compare_page"},
+    "sdmetrics": {"_compare_figures"},
 }
 
 
@@ -185,7 +192,7 @@ try:
     estimator.fit([["a"]])
 except ValueError:
     pass
-slow = "tensorflow", "keras", "matplotlib", "sklearn.mixture"
+slow = "tensorflow", "keras", "matplotlib", "sdmetrics", "sklearn.mixture"
 skvae.show_versions()
 print([name for name in slow if name in sys.modules])
 """
