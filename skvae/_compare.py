@@ -18,7 +18,7 @@ def compare(real, synthetic, *, test=None, target=None):
     Tables of more than 50,000 rows are represented by so many of them, boosted trees see at most
     20,000 rows of each table, and nearest rows are looked for those of 5,000 synthetic ones; always
     the same rows, so that the same tables give the same figures. 30,000 rows of 15 columns take
-    less than a minute, hundreds of columns take minutes, for all pairs are looked at.
+    less than a minute; 200 columns take several, since sdmetrics looks at all of their pairs.
 
     Parameters
     ----------

@@ -136,8 +136,8 @@ def summary(comparison: Any) -> pd.DataFrame:
 
 def _largest_gap(holes: pd.DataFrame) -> pd.DataFrame:
     """By how much shares of missing cells differ."""
-    gaps = holes[BOTH].sub(holes.real, axis=0).abs()
-    return figures({"missing cells, largest difference": gaps.max()}).dropna(how="all")
+    gaps = holes[BOTH].sub(holes.real, axis=0).abs().max()
+    return figures({"missing cells, largest difference": gaps}).dropna(how="all")
 
 
 def _rules_kept(dependence: pd.DataFrame) -> pd.DataFrame:
@@ -168,8 +168,8 @@ that were held out: synthetic rows need not be better.</p>
 def shown(table: pd.DataFrame) -> str:
     """A table in HTML; the names in it are text and nothing else."""
     names = not isinstance(table.index, pd.RangeIndex)
-    floats = table.round(4)  # as few digits as columns need
-    return f'<div class="wide">{floats.to_html(border=0, index=names, na_rep=DASH)}</div>'
+    body = table.to_html(border=0, index=names, na_rep=DASH, float_format=_number)
+    return f'<div class="wide">{body}</div>'
 
 
 def _card(name: str, figure: pd.Series) -> str:
