@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 
-def compare(real, synthetic, *, test=None, target=None):
+def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) -> "Comparison":
     """How like real rows synthetic ones are: shapes, pairs, rules, use for learning, privacy.
 
     Each figure stands beside its floor: what rows of `test`, real ones that no synthesizer saw,
@@ -130,7 +131,7 @@ class Comparison:
     privacy: Any
     _frames: tuple  # for pictures
 
-    def summary(self):
+    def summary(self) -> Any:
         """One row a figure: of the synthetic rows, its floor, and what is ideal.
 
         Returns
@@ -141,7 +142,7 @@ class Comparison:
 
         return page.summary(self)
 
-    def to_html(self, path):
+    def to_html(self, path: str | PathLike) -> None:
         """Write one page that needs nothing else: figures, what they mean, and pictures.
 
         Pictures need matplotlib; without it there are none.
@@ -154,10 +155,10 @@ class Comparison:
 
         Path(path).write_text(page.to_html(self, *self._frames), encoding="utf-8")
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from skvae._compare_page import shown
 
         return shown(self.summary())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self.summary().to_string(float_format="{:.3f}".format, na_rep="-")

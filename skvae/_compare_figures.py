@@ -219,7 +219,7 @@ def singled_out(real: pd.DataFrame, rows: pd.DataFrame) -> float:
     both = pd.concat([real, rows], ignore_index=True)
     codes = both.apply(lambda x: pd.factorize(x, use_na_sentinel=False)[0]).to_numpy()
     shares = [unique(codes[:, columns], len(real)) for columns in subsets(real.shape[1])]
-    return np.mean(shares)
+    return float(np.mean(shares))
 
 
 def subsets(n: int) -> list:
@@ -250,7 +250,7 @@ def nearer(train: pd.DataFrame, test: pd.DataFrame, rows: pd.DataFrame) -> tuple
     x, x_test, x_new = (placed(space, table) for table in (train, test, near))
     x, x_test = (moved(rng, points) for points in (x, x_test))
     to_train, to_test = nearest(x, x_new), nearest(x_test, x_new)
-    share = np.mean(to_train < to_test)
+    share = float(np.mean(to_train < to_test))
     votes = share / len(x), (1 - share) / len(x_test)
     return votes[0] / sum(votes), np.median(to_train) / np.median(nearest(x, x_test))
 

@@ -24,7 +24,7 @@ class Rule(NamedTuple):
     evidence: Callable  # of two columns: how many rows say so, and the log of chance's share
     kept: Callable  # of the real rows, others and two columns: in which of the others it does
 
-    def found(self, names: np.ndarray, cells: np.ndarray, most: float) -> Iterator[tuple]:
+    def found(self, names: list, cells: np.ndarray, most: float) -> Iterator[tuple]:
         """The pairs of columns for which it holds by no chance, the log of which is below most."""
         for j, i in self.pairs(cells):
             a, b = cells[:, [j, i]][~np.isnan(cells[:, [j, i]]).any(axis=1)].T
@@ -50,7 +50,7 @@ def _tells(cells: np.ndarray, j: int, others: np.ndarray) -> np.ndarray:
     starts = np.flatnonzero(np.diff(cells[rows, j], prepend=-1.0))
     values = cells[np.ix_(rows, others)]
     least, most = (part.reduceat(values, starts) for part in (np.fmin, np.fmax))
-    return ~(least < most).any(axis=0)  # NaN: no cells
+    return np.logical_not((least < most).any(axis=0))  # NaN: no cells
 
 
 def _repeats(a: np.ndarray, b: np.ndarray) -> tuple[int, float]:

@@ -1,6 +1,6 @@
 """Tables to compare: numbers as floats, all else as text."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -138,7 +138,7 @@ def labels(column: pd.Series) -> pd.Series:
     return cells.map(_text, na_action="ignore").astype(object)
 
 
-def _text(level: Hashable) -> str:
+def _text(level: Any) -> str:
     """A label as text."""
     whole = isinstance(level, (bool, np.bool_, float, np.floating)) and level % 1 == 0
     return str(int(level) if whole else level)
@@ -169,7 +169,7 @@ def _pandas(X: Any, name: str) -> pd.DataFrame:
     return _of_array(np.asarray(X), name)
 
 
-def series(column: nw.Series) -> pd.Series:
+def series(column: Any) -> pd.Series:
     """A column of another library."""
     return pd.Series(column.to_list())
 
