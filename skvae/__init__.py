@@ -1,6 +1,6 @@
 """Variational Auto-Encoders for scikit-learn."""
 
-from skvae import callbacks, likelihoods, objectives, posteriors, priors, schedules
+from skvae import callbacks, display, likelihoods, objectives, posteriors, priors, schedules
 from skvae._imputer import VAEImputer
 from skvae._onnx import to_onnx
 from skvae._outliers import VAEOutlierDetector
@@ -15,6 +15,7 @@ __all__ = [
     "VAESynthesizer",
     "VAETransformer",
     "callbacks",
+    "display",
     "likelihoods",
     "objectives",
     "posteriors",

@@ -22,6 +22,7 @@ WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
     "__init__": {
         "callbacks",
+        "display",
         "_vae",
         "_imputer",
         "_onnx",
@@ -34,6 +35,7 @@ MAY_IMPORT = {
     "callbacks": {"_watching", "_plan", "_plain", "training", "engine", *COMPONENTS, *BASE},
     "_synthesizer": {"_imputer", "_vae", "_plan", "_persistence", "table", *COMPONENTS, *BASE},
     "_outliers": {"_imputer", "_vae", "_persistence", *BASE},
+    "display": {"display"},  # public methods of estimators alone
     "_onnx": {"_traced", "_vae", "table", "inference", *BASE},
     "_traced": set(),
     "_imputer": {"_vae", "_persistence", *BASE},
@@ -57,11 +59,11 @@ MAY_IMPORT = {
 HEAVY = {
     "tensorflow": {"engine"},
     "keras": {"engine", "training", "inference", "_plan", "_math"},
-    "pandas": {"table"},
-    "narwhals": {"table"},
+    "pandas": {"table", "display"},
+    "narwhals": {"table", "display"},
     "polars": {"table"},
     "pyarrow": {"table"},
-    "matplotlib": set(),
+    "matplotlib": {"display"},
 }
 
 

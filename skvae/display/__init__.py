@@ -1,0 +1,5 @@
+"""Pictures of models and tables, in the manner of scikit-learn's displays."""
+
+from skvae.display._loss_curve import LossCurveDisplay
+
+__all__ = ["LossCurveDisplay"]

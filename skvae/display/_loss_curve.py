@@ -1,0 +1,152 @@
+"""How training went."""
+
+from typing import Any
+
+import numpy as np
+
+from skvae.display._draw import COLOURS, GREY, panels, quiet
+from skvae.display._model import Model
+
+SHARE_SEEN = 0.9  # of the epochs, at least, lies within the panel of losses
+FAR = 3.0  # times as wide as that share: only then are first epochs cut off
+
+
+class LossCurveDisplay:
+    """Losses of training and held-out rows by epoch, with log-likelihood and KL apart.
+
+    Both losses are at the last beta throughout, so that they compare from the first epoch to the
+    last, also while beta rises. Where the first epochs are far above all others, they are cut off,
+    and the picture says so.
+
+    Parameters
+    ----------
+    history : dict of ndarray of shape (n_epochs,)
+        "loss", "validation_loss", "log_likelihood", "kl" and "beta", in nats per row, as in
+        `history_` of a VAETransformer.
+    best_iter : int
+        The epoch whose weights were kept, from 1 on.
+
+    Attributes
+    ----------
+    history : dict of ndarray
+    best_iter : int
+    epochs : ndarray of shape (n_epochs,)
+        1, 2, 3, ...
+    limits : tuple of float
+        The losses between which the first panel is.
+    axes_ : ndarray of Axes of shape (3,)
+        Of the losses, the log-likelihood and the KL.
+    figure_ : Figure
+
+    See Also
+    --------
+    sklearn.model_selection.LearningCurveDisplay : Scores by the number of rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import VAETransformer
+    >>> from skvae.display import LossCurveDisplay
+    >>> vae = VAETransformer(max_iter=10, random_state=0).fit(load_iris().data)
+    >>> display = LossCurveDisplay.from_estimator(vae)
+    >>> display.best_iter == vae.best_iter_
+    True
+    """
+
+    def __init__(self, history, best_iter):
+        self.history = history
+        self.best_iter = best_iter
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the curves of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+        ax : Axes, default=None
+            Whose place is divided into the panels. None makes a figure.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
+        vae = Model(estimator).vae
+        return cls(dict(vae.history_), vae.best_iter_).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Whose place is divided into the panels. None makes a figure.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
+        axes = panels(ax, (3, 1), (6.4, 6.4), height_ratios=(2, 1, 1))[:, 0]
+        self.axes_, self.figure_ = axes, axes[0].figure
+        self._draw_losses(axes[0])
+        self._draw_term(axes[1], "log_likelihood", "log-likelihood\n(higher is better)", COLOURS[2])
+        self._draw_term(axes[2], "kl", "KL to the prior\n(nats per row)", COLOURS[4])
+        for panel in axes[:2]:
+            panel.sharex(axes[2])
+            panel.tick_params(labelbottom=False)
+        axes[2].set_xlabel("epoch")
+        self.figure_.align_ylabels(axes)
+        axes[2].xaxis.get_major_locator().set_params(integer=True)
+        return self
+
+    @property
+    def epochs(self):
+        """Numbers of the epochs."""
+        return np.arange(1, len(self.history["loss"]) + 1)
+
+    @property
+    def limits(self):
+        """The losses between which the first panel is."""
+        losses = np.concatenate([self.history["loss"], self.history["validation_loss"]])
+        low, high, top = *np.quantile(losses, [0, SHARE_SEEN]), losses.max()
+        span = high - low or 1.0
+        top = top if top - low <= FAR * span else high + 0.3 * span
+        return float(low - 0.08 * span), float(top + 0.08 * span)
+
+    def _draw_losses(self, ax: Any) -> None:
+        loss, held_out = self.history["loss"], self.history["validation_loss"]
+        ax.plot(self.epochs, loss, color=COLOURS[0], label="training rows")
+        if not np.array_equal(loss, held_out):
+            ax.plot(self.epochs, held_out, color=COLOURS[1], label="held-out rows")
+        best = held_out[self.best_iter - 1]
+        label = f"best epoch: {self.best_iter}, {best:.4g} nats"
+        ax.plot(self.best_iter, best, "*", color=COLOURS[3], ms=13, mec=GREY, label=label)
+        ax.set(ylabel="loss in nats per row\n(lower is better)", ylim=self.limits)
+        self._tell_beta(ax)
+        self._tell_cut(ax, max(loss[0], held_out[0]))
+        ax.legend(loc="upper right")
+
+    def _draw_term(self, ax: Any, name: str, label: str, colour: str) -> None:
+        ax.plot(self.epochs, self.history[name], color=colour)
+        ax.axvline(self.best_iter, color=COLOURS[3], ls=":")
+        ax.set(ylabel=label)
+        self._shade(ax)
+
+    def _shade(self, ax: Any) -> np.ndarray:
+        """Grey where beta is not what it ends at; those epochs."""
+        beta = self.history["beta"]
+        moving = self.epochs[beta != beta[-1]]
+        for run in np.split(moving, np.flatnonzero(np.diff(moving) > 1) + 1):
+            if len(run):
+                ax.axvspan(run[0] - 0.5, run[-1] + 0.5, color=GREY, alpha=0.15, lw=0)
+        return moving
+
+    def _tell_beta(self, ax: Any) -> None:
+        moving, beta = self._shade(ax), self.history["beta"]
+        if len(moving):
+            text = f"grey: beta on its way to {beta[-1]:.3g}"
+            quiet(ax, text, (0.01, 0.02), va="bottom")
+
+    def _tell_cut(self, ax: Any, start: float) -> None:
+        if start > self.limits[1]:
+            quiet(ax, f"↑ epoch 1: {start:.4g}", (0.01, 0.98))

@@ -1,0 +1,75 @@
+"""The model inside of an estimator, by its public methods."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from skvae.display._tables import frame_of
+
+N_DRAWN = 500  # rows that say how wide columns are
+METHODS = "transform", "inverse_transform", "sample", "sample_latent"
+
+
+class Model:
+    """The VAETransformer that an estimator is, holds as `vae_`, or has as its last step."""
+
+    def __init__(self, estimator: Any):
+        self.before = None
+        if hasattr(estimator, "steps"):
+            self.before = estimator[:-1] if len(estimator) > 1 else None
+            self.names = getattr(estimator, "feature_names_in_", None)
+            estimator = estimator[-1]
+        self.vae = getattr(estimator, "vae_", estimator)
+        if not all(hasattr(self.vae, name) for name in METHODS):
+            raise TypeError(
+                f"{estimator!r} has no latent space to look at; give a VAETransformer, a fitted "
+                "estimator that has one as vae_, or a Pipeline that ends in one of these."
+            )
+        self.is_inside = self.vae is not estimator
+
+    def rows(self, X: Any) -> Any:
+        """Rows of the user's as the model takes them."""
+        X = X if self.before is None else self.before.transform(X)
+        names = getattr(self.vae, "feature_names_in_", None)
+        return X[list(names)] if self.is_inside and names is not None else X
+
+    def codes(self, X: Any) -> np.ndarray:
+        """The latent points of rows, (rows, dimensions)."""
+        return np.asarray(self.vae.transform(self.rows(X)))
+
+    def table(self, X: Any) -> Any:
+        """Rows of the model's as a frame of pandas, like the user's."""
+        if self.before is None:
+            return frame_of(X)
+        return frame_of(self.before.inverse_transform(X), self.names)
+
+    def restored(self, Z: np.ndarray) -> Any:
+        """The rows at latent points."""
+        return self.table(self.vae.inverse_transform(Z))
+
+    def drawn(self) -> Any:
+        """New rows."""
+        return self.table(self.vae.sample(N_DRAWN, random_state=0))
+
+    @cached_property
+    def latent_dim(self) -> int:
+        """How many dimensions the latent space has."""
+        return len(self.vae.get_feature_names_out())
+
+    @property
+    def nats(self) -> np.ndarray | None:
+        """What each latent dimension carries, where that is known."""
+        nats = np.asarray(getattr(self.vae, "latent_kl_", ()))
+        return nats if len(nats) == self.latent_dim else None
+
+    def used(self, most: int) -> list[int]:
+        """The dimensions that carry most, that first; as they come where it is not known."""
+        if self.nats is None:
+            return list(range(min(most, self.latent_dim)))
+        return [int(i) for i in np.argsort(-self.nats, kind="stable")[:most]]
+
+    def told(self, i: int) -> str:
+        """A latent dimension and what it carries."""
+        nats = "" if self.nats is None else f" ({self.nats[i]:.2g} nats)"
+        return f"latent {i}{nats}"
