@@ -6,13 +6,14 @@ import sys
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skvae import VAEImputer, VAETransformer
-from skvae.display import LossCurveDisplay
+from skvae.display import LatentSpaceDisplay, LossCurveDisplay
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 2)) @ RNG.normal(size=(2, 4)) + 0.1 * RNG.normal(size=(120, 4))
@@ -133,3 +134,104 @@ except ImportError as error:
     assert result.stdout.startswith(
         "matplotlib is not installed, but pictures are drawn by it; run"
     )
+
+
+def offsets(ax):
+    """The points of each scatter by its label."""
+    return {part.get_label(): np.asarray(part.get_offsets()) for part in ax.collections}
+
+
+def legend_of(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_latent_points_are_drawn_with_a_colour_and_a_name_for_each_label(vae):
+    y = np.resize(["cat", "dog", "emu"], len(X))
+    display = LatentSpaceDisplay.from_estimator(vae, X, y)
+    Z = vae.transform(X)[:, display.dims]
+    drawn = offsets(display.ax_)
+    for label in ("cat", "dog", "emu"):
+        np.testing.assert_allclose(drawn[label], Z[y == label])
+    assert legend_of(display.ax_) == ["cat", "dog", "emu"]
+    colours = [tuple(part.get_facecolor()[0]) for part in display.ax_.collections]
+    assert len(set(colours)) == 3
+
+
+def test_numbers_have_a_colour_bar_and_holes_are_grey_crosses(vae):
+    y = pd.Series(np.linspace(0, 1, len(X)), name="share")
+    y[:5] = np.nan
+    display = LatentSpaceDisplay.from_estimator(vae, X, y)
+    holes, points = display.ax_.collections
+    assert holes.get_label() == "missing" and len(holes.get_offsets()) == 5
+    np.testing.assert_allclose(points.get_array(), y[5:])
+    assert display.figure_.axes[-1].get_ylabel() == "share"
+
+
+def test_labels_beyond_twelve_are_the_most_frequent_ones_and_others():
+    y = np.repeat([f"label {i:02}" for i in range(20)], np.arange(20, 0, -1))
+    display = LatentSpaceDisplay(RNG.normal(size=(len(y), 2)), y).plot()
+    assert legend_of(display.ax_) == [*(f"label {i:02}" for i in range(11)), "others"]
+    assert len(offsets(display.ax_)["others"]) == (y > "label 10").sum()
+
+
+def test_whole_numbers_are_told_in_their_order():
+    display = LatentSpaceDisplay(RNG.normal(size=(12, 2)), [10, 9, 2, 1] * 3).plot()
+    assert legend_of(display.ax_) == ["1", "2", "9", "10"]
+
+
+def test_more_dimensions_are_drawn_in_pairs_those_of_most_nats_first():
+    vae = small(6).fit(X)
+    display = LatentSpaceDisplay.from_estimator(vae, X)
+    assert display.dims == np.argsort(-vae.latent_kl_)[:5].tolist()
+    Z = vae.transform(X)
+    for i in range(4):
+        for j in range(i + 1):
+            pair = [display.dims[j], display.dims[i + 1]]
+            np.testing.assert_allclose(display.axes_[i, j].collections[0].get_offsets(), Z[:, pair])
+    assert not display.axes_[0, 3].axison
+
+
+def test_the_spread_is_that_of_draws_of_the_posterior(vae):
+    display = LatentSpaceDisplay.from_estimator(vae, X, spread=True)
+    ellipses = display.ax_.collections[0]
+    deviations = vae.sample_latent(X, 2000, random_state=1).std(axis=0)[:, display.dims]
+    np.testing.assert_allclose(ellipses.get_offsets(), vae.transform(X)[:, display.dims])
+    widths = np.sort([2 * ellipses.get_widths() / 2, 2 * ellipses.get_heights() / 2], axis=0)
+    np.testing.assert_allclose(np.prod(widths / 2, axis=0), np.prod(deviations, axis=1), rtol=0.4)
+
+
+def test_one_dimension_is_drawn_against_numbers_and_counted_by_labels():
+    Z, t = RNG.normal(size=(60, 1)), np.linspace(0, 1, 60)
+    display = LatentSpaceDisplay(Z, t).plot()
+    np.testing.assert_allclose(display.ax_.collections[0].get_offsets(), np.c_[Z, t])
+    display = LatentSpaceDisplay(Z, t > 0.3).plot()
+    assert sum(bar.get_height() for bar in display.ax_.patches) == 60
+    assert legend_of(display.ax_) == ["False", "True"]
+
+
+def test_dates_colour_points_too():
+    days = pd.Series(pd.date_range("2020-01-01", periods=20))
+    display = LatentSpaceDisplay(RNG.normal(size=(20, 2)), days).plot()
+    np.testing.assert_allclose(display.ax_.collections[0].get_array(), 18262 + np.arange(20))
+
+
+def test_dimensions_that_there_are_not_are_refused(vae):
+    with pytest.raises(ValueError, match=r"dims=\[5\], but the latent space has .* \[0, 1\]"):
+        LatentSpaceDisplay.from_estimator(vae, X, dims=[5])
+
+
+def test_a_y_of_another_length_is_refused(vae):
+    with pytest.raises(ValueError, match="y has 3 values, but X has 120 rows"):
+        LatentSpaceDisplay.from_estimator(vae, X, [1, 2, 3])
+
+
+def test_rows_go_through_the_steps_before_a_model():
+    pipeline = make_pipeline(StandardScaler(), small()).fit(X)
+    display = LatentSpaceDisplay.from_estimator(pipeline, X)
+    np.testing.assert_allclose(display.Z, pipeline.transform(X))
+
+
+def test_a_figure_in_a_dark_style_is_drawn_in_its_colours(vae):
+    with plt.style.context("dark_background"):
+        display = LatentSpaceDisplay.from_estimator(vae, X)
+    assert display.figure_.get_facecolor()[:3] == (0, 0, 0)

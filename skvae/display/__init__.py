@@ -1,5 +1,6 @@
 """Pictures of models and tables, in the manner of scikit-learn's displays."""
 
+from skvae.display._latent_space import LatentSpaceDisplay
 from skvae.display._loss_curve import LossCurveDisplay
 
-__all__ = ["LossCurveDisplay"]
+__all__ = ["LatentSpaceDisplay", "LossCurveDisplay"]

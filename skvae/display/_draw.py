@@ -1,6 +1,6 @@
 """What pictures share: figures and panels, colours, names that fit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,14 +91,18 @@ def quiet(ax: Any, text: str, place: tuple, **settings: Any) -> Any:
     return ax.text(*place, text, **style | settings)
 
 
+def as_dates(axis: Any) -> None:
+    """Days since 1970 along an axis as dates."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=2, maxticks=6)
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(ConciseDateFormatter(locator))
+
+
 def grid_labels(ax: Any, rows: Sequence, columns: Sequence) -> None:
     """Names of the rows and columns of a heat map."""
     ax.set_yticks(range(len(rows)), [short(name) for name in rows], fontsize=8)
     ax.set_xticks(range(len(columns)), [short(name) for name in columns], fontsize=8)
     ax.tick_params(axis="x", rotation=90)
     ax.tick_params(length=0)
-
-
-def first(values: Iterable, n: int) -> list:
-    """The first n values, in a list."""
-    return list(values)[:n]

@@ -38,6 +38,10 @@ class Model:
         """The latent points of rows, (rows, dimensions)."""
         return np.asarray(self.vae.transform(self.rows(X)))
 
+    def draws(self, X: Any, n_draws: int) -> np.ndarray:
+        """Draws of the latent points of rows, (draws, rows, dimensions)."""
+        return self.vae.sample_latent(self.rows(X), n_draws, random_state=0)
+
     def table(self, X: Any) -> Any:
         """Rows of the model's as a frame of pandas, like the user's."""
         if self.before is None:
@@ -68,6 +72,18 @@ class Model:
         if self.nats is None:
             return list(range(min(most, self.latent_dim)))
         return [int(i) for i in np.argsort(-self.nats, kind="stable")[:most]]
+
+    def dimensions(self, dims: Any, most: int) -> list[int]:
+        """Dimensions that were asked for, if there are such, or those that carry most."""
+        if dims is None:
+            return self.used(most)
+        known = range(self.latent_dim)
+        if not len(dims) or not set(dims) <= set(known):
+            raise ValueError(
+                f"dims={dims!r}, but the latent space has the dimensions {list(known)}; give some "
+                "of these."
+            )
+        return [int(i) for i in dims]
 
     def told(self, i: int) -> str:
         """A latent dimension and what it carries."""

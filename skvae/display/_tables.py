@@ -32,6 +32,15 @@ def frame_of(X: Any, names: Any = None) -> Any:
     return pd.DataFrame(X.toarray() if hasattr(X, "toarray") else np.asarray(X), columns=names)
 
 
+def series_of(y: Any) -> Any:
+    """A series of pandas from one of any library, an array or a list."""
+    import pandas as pd
+
+    if isinstance(y, pd.Series):
+        return y
+    return pd.Series(y.to_list() if hasattr(y, "to_list") else np.ravel(np.asarray(y)))
+
+
 def kind_of(column: Any) -> str:
     """What a column holds: numbers, times or labels."""
     import pandas as pd

@@ -1,0 +1,130 @@
+"""Rows told apart by colours: labels with a legend, numbers and times with a colour bar."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from skvae.display._draw import COLOURS, GREY, MARKERS, SHADES, as_dates, colour, short
+from skvae.display._tables import (
+    LABEL,
+    OTHERS,
+    TIME,
+    in_levels,
+    kind_of,
+    labels_of,
+    levels_of,
+    numbers_of,
+    series_of,
+)
+
+MOST_LABELS = 12
+FEW = 12  # whole numbers of so few values are told apart as labels
+HOLE = "missing"
+
+
+class Groups:
+    """What colours tell of rows; nothing if y is None."""
+
+    def __init__(self, y: Any, name: str | None = None):
+        column = None if y is None else series_of(y)
+        self.kind = None if y is None else _kind(column)
+        self.name = getattr(y, "name", None) if name is None else name
+        if self.kind == LABEL:
+            labels = labels_of(column)
+            self.levels = _in_order(levels_of(labels, most=MOST_LABELS))
+            self.places = in_levels(labels, self.levels)
+        elif self.kind is not None:
+            self.numbers = numbers_of(column)
+
+    def scatter(self, ax: Any, x: np.ndarray, y: np.ndarray, **style: Any) -> None:
+        """Points in their colours."""
+        for rows, settings in self._parts():
+            ax.scatter(x[rows], y[rows], **settings | style)
+
+    def _parts(self) -> Iterator[tuple]:
+        """Rows and settings of each scatter, holes first, so that they lie below."""
+        if self.kind is None:
+            yield slice(None), {"color": COLOURS[0]}
+            return
+        holes = self.places < 0 if self.kind == LABEL else np.isnan(self.numbers)
+        if holes.any():
+            yield holes, {"color": GREY, "label": HOLE, "marker": "x", "linewidths": 0.8}
+        if self.kind == LABEL:
+            yield from ((self.places == i, self._style(i)) for i in range(len(self.levels)))
+        else:
+            yield ~holes, {"c": self.numbers[~holes], "cmap": SHADES}
+
+    def _style(self, i: int) -> dict:
+        """How points of the i-th label look."""
+        label = self.levels[i]
+        shade = GREY if label == OTHERS else colour(i)
+        marker = MARKERS[i // len(COLOURS) % len(MARKERS)]
+        return {"color": shade, "marker": marker, "label": short(label)}
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether y is a number or a time."""
+        return self.kind not in (None, LABEL)
+
+    def histogram(self, ax: Any, values: np.ndarray) -> None:
+        """How often values come, with the labels one above the other."""
+        edges = np.histogram_bin_edges(values, min(50, max(10, len(values) // 20)))
+        if self.kind is None:
+            ax.hist(values, edges, color=COLOURS[0])
+            return
+        styles = [self._style(i) for i in range(len(self.levels))]
+        parts = [values[self.places == i] for i in range(len(self.levels))]
+        look = {key: [style[key] for style in styles] for key in ("color", "label")}
+        ax.hist(parts, edges, stacked=True, **look)
+        self.legend(ax)
+
+    def colours(self) -> Any:
+        """A colour for each row."""
+        if self.kind is None:
+            return COLOURS[0]
+        if self.kind == LABEL:
+            shades = [self._style(i)["color"] for i in range(len(self.levels))]
+            return np.array([*shades, GREY], object)[self.places]
+        from matplotlib import colormaps, colors
+
+        low, high = np.nanmin(self.numbers), np.nanmax(self.numbers)
+        return colormaps[SHADES](colors.Normalize(low, high)(self.numbers))
+
+    def tell(self, ax: Any, others: Any) -> None:
+        """The colour bar beside some Axes, or the legend beside one."""
+        if self.is_measured:
+            bar = ax.figure.colorbar(ax.collections[-1], ax=others, label=self.name, aspect=30)
+            bar.solids.set_alpha(1)
+            if self.kind == TIME:
+                as_dates(bar.ax.yaxis)
+        else:
+            self.legend(ax)
+
+    def legend(self, ax: Any, **settings: Any) -> None:
+        """The legend of labels, with points of one size; beside Axes, unless settings differ."""
+        if self.kind != LABEL:
+            return
+        style = {"title": self.name, "loc": "upper left", "bbox_to_anchor": (1.02, 1)}
+        legend = ax.legend(**style | settings)
+        legend.set_in_layout(not settings)  # settings put it where there is room
+        for handle in legend.legend_handles:
+            if hasattr(handle, "set_sizes"):
+                handle.set(alpha=1, sizes=[30])
+
+
+def _kind(column: Any) -> str:
+    """Whether a column is shown by labels or by numbers."""
+    kind = kind_of(column)
+    if kind != "number":
+        return kind
+    values = column.dropna().unique()
+    return LABEL if len(values) <= FEW and (values == np.round(values)).all() else kind
+
+
+def _in_order(levels: list) -> list:
+    """Labels in the order of numbers, if they are, or of the alphabet."""
+    try:
+        return sorted(levels, key=float)
+    except ValueError:
+        return sorted(levels, key=lambda level: (level == OTHERS, level))
