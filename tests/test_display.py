@@ -8,12 +8,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skvae import VAEImputer, VAETransformer
-from skvae.display import LatentSpaceDisplay, LossCurveDisplay
+from skvae.display import LatentSpaceDisplay, LossCurveDisplay, ManifoldDisplay
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 2)) @ RNG.normal(size=(2, 4)) + 0.1 * RNG.normal(size=(120, 4))
@@ -235,3 +236,96 @@ def test_a_figure_in_a_dark_style_is_drawn_in_its_colours(vae):
     with plt.style.context("dark_background"):
         display = LatentSpaceDisplay.from_estimator(vae, X)
     assert display.figure_.get_facecolor()[:3] == (0, 0, 0)
+
+
+MIXED = pd.DataFrame(
+    {
+        "size": X[:, 0],
+        "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.round(30 * X[:, 1]), unit="D"),
+        "kind": np.where(X[:, 2] > 0, "large", "small"),
+        "whole": pd.array(np.round(10 * X[:, 3]), dtype="Int64"),
+        "same": "one",
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return small(max_iter=30).fit(MIXED)
+
+
+def points_of_grid(n):
+    """Latent points of two dimensions, the first moving fastest, through quantiles."""
+    z = norm.ppf((np.arange(n) + 0.5) / n)
+    return np.array([[x, y] for y in z for x in z])
+
+
+def test_the_manifold_of_images_is_one_picture_whose_dimensions_rise_to_the_right_and_upwards(vae):
+    display = ManifoldDisplay.from_estimator(vae, n=5, shape=(2, 2))
+    image = display.ax_.images[0].get_array()
+    rows = vae.inverse_transform(points_of_grid(5))
+    for i in range(25):
+        y, x = divmod(i, 5)
+        tile = image[3 * (4 - y) : 3 * (4 - y) + 2, 3 * x : 3 * x + 2]
+        np.testing.assert_allclose(tile, rows[i].reshape(2, 2))
+    assert display.ax_.get_xticklabels()[0].get_text() == f"{norm.ppf(0.1):.1f}"
+    assert [label.get_text() for label in display.ax_.get_yticklabels()][2] == "0.0"
+
+
+def test_rows_of_a_table_have_a_map_for_each_column(mixed):
+    display = ManifoldDisplay.from_estimator(mixed, n=6)
+    rows = mixed.inverse_transform(points_of_grid(6))
+    size, day, kind, whole, _ = (panel.images[0].get_array() for panel in display.axes_)
+    np.testing.assert_allclose(size, rows["size"].to_numpy().reshape(6, 6))
+    days = (rows["day"] - pd.Timestamp("1970-01-01")) / pd.Timedelta("1D")
+    np.testing.assert_allclose(day, days.to_numpy().reshape(6, 6))
+    np.testing.assert_allclose(whole, rows["whole"].to_numpy(float).reshape(6, 6))
+    assert len(np.unique(kind)) == rows["kind"].nunique() == 2
+    assert len({*zip(kind.ravel().tolist(), rows["kind"], strict=True)}) == 2
+    titles = [panel.get_title() for panel in display.axes_]
+    assert titles == ["size", "day", "kind", "whole", "same"]
+
+
+def test_a_function_of_ones_own_draws_each_row(vae, mixed):
+    drawn = []
+    display = ManifoldDisplay.from_estimator(vae, n=3, draw=lambda ax, row: drawn.append(row))
+    np.testing.assert_allclose(drawn, vae.inverse_transform(points_of_grid(3)))
+    assert display.axes_.shape == (3, 3)
+    named = []
+    ManifoldDisplay.from_estimator(mixed, n=2, draw=lambda ax, row: named.append(row["kind"]))
+    assert named == mixed.inverse_transform(points_of_grid(2))["kind"].tolist()
+
+
+def test_one_dimension_gives_curves():
+    vae = small(1, max_iter=2).fit(X)
+    display = ManifoldDisplay.from_estimator(vae, n=9)
+    z = norm.ppf((np.arange(9) + 0.5) / 9)
+    for j, panel in enumerate(display.axes_):
+        np.testing.assert_allclose(panel.lines[0].get_xdata(), z)
+        np.testing.assert_allclose(
+            panel.lines[0].get_ydata(), vae.inverse_transform(z[:, None])[:, j]
+        )
+
+
+def test_of_many_columns_those_that_vary_most_are_shown_and_it_is_said():
+    told = X[:, :1] * [1e-6, 1, -1, 1e6] * (1 + 0.01 * RNG.normal(size=(120, 4)))
+    wide = np.c_[RNG.normal(size=(120, 20)), told]
+    display = ManifoldDisplay.from_estimator(small(max_iter=20).fit(wide), n=4)
+    assert {20, 21, 22, 23} <= set(display.columns) and len(display.axes_) == 12
+    assert display.figure_.get_suptitle() == "12 of 24 columns: those that vary most"
+
+
+def test_an_image_of_another_size_is_refused(vae):
+    with pytest.raises(ValueError, match=r"shape=\(3, 2\), but a row has 4 columns; give the"):
+        ManifoldDisplay.from_estimator(vae, shape=(3, 2))
+
+
+def test_a_grid_of_three_dimensions_is_refused():
+    with pytest.raises(ValueError, match="a grid has one or two dimensions"):
+        ManifoldDisplay.from_estimator(small(3, max_iter=1).fit(X), dims=(0, 1, 2))
+
+
+def test_rows_come_back_through_the_steps_before_a_model():
+    pipeline = make_pipeline(StandardScaler(), small()).fit(X * 1e3)
+    display = ManifoldDisplay.from_estimator(pipeline, n=3)
+    np.testing.assert_allclose(display.rows, pipeline.inverse_transform(points_of_grid(3)))

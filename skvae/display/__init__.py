@@ -2,5 +2,6 @@
 
 from skvae.display._latent_space import LatentSpaceDisplay
 from skvae.display._loss_curve import LossCurveDisplay
+from skvae.display._manifold import ManifoldDisplay
 
-__all__ = ["LatentSpaceDisplay", "LossCurveDisplay"]
+__all__ = ["LatentSpaceDisplay", "LossCurveDisplay", "ManifoldDisplay"]

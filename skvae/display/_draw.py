@@ -106,3 +106,21 @@ def grid_labels(ax: Any, rows: Sequence, columns: Sequence) -> None:
     ax.set_xticks(range(len(columns)), [short(name) for name in columns], fontsize=8)
     ax.tick_params(axis="x", rotation=90)
     ax.tick_params(length=0)
+
+
+def grid_of_colours(ax: Any, values: np.ndarray, shades: str, levels: list | None = None) -> Any:
+    """A map of numbers, or of places among levels, from below upwards; its colour bar."""
+    if levels is None:
+        image = ax.imshow(values, cmap=shades, origin="lower", aspect="auto")
+        bar = ax.figure.colorbar(image, ax=ax)
+        bar.ax.tick_params(labelsize=8)
+        return bar
+    from matplotlib.colors import ListedColormap
+
+    places = range(len(levels))
+    palette = ListedColormap([colour(i) if i < len(COLOURS) else GREY for i in places])
+    limits = {"vmin": -0.5, "vmax": len(levels) - 0.5}
+    image = ax.imshow(values, cmap=palette, origin="lower", aspect="auto", **limits)
+    bar = ax.figure.colorbar(image, ax=ax)
+    bar.set_ticks(places, labels=[short(level, 14) for level in levels], fontsize=8)
+    return bar

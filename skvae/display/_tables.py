@@ -93,3 +93,27 @@ def in_levels(labels: np.ndarray, levels: list) -> np.ndarray:
 def telling(scores: np.ndarray, most: int) -> np.ndarray:
     """Where the highest scores are, in the order of the table."""
     return np.sort(np.argsort(-np.nan_to_num(scores), kind="stable")[:most])
+
+
+def row_of(frame: Any, i: int) -> Any:
+    """A row: an array where columns are numbered, else a Series."""
+    row = frame.iloc[i]
+    return row.to_numpy() if type(frame.columns).__name__ == "RangeIndex" else row
+
+
+def deviation(column: Any) -> float:
+    """The standard deviation of numbers or times, 1 of what does not vary."""
+    numbers = numbers_of(column)
+    numbers = numbers[np.isfinite(numbers)]
+    return (numbers.std() if len(numbers) else 0.0) or 1.0
+
+
+def moving(rows: Any, like: Any) -> np.ndarray:
+    """How much each column varies: in deviations of other rows, or shares of other labels."""
+    return np.array([_movement(rows[name], like[name]) for name in rows.columns])
+
+
+def _movement(column: Any, like: Any) -> float:
+    if kind_of(column) == LABEL:
+        return 1 - column.value_counts(normalize=True).max()
+    return float(np.nanstd(numbers_of(column)) / deviation(like))
