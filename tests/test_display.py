@@ -14,7 +14,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skvae import VAEImputer, VAETransformer
-from skvae.display import LatentSpaceDisplay, LossCurveDisplay, ManifoldDisplay
+from skvae.display import (
+    LatentSpaceDisplay,
+    LossCurveDisplay,
+    ManifoldDisplay,
+    TraversalDisplay,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 2)) @ RNG.normal(size=(2, 4)) + 0.1 * RNG.normal(size=(120, 4))
@@ -310,7 +315,7 @@ def test_one_dimension_gives_curves():
 def test_of_many_columns_those_that_vary_most_are_shown_and_it_is_said():
     told = X[:, :1] * [1e-6, 1, -1, 1e6] * (1 + 0.01 * RNG.normal(size=(120, 4)))
     wide = np.c_[RNG.normal(size=(120, 20)), told]
-    display = ManifoldDisplay.from_estimator(small(max_iter=20).fit(wide), n=4)
+    display = ManifoldDisplay.from_estimator(small(max_iter=60).fit(wide), n=4)
     assert {20, 21, 22, 23} <= set(display.columns) and len(display.axes_) == 12
     assert display.figure_.get_suptitle() == "12 of 24 columns: those that vary most"
 
@@ -329,3 +334,49 @@ def test_rows_come_back_through_the_steps_before_a_model():
     pipeline = make_pipeline(StandardScaler(), small()).fit(X * 1e3)
     display = ManifoldDisplay.from_estimator(pipeline, n=3)
     np.testing.assert_allclose(display.rows, pipeline.inverse_transform(points_of_grid(3)))
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_a_traversal_tells_moves_in_deviations_and_labels_where_they_change(mixed):
+    display = TraversalDisplay.from_estimator(mixed, MIXED, n=5, dims=[1])
+    codes = mixed.transform(MIXED)
+    points = np.tile(codes.mean(axis=0), (5, 1))
+    points[:, 1] += np.linspace(-2.5, 2.5, 5) * codes[:, 1].std()
+    rows = mixed.inverse_transform(points)
+    moves = (rows["size"] - rows["size"][2]) / MIXED["size"].std(ddof=0)
+    image = display.ax_.images[0].get_array().filled(np.nan)
+    np.testing.assert_allclose(image[0], moves, rtol=1e-6)
+    days = (rows["day"] - rows["day"][2]) / MIXED["day"].std(ddof=0)
+    np.testing.assert_allclose(image[1], days, rtol=1e-6, atol=1e-12)
+    assert np.isnan(image[[2, 4]]).all()
+    changes = rows["kind"][rows["kind"] != rows["kind"].shift()].tolist()
+    assert texts(display.ax_) == [*changes, "one"]
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert names == ["size", "day", "kind", "whole", "same"]
+
+
+def test_without_rows_a_traversal_starts_from_the_middle_of_the_prior(vae):
+    display = TraversalDisplay.from_estimator(vae, n=3, shape=(2, 2))
+    image = display.ax_.images[0].get_array()
+    for row, i in enumerate(np.argsort(-vae.latent_kl_)):
+        points = np.zeros((3, 2))
+        points[:, i] = [-2.5, 0, 2.5]
+        restored = vae.inverse_transform(points).reshape(3, 2, 2)
+        for step in range(3):
+            tile = image[3 * row : 3 * row + 2, 3 * step : 3 * step + 2]
+            np.testing.assert_allclose(tile, restored[step])
+    told = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert told == display.names and told[0].startswith(f"latent {np.argmax(vae.latent_kl_)} (")
+    assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["-2.5", "0", "+2.5"]
+
+
+def test_each_dimension_shows_the_columns_that_it_moves_most():
+    rows = pd.DataFrame(np.zeros((5, 30)), columns=[f"c{j}" for j in range(30)])
+    rows["c7"] = rows["c29"] = np.linspace(-1, 1, 5)
+    display = TraversalDisplay([rows], np.linspace(-2, 2, 5), ["latent 0"]).plot()
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert len(names) == 12 and {"c7", "c29"} <= set(names)
+    assert "12 of 30 columns" in display.figure_.get_suptitle()

@@ -3,5 +3,6 @@
 from skvae.display._latent_space import LatentSpaceDisplay
 from skvae.display._loss_curve import LossCurveDisplay
 from skvae.display._manifold import ManifoldDisplay
+from skvae.display._traversal import TraversalDisplay
 
-__all__ = ["LatentSpaceDisplay", "LossCurveDisplay", "ManifoldDisplay"]
+__all__ = ["LatentSpaceDisplay", "LossCurveDisplay", "ManifoldDisplay", "TraversalDisplay"]

@@ -67,7 +67,9 @@ def tiles(ax: Any, n: int, across: int, size: tuple = (2.6, 2.2)) -> list:
 def short(name: Any, most: int = MOST_LETTERS) -> str:
     """A name that fits: without its middle if it is long."""
     text = " ".join(str(name).split()).replace("$", r"\$")
-    return text if len(text) <= most else f"{text[: most * 2 // 3 - 1]}…{text[-most // 3 + 1 :]}"
+    if len(text) <= most or most < MOST_LETTERS // 2:
+        return text if len(text) <= most else f"{text[: most - 1]}…"
+    return f"{text[: most * 2 // 3 - 1]}…{text[-most // 3 + 1 :]}"
 
 
 def colour(i: int) -> str:

@@ -38,6 +38,10 @@ class Model:
         """The latent points of rows, (rows, dimensions)."""
         return np.asarray(self.vae.transform(self.rows(X)))
 
+    def own(self, X: Any) -> Any:
+        """Rows of the user's as a frame of pandas, like those that are restored."""
+        return frame_of(X) if self.before is not None else frame_of(self.rows(X))
+
     def draws(self, X: Any, n_draws: int) -> np.ndarray:
         """Draws of the latent points of rows, (draws, rows, dimensions)."""
         return self.vae.sample_latent(self.rows(X), n_draws, random_state=0)
