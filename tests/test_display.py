@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 from sklearn.decomposition import PCA
+from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -18,6 +19,7 @@ from skvae.display import (
     LatentSpaceDisplay,
     LossCurveDisplay,
     ManifoldDisplay,
+    ReconstructionDisplay,
     TraversalDisplay,
 )
 
@@ -313,8 +315,10 @@ def test_one_dimension_gives_curves():
 
 
 def test_of_many_columns_those_that_vary_most_are_shown_and_it_is_said():
-    told = X[:, :1] * [1e-6, 1, -1, 1e6] * (1 + 0.01 * RNG.normal(size=(120, 4)))
-    wide = np.c_[RNG.normal(size=(120, 20)), told]
+    rng = np.random.default_rng(0)
+    told = rng.normal(size=(120, 1)) * [1e-6, 1, -1, 1e6]
+    told = told * (1 + 0.01 * rng.normal(size=(120, 4)))
+    wide = np.c_[rng.normal(size=(120, 20)), told]
     display = ManifoldDisplay.from_estimator(small(max_iter=60).fit(wide), n=4)
     assert {20, 21, 22, 23} <= set(display.columns) and len(display.axes_) == 12
     assert display.figure_.get_suptitle() == "12 of 24 columns: those that vary most"
@@ -380,3 +384,40 @@ def test_each_dimension_shows_the_columns_that_it_moves_most():
     names = [label.get_text() for label in display.ax_.get_yticklabels()]
     assert len(names) == 12 and {"c7", "c29"} <= set(names)
     assert "12 of 30 columns" in display.figure_.get_suptitle()
+
+
+def test_images_are_shown_above_those_that_are_restored(vae):
+    display = ReconstructionDisplay.from_estimator(vae, X, shape=(2, 2), n=3)
+    image = display.ax_.images[0].get_array()
+    for row, rows in enumerate([X, vae.inverse_transform(vae.transform(X))]):
+        for i in range(3):
+            tile = image[3 * row : 3 * row + 2, 3 * i : 3 * i + 2]
+            np.testing.assert_allclose(tile, rows[i].reshape(2, 2))
+
+
+def test_columns_are_drawn_before_against_after_without_holes(mixed):
+    holed = MIXED.assign(
+        size=MIXED["size"].mask(MIXED.index < 10), kind=MIXED["kind"].mask(MIXED.index > 90)
+    )
+    display = ReconstructionDisplay.from_estimator(mixed, holed)
+    after = mixed.inverse_transform(mixed.transform(holed))
+    size, _, kind, *_ = display.axes_
+    expected = np.c_[MIXED["size"], after["size"]][10:]
+    np.testing.assert_allclose(size.collections[0].get_offsets(), expected)
+    assert display.restored["size"] == pytest.approx(r2_score(*expected.T))
+    agree = (after["kind"] == holed["kind"])[:91]
+    assert display.restored["kind"] == pytest.approx(agree.mean())
+    levels = [label.get_text() for label in kind.get_xticklabels()]
+    shares = pd.crosstab(after["kind"][:91], holed["kind"][:91], normalize="columns")
+    shares = shares.reindex(levels, fill_value=0)[levels]
+    np.testing.assert_allclose(kind.images[0].get_array(), shares)
+    assert kind.get_title() == f"kind\n{agree.mean():.0%} as before"
+
+
+def test_of_many_columns_some_are_shown_from_the_best_restored_to_the_worst():
+    before = pd.DataFrame(RNG.normal(size=(50, 40)))
+    after = before + np.arange(40) / 10 * RNG.normal(size=(50, 40))
+    display = ReconstructionDisplay(before, after)
+    shares = [display.restored[name] for name in display.columns]
+    assert len(shares) == 12 and shares == sorted(shares, reverse=True)
+    assert (shares[0], shares[-1]) == (1, min(display.restored.values()))

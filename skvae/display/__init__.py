@@ -3,6 +3,13 @@
 from skvae.display._latent_space import LatentSpaceDisplay
 from skvae.display._loss_curve import LossCurveDisplay
 from skvae.display._manifold import ManifoldDisplay
+from skvae.display._reconstruction import ReconstructionDisplay
 from skvae.display._traversal import TraversalDisplay
 
-__all__ = ["LatentSpaceDisplay", "LossCurveDisplay", "ManifoldDisplay", "TraversalDisplay"]
+__all__ = [
+    "LatentSpaceDisplay",
+    "LossCurveDisplay",
+    "ManifoldDisplay",
+    "ReconstructionDisplay",
+    "TraversalDisplay",
+]

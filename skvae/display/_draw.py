@@ -74,12 +74,10 @@ def short(name: Any, most: int = MOST_LETTERS) -> str:
 
 def colour(i: int) -> str:
     """The colour of the i-th label, again from the first one after the last."""
-    return COLOURS[i % len(COLOURS)]
+    from matplotlib.colors import to_rgb
 
-
-def ink() -> str:
-    """The colour of text, by the style in force."""
-    return pyplot().rcParams["text.color"]
+    dark = sum(to_rgb(pyplot().rcParams["axes.facecolor"])) < 1.5
+    return (COLOURS[::-1] if dark else COLOURS)[i % len(COLOURS)]  # the light blue on dark panels
 
 
 def left_out(shown: int, of: int, what: str, which: str) -> str:

@@ -45,7 +45,7 @@ class Groups:
     def _parts(self) -> Iterator[tuple]:
         """Rows and settings of each scatter, holes first, so that they lie below."""
         if self.kind is None:
-            yield slice(None), {"color": COLOURS[0]}
+            yield slice(None), {"color": colour(0)}
             return
         holes = self.places < 0 if self.kind == LABEL else np.isnan(self.numbers)
         if holes.any():
@@ -71,7 +71,7 @@ class Groups:
         """How often values come, with the labels one above the other."""
         edges = np.histogram_bin_edges(values, min(50, max(10, len(values) // 20)))
         if self.kind is None:
-            ax.hist(values, edges, color=COLOURS[0])
+            ax.hist(values, edges, color=colour(0))
             return
         styles = [self._style(i) for i in range(len(self.levels))]
         parts = [values[self.places == i] for i in range(len(self.levels))]
@@ -82,7 +82,7 @@ class Groups:
     def colours(self) -> Any:
         """A colour for each row."""
         if self.kind is None:
-            return COLOURS[0]
+            return colour(0)
         if self.kind == LABEL:
             shades = [self._style(i)["color"] for i in range(len(self.levels))]
             return np.array([*shades, GREY], object)[self.places]

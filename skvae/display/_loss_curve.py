@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae.display._draw import COLOURS, GREY, panels, quiet
+from skvae.display._draw import GREY, colour, panels, quiet
 from skvae.display._model import Model
 
 SHARE_SEEN = 0.9  # of the epochs, at least, lies within the panel of losses
@@ -89,8 +89,8 @@ class LossCurveDisplay:
         axes = panels(ax, (3, 1), (6.4, 6.4), height_ratios=(2, 1, 1))[:, 0]
         self.axes_, self.figure_ = axes, axes[0].figure
         self._draw_losses(axes[0])
-        self._draw_term(axes[1], "log_likelihood", "log-likelihood\n(higher is better)", COLOURS[2])
-        self._draw_term(axes[2], "kl", "KL to the prior\n(nats per row)", COLOURS[4])
+        self._draw_term(axes[1], "log_likelihood", "log-likelihood\n(higher is better)", colour(2))
+        self._draw_term(axes[2], "kl", "KL to the prior\n(nats per row)", colour(4))
         for panel in axes[:2]:
             panel.sharex(axes[2])
             panel.tick_params(labelbottom=False)
@@ -115,20 +115,20 @@ class LossCurveDisplay:
 
     def _draw_losses(self, ax: Any) -> None:
         loss, held_out = self.history["loss"], self.history["validation_loss"]
-        ax.plot(self.epochs, loss, color=COLOURS[0], label="training rows")
+        ax.plot(self.epochs, loss, color=colour(0), label="training rows")
         if not np.array_equal(loss, held_out):
-            ax.plot(self.epochs, held_out, color=COLOURS[1], label="held-out rows")
+            ax.plot(self.epochs, held_out, color=colour(1), label="held-out rows")
         best = held_out[self.best_iter - 1]
         label = f"best epoch: {self.best_iter}, {best:.4g} nats"
-        ax.plot(self.best_iter, best, "*", color=COLOURS[3], ms=13, mec=GREY, label=label)
+        ax.plot(self.best_iter, best, "*", color=colour(3), ms=13, mec=GREY, label=label)
         ax.set(ylabel="loss in nats per row\n(lower is better)", ylim=self.limits)
         self._tell_beta(ax)
         self._tell_cut(ax, max(loss[0], held_out[0]))
         ax.legend(loc="upper right")
 
-    def _draw_term(self, ax: Any, name: str, label: str, colour: str) -> None:
-        ax.plot(self.epochs, self.history[name], color=colour)
-        ax.axvline(self.best_iter, color=COLOURS[3], ls=":")
+    def _draw_term(self, ax: Any, name: str, label: str, shade: str) -> None:
+        ax.plot(self.epochs, self.history[name], color=shade)
+        ax.axvline(self.best_iter, color=colour(3), ls=":")
         ax.set(ylabel=label)
         self._shade(ax)
 

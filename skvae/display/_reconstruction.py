@@ -1,0 +1,196 @@
+"""Rows before and after the latent space."""
+
+from typing import Any
+
+import numpy as np
+
+from skvae.display._draw import GREY, as_dates, colour, left_out, panels, short, tiles
+from skvae.display._images import centres, images_of, show
+from skvae.display._model import Model
+from skvae.display._tables import (
+    LABEL,
+    TIME,
+    in_levels,
+    kind_of,
+    labels_of,
+    levels_of,
+    numbers_of,
+)
+
+MOST_PANELS, ACROSS = 12, 4
+MOST_LABELS = 8
+
+
+class ReconstructionDisplay:
+    """Rows before, and as the model restores them from their latent points.
+
+    Images are shown above those that are restored. Rows of a table have a panel for each column: a
+    scatter for numbers and times, with the diagonal on which they would be restored exactly, and
+    for labels a map of how often each comes back as which. Cells that are missing before are left
+    out. Of many columns twelve are shown, from the best restored to the worst.
+
+    Parameters
+    ----------
+    before, after : DataFrame of shape (n_samples, n_features)
+    shape : tuple of int, default=None
+        Height and width of an image, and its colours if it has them.
+
+    Attributes
+    ----------
+    before, after, shape
+        As given.
+    restored : dict of {column: float}
+        The share of the variance of numbers and times that is restored (R², negative where the mean
+        would do better), or the share of labels; NaN of a column without cells. Not of images.
+    columns : list
+        Those with a panel each.
+    ax_ : Axes
+        Of images; else the first panel.
+    axes_ : ndarray of Axes
+    figure_ : Figure
+
+    See Also
+    --------
+    sklearn.metrics.PredictionErrorDisplay : Of the predictions of a regressor.
+    sklearn.metrics.ConfusionMatrixDisplay : Of those of a classifier.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import VAETransformer
+    >>> from skvae.display import ReconstructionDisplay
+    >>> X = load_iris(as_frame=True).data
+    >>> vae = VAETransformer(max_iter=10, random_state=0).fit(X)
+    >>> display = ReconstructionDisplay.from_estimator(vae, X)
+    >>> display.restored["petal length (cm)"] > 0.5
+    True
+    """
+
+    def __init__(self, before, after, *, shape=None):
+        self.before = before
+        self.after = after
+        self.shape = shape
+        self.restored = {} if shape else {name: self._share(name) for name in before.columns}
+        self.columns = _spread(self.restored, MOST_PANELS)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, shape=None, n=8, ax=None):
+        """Restore and draw rows.
+
+        Parameters
+        ----------
+        estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        shape : tuple of int, default=None
+            Height and width of rows that are images, and how many colours if there are some.
+        n : int, default=8
+            How many images are shown, from the first one on. Of a table all rows are.
+        ax : Axes, default=None
+            Whose place is divided into panels. None makes a figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+
+        Raises
+        ------
+        ValueError
+            If `shape` is not that of a row.
+        """
+        model = Model(estimator)
+        X = X if shape is None else X[:n]
+        return cls(model.own(X), model.restored(model.codes(X)), shape=shape).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Whose place is divided into panels. None makes a figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+        """
+        if self.shape is None:
+            self._draw_columns(ax)
+        else:
+            self._draw_images(ax)
+        self.ax_, self.figure_ = self.axes_.flat[0], self.axes_.flat[0].figure
+        return self
+
+    def _share(self, name: Any) -> float:
+        """How well a column is restored, 1 at best."""
+        before, after = self._cells(name)
+        if not len(before):
+            return np.nan
+        if before.dtype == object:
+            return float(np.mean(before == after))
+        errors, spread = ((before - after) ** 2).mean(), before.var()
+        return float(1 - errors / spread) if spread else float(errors == 0)
+
+    def _cells(self, name: Any) -> tuple:
+        """The observed cells of a column as numbers or labels, before and after."""
+        kind = kind_of(self.before[name])
+        read = labels_of if kind == LABEL else numbers_of
+        seen = self.before[name].notna().to_numpy()
+        return read(self.before[name])[seen], read(self.after[name])[seen]
+
+    def _draw_images(self, ax: Any) -> None:
+        images = np.stack([images_of(rows, self.shape) for rows in (self.before, self.after)])
+        height, width = self.shape[:2]
+        size = 0.9 * images.shape[1] + 1.2, 0.9 * 2 * height / width + 0.3
+        self.axes_ = panels(ax, (1, 1), size)
+        show(self.axes_[0, 0], images)
+        self.axes_[0, 0].set(xticks=[])
+        self.axes_[0, 0].set_yticks(centres(2, height), ["before", "after"])
+
+    def _draw_columns(self, ax: Any) -> None:
+        self.axes_ = np.array(tiles(ax, len(self.columns), ACROSS, (2.9, 3.1)))
+        for panel, name in zip(self.axes_, self.columns, strict=True):
+            if kind_of(self.before[name]) == LABEL:
+                self._draw_labels(panel, name)
+            else:
+                self._draw_numbers(panel, name)
+            panel.set_xlabel("before", fontsize=8)
+            panel.set_ylabel("after", fontsize=8)
+            panel.tick_params(labelsize=8)
+        which = "from the best restored to the worst"
+        told = left_out(len(self.columns), len(self.restored), "columns", which)
+        if told:
+            self.axes_[0].figure.suptitle(told, fontsize=10)
+
+    def _draw_numbers(self, ax: Any, name: Any) -> None:
+        before, after = self._cells(name)
+        size = 6 if len(before) > 1000 else 12
+        ax.scatter(before, after, s=size, alpha=0.5, linewidths=0, color=colour(0))
+        if len(before):
+            ax.axline((before[0], before[0]), slope=1, color=GREY, lw=1)
+        ax.set_title(f"{short(name)}\nR² {self.restored[name]:.2f}", fontsize=9)
+        if kind_of(self.before[name]) == TIME:
+            as_dates(ax.xaxis)
+            as_dates(ax.yaxis)
+
+    def _draw_labels(self, ax: Any, name: Any) -> None:
+        """Shares of the labels after, given those before."""
+        before, after = self._cells(name)
+        levels = levels_of(before, most=MOST_LABELS)
+        counts = np.zeros((len(levels), len(levels)))
+        rows, columns = in_levels(after, levels), in_levels(before, levels)
+        np.add.at(counts, (rows[rows >= 0], columns[rows >= 0]), 1)
+        shares = counts / np.maximum(counts.sum(axis=0), 1)
+        ax.imshow(shares, cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
+        names = [short(level, 12) for level in levels]
+        ax.set_xticks(range(len(levels)), names, rotation=90)
+        ax.set_yticks(range(len(levels)), names)
+        ax.set_title(f"{short(name)}\n{self.restored[name]:.0%} as before", fontsize=9)
+
+
+def _spread(restored: dict, most: int) -> list:
+    """Columns from the best restored to the worst, evenly spread if too many; else as they are."""
+    names = list(restored)
+    if len(names) <= most:
+        return names
+    ranked = sorted(names, key=lambda name: -np.nan_to_num(restored[name], nan=-np.inf))
+    return [ranked[i] for i in np.linspace(0, len(names) - 1, most).round().astype(int)]
