@@ -1,5 +1,6 @@
 """Pictures of models and tables, in the manner of scikit-learn's displays."""
 
+from skvae.display._fidelity import FidelityDisplay
 from skvae.display._latent_space import LatentSpaceDisplay
 from skvae.display._loss_curve import LossCurveDisplay
 from skvae.display._manifold import ManifoldDisplay
@@ -7,6 +8,7 @@ from skvae.display._reconstruction import ReconstructionDisplay
 from skvae.display._traversal import TraversalDisplay
 
 __all__ = [
+    "FidelityDisplay",
     "LatentSpaceDisplay",
     "LossCurveDisplay",
     "ManifoldDisplay",

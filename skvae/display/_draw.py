@@ -77,7 +77,9 @@ def colour(i: int) -> str:
     from matplotlib.colors import to_rgb
 
     dark = sum(to_rgb(pyplot().rcParams["axes.facecolor"])) < 1.5
-    return (COLOURS[::-1] if dark else COLOURS)[i % len(COLOURS)]  # the light blue on dark panels
+    i = i % len(COLOURS)
+    swapped = {0: 5, 5: 0} if dark else {}  # dark blue is for white panels
+    return COLOURS[swapped.get(i, i)]
 
 
 def left_out(shown: int, of: int, what: str, which: str) -> str:
@@ -102,8 +104,8 @@ def as_dates(axis: Any) -> None:
 
 def grid_labels(ax: Any, rows: Sequence, columns: Sequence) -> None:
     """Names of the rows and columns of a heat map."""
-    ax.set_yticks(range(len(rows)), [short(name) for name in rows], fontsize=8)
-    ax.set_xticks(range(len(columns)), [short(name) for name in columns], fontsize=8)
+    ax.set_yticks(range(len(rows)), [short(name, 16) for name in rows], fontsize=7)
+    ax.set_xticks(range(len(columns)), [short(name, 16) for name in columns], fontsize=7)
     ax.tick_params(axis="x", rotation=90)
     ax.tick_params(length=0)
 

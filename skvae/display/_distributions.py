@@ -1,0 +1,70 @@
+"""One column in two tables: the same bins or labels, and how often each comes."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skvae.display._tables import (
+    LABEL,
+    in_levels,
+    kind_of,
+    labels_of,
+    levels_of,
+    numbers_of,
+)
+
+N_BINS = 30
+TAIL = 0.005  # of real cells on each side go into the first and the last bin
+MOST_LABELS = 8
+
+
+class Distribution(NamedTuple):
+    """Shares of the observed cells of a column, (bins,) or (labels,)."""
+
+    kind: str  # "number", "time" or "label"
+    support: Any  # edges of bins, (bins + 1,), times in days since 1970; or labels
+    real: np.ndarray
+    synthetic: np.ndarray
+
+    @property
+    def difference(self) -> float:
+        """Total variation distance: the share of cells that would have to move, from 0 to 1."""
+        return float(np.abs(self.real - self.synthetic).sum() / 2)
+
+
+def distribution(real: Any, synthetic: Any) -> Distribution:
+    """Of one column, by what the real one holds."""
+    kind = kind_of(real)
+    if kind == LABEL:
+        cells = labels_of(real), labels_of(synthetic)
+        support = levels_of(*cells, most=MOST_LABELS)
+        places, n = [in_levels(labels, support) for labels in cells], len(support)
+    else:
+        cells = numbers_of(real), numbers_of(synthetic)
+        support = _edges(cells[0][np.isfinite(cells[0])])
+        places, n = [_bins(numbers, support) for numbers in cells], len(support) - 1
+    return Distribution(kind, support, *(_shares(found, n) for found in places))
+
+
+def _edges(numbers: np.ndarray) -> np.ndarray:
+    """Of bins, whose width is whole for whole numbers."""
+    if not len(numbers):
+        return np.array([0.0, 1.0])
+    low, high = np.quantile(numbers, [TAIL, 1 - TAIL])
+    if (numbers == np.round(numbers)).all():
+        width = max(1, np.ceil((high - low + 1) / N_BINS))
+        return np.arange(np.floor(low), high + width + 1, width) - 0.5
+    low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
+    return np.linspace(low, high, N_BINS + 1)
+
+
+def _bins(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The bin of each number, the first and the last for those beyond; -1 in holes."""
+    bins = np.searchsorted(edges, numbers, side="right") - 1
+    return np.where(np.isnan(numbers), -1, np.clip(bins, 0, len(edges) - 2))
+
+
+def _shares(places: np.ndarray, n: int) -> np.ndarray:
+    """How often each of n places comes, among those that are one."""
+    counts = np.bincount(places[places >= 0], minlength=n)
+    return counts / max(1, counts.sum())
