@@ -19,6 +19,7 @@ from skvae.display import (
     LatentSpaceDisplay,
     LossCurveDisplay,
     ManifoldDisplay,
+    NetworkDisplay,
     ReconstructionDisplay,
     TraversalDisplay,
 )
@@ -421,3 +422,49 @@ def test_of_many_columns_some_are_shown_from_the_best_restored_to_the_worst():
     shares = [display.restored[name] for name in display.columns]
     assert len(shares) == 12 and shares == sorted(shares, reverse=True)
     assert (shares[0], shares[-1]) == (1, min(display.restored.values()))
+
+
+def test_the_network_is_drawn_with_the_widths_of_its_layers(mixed):
+    display = NetworkDisplay.from_estimator(mixed)
+    encoder, decoder = mixed.encoder_, mixed.decoder_
+    widths = [encoder.input_shape[1], 16, encoder.output_shape[1], 2, 16, decoder.output_shape[1]]
+    bars = [container[0] for container in display.ax_.containers]
+    np.testing.assert_allclose([bar.get_height() for bar in bars], np.log2(1 + np.array(widths)))
+    assert [text for text in texts(display.ax_) if text.replace(",", "").isdigit()] == [
+        f"{width:,}" for width in widths
+    ]
+    told = texts(display.ax_)[-1].split("\n")
+    assert told[:2] == ["p(z): Normal()", "q(z | x): Gaussian()"]
+    assert told[3:] == [
+        "p(x | z) of 5 columns:",
+        *["Histogram()", "    day, whole", "Categorical()", "    kind, same"],
+        *["WarpedGaussian()", "    size"],
+    ]
+
+
+def test_of_many_layers_and_columns_the_first_are_named_and_the_others_counted():
+    deep = [(f"layer{i}", 8) for i in range(20)]
+    names = [f"c{i}" for i in range(200)]
+    display = NetworkDisplay(deep, deep, 2, "p", "q", {"Gaussian()": names}).plot()
+    assert "14\nmore" in texts(display.ax_) and "layer7" not in texts(display.ax_)
+    assert texts(display.ax_)[-1].endswith("    c0, c1, c2 and 197 more")
+    assert len(display.ax_.containers) == 15
+
+
+def test_layers_of_ones_own_are_named():
+    vae = small(encoder=own_encoder, max_iter=1).fit(X)
+    named = NetworkDisplay.from_estimator(vae).encoder
+    assert named[1:] == [("Reshape", 8), ("Conv1D tanh", 24), ("Flatten", 24), ("Dense", 4)]
+
+
+def own_encoder(n_inputs, n_outputs):
+    from keras import Input, Sequential, layers
+
+    return Sequential(
+        [
+            Input((n_inputs,)),
+            layers.Reshape((n_inputs, 1)),
+            layers.Conv1D(3, 2, padding="same", activation="tanh"),
+            Sequential([layers.Flatten(), layers.Dense(n_outputs)]),
+        ]
+    )

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 from scipy.stats.contingency import association
 
-from skvae.display import FidelityDisplay
+from skvae.display import FidelityDisplay, OutlierDisplay
 
 RNG = np.random.default_rng(0)
 
@@ -159,3 +159,59 @@ def test_tables_that_do_not_compare_are_refused():
         FidelityDisplay.from_frames(REAL, SYNTHETIC.drop(columns="x"))
     with pytest.raises(ValueError, match="The real table has no rows"):
         FidelityDisplay.from_frames(REAL[:0], SYNTHETIC)
+
+
+class Detector:
+    """Stands for a detector: nats by cell are its arrays."""
+
+    offset_ = -3.0
+
+    def __init__(self, nats):
+        self.nats = nats
+
+    def explain(self, X):
+        if isinstance(X, pd.DataFrame):
+            return pd.DataFrame([self.nats], X.index, X.columns)
+        return (
+            pl.DataFrame([self.nats], X.columns, orient="row")
+            if hasattr(X, "columns")
+            else [self.nats]
+        )
+
+    def score_samples(self, X):
+        assert len(X) == 1
+        return np.array([-8.0])
+
+
+ROWS = pd.DataFrame(
+    {"age": [1.0, 54.125], "job": ["a", "clerk"], "day": pd.to_datetime(["2020-01-01"] * 2)},
+    index=["first", "second"],
+)
+
+
+@pytest.mark.parametrize("X", [ROWS, pl.from_pandas(ROWS)], ids=["pandas", "polars"])
+def test_the_cells_that_cost_most_are_on_top(X):
+    ax = OutlierDisplay.from_estimator(Detector([0.5, 6.0, -0.25]), X, 1).ax_
+    drawn = next(iter(bars(ax).values()))
+    assert [*drawn] == ["job = clerk", "age = 54.125", "day = 2020-01-01"]
+    assert list(drawn.values()) == [6, 0.5, -0.25] and ax.yaxis_inverted()
+    assert ax.get_title() == "row 1 is an outlier: decision score -5"
+
+
+def test_cells_of_an_array_have_the_numbers_of_columns_and_holes_are_left_out():
+    display = OutlierDisplay.from_estimator(Detector([np.nan, 2.0]), np.array([[np.nan, 7.0]]), 0)
+    assert display.cells == ["1 = 7"]
+
+
+def test_cells_beyond_ten_are_summed_as_others():
+    nats = np.arange(30.0)
+    ax = OutlierDisplay([f"c{i} = 0" for i in range(30)], nats, 1.0, 4).plot().ax_
+    drawn = next(iter(bars(ax).values()))
+    assert [*drawn] == [*(f"c{i} = 0" for i in range(29, 19, -1)), "20 others"]
+    assert drawn["20 others"] == nats[:20].sum()
+    assert ax.get_title() == "row 4 is no outlier: decision score 1"
+
+
+def test_a_row_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="row=2, but X has 2 rows; give a number from 0 on"):
+        OutlierDisplay.from_estimator(Detector([1.0]), ROWS, 2)

@@ -4,6 +4,8 @@ from skvae.display._fidelity import FidelityDisplay
 from skvae.display._latent_space import LatentSpaceDisplay
 from skvae.display._loss_curve import LossCurveDisplay
 from skvae.display._manifold import ManifoldDisplay
+from skvae.display._network import NetworkDisplay
+from skvae.display._outlier import OutlierDisplay
 from skvae.display._reconstruction import ReconstructionDisplay
 from skvae.display._traversal import TraversalDisplay
 
@@ -12,6 +14,8 @@ __all__ = [
     "LatentSpaceDisplay",
     "LossCurveDisplay",
     "ManifoldDisplay",
+    "NetworkDisplay",
+    "OutlierDisplay",
     "ReconstructionDisplay",
     "TraversalDisplay",
 ]
