@@ -381,7 +381,9 @@ def test_without_rows_a_traversal_starts_from_the_middle_of_the_prior(vae):
 def test_each_dimension_shows_the_columns_that_it_moves_most():
     rows = pd.DataFrame(np.zeros((5, 30)), columns=[f"c{j}" for j in range(30)])
     rows["c7"] = rows["c29"] = np.linspace(-1, 1, 5)
-    display = TraversalDisplay([rows], np.linspace(-2, 2, 5), ["latent 0"]).plot()
+    display = TraversalDisplay(
+        [rows], np.linspace(-2, 2, 5), ["latent 0"], deviations=dict.fromkeys(rows, 1.0)
+    ).plot()
     names = [label.get_text() for label in display.ax_.get_yticklabels()]
     assert len(names) == 12 and {"c7", "c29"} <= set(names)
     assert "12 of 30 columns" in display.figure_.get_suptitle()

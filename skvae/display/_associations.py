@@ -26,38 +26,40 @@ def associations(real: Any, synthetic: Any) -> list:
 
 def _codes(real: Any, synthetic: Any) -> list:
     """The cells of a column of both tables as places among labels or bins, -1 in holes."""
-    if kind_of(real) == LABEL:
-        cells = labels_of(real), labels_of(synthetic)
-        levels = levels_of(*cells, most=MOST_LABELS)
-        return [in_levels(labels, levels) for labels in cells]
-    numbers = numbers_of(real), numbers_of(synthetic)
-    if np.isnan(numbers[0]).all():
-        return [np.full(len(values), -1) for values in numbers]
-    quantiles = np.nanquantile(numbers[0], np.linspace(0, 1, N_BINS + 1))
-    edges = np.unique(quantiles[quantiles < quantiles[-1]][1:])
+    if kind_of(real) != LABEL:
+        numbers = numbers_of(real), numbers_of(synthetic)
+        return [_in_bins(own, numbers[0][~np.isnan(numbers[0])]) for own in numbers]
+    cells = labels_of(real), labels_of(synthetic)
+    levels = levels_of(*cells, most=MOST_LABELS)
+    return [in_levels(labels, levels) for labels in cells]
+
+
+def _in_bins(numbers: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """The place of each number among quantiles of real ones, -1 in holes."""
+    if not len(real):
+        return np.full(len(numbers), -1)
+    quantiles = np.quantile(real, np.linspace(0, 1, N_BINS + 1))
+    edges = np.unique(quantiles[1:][quantiles[1:] < quantiles[-1]])
     edges = edges if len(edges) else quantiles[:1]  # nearly all cells have the largest value
-    bins = [np.searchsorted(edges, values) for values in numbers]
-    return [np.where(np.isnan(own), -1, found) for own, found in zip(numbers, bins, strict=True)]
+    return np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers))
 
 
 def _matrix(frame: Any, codes: list) -> Any:
     """The associations of one table."""
-    import pandas as pd
-
-    measured = {name: numbers_of(frame[name]) for name in frame if kind_of(frame[name]) != LABEL}
-    ranked = pd.DataFrame(measured).corr("spearman", min_periods=FEWEST)
-    matrix = ranked.reindex(index=frame.columns, columns=frame.columns)
-    for (i, a), (j, b) in combinations(enumerate(frame.columns), 2):
-        if not (a in measured and b in measured):
-            matrix.iloc[i, j] = matrix.iloc[j, i] = _cramers_v(codes[i], codes[j])
-    np.fill_diagonal(values := matrix.to_numpy(float, copy=True), 1)
-    return pd.DataFrame(values, matrix.index, matrix.columns)
+    names = list(frame.columns)
+    measured = {name: numbers_of(frame[name]) for name in names if kind_of(frame[name]) != LABEL}
+    ranked = type(frame)(measured).corr("spearman", min_periods=FEWEST)
+    values = ranked.reindex(index=names, columns=names).to_numpy(float, copy=True)
+    for i, j in combinations(range(len(names)), 2):
+        if names[i] not in measured or names[j] not in measured:
+            values[i, j] = values[j, i] = _cramers_v(codes[i], codes[j])
+    np.fill_diagonal(values, 1)
+    return type(frame)(values, names, names)
 
 
 def _cramers_v(a: np.ndarray, b: np.ndarray) -> float:
     """Of the rows that have both."""
     both = (a >= 0) & (b >= 0)
-    counts = (
-        contingency.crosstab(a[both], b[both]).count if both.sum() >= FEWEST else np.ones((1, 1))
-    )
-    return contingency.association(counts, method="cramer") if min(counts.shape) > 1 else np.nan
+    if both.sum() < FEWEST or min(len(set(a[both])), len(set(b[both]))) < 2:
+        return np.nan
+    return contingency.association(contingency.crosstab(a[both], b[both]).count, method="cramer")

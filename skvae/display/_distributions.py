@@ -38,23 +38,22 @@ def distribution(real: Any, synthetic: Any) -> Distribution:
     if kind == LABEL:
         cells = labels_of(real), labels_of(synthetic)
         support = levels_of(*cells, most=MOST_LABELS)
-        places, n = [in_levels(labels, support) for labels in cells], len(support)
+        shares = (_shares(in_levels(labels, support), len(support)) for labels in cells)
     else:
         cells = numbers_of(real), numbers_of(synthetic)
         support = _edges(cells[0][np.isfinite(cells[0])])
-        places, n = [_bins(numbers, support) for numbers in cells], len(support) - 1
-    return Distribution(kind, support, *(_shares(found, n) for found in places))
+        shares = (_shares(_bins(numbers, support), len(support) - 1) for numbers in cells)
+    return Distribution(kind, support, *shares)
 
 
 def _edges(numbers: np.ndarray) -> np.ndarray:
     """Of bins, whose width is whole for whole numbers."""
-    if not len(numbers):
-        return np.array([0.0, 1.0])
-    low, high = np.quantile(numbers, [TAIL, 1 - TAIL])
+    low, high = np.quantile(numbers, [TAIL, 1 - TAIL]) if len(numbers) else (0, 0)
     if (numbers == np.round(numbers)).all():
         width = max(1, np.ceil((high - low + 1) / N_BINS))
         return np.arange(np.floor(low), high + width + 1, width) - 0.5
-    low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
+    if low == high:
+        return np.array([low - 0.5, low + 0.5])
     return np.linspace(low, high, N_BINS + 1)
 
 

@@ -54,14 +54,24 @@ def place_of(ax: Any) -> Any:
     return place
 
 
-def tiles(ax: Any, n: int, across: int, size: tuple = (2.6, 2.2)) -> list:
-    """n panels, so many in a row; those that are left over in the last one are not drawn."""
+def tiles(ax: Any, n: int, across: int, size: tuple) -> list:
+    """n panels of a size, so many in a row; the last row may be shorter."""
     across = max(1, min(n, across))
     shape = -(-n // across), across
-    axes = panels(ax, shape, (size[0] * across + 0.6, size[1] * shape[0] + 0.4)).ravel()
-    for empty in axes[n:]:
-        empty.remove()
-    return list(axes[:n])
+    axes = list(panels(ax, shape, (size[0] * across + 0.6, size[1] * shape[0] + 0.4)).flat)
+    while len(axes) > max(1, n):
+        axes.pop().remove()
+    return axes
+
+
+def column_panels(ax: Any, columns: Sequence, n_columns: int, which: str, size: tuple) -> list:
+    """A panel for each of some columns, four in a row, with their names; which ones they are."""
+    axes = tiles(ax, len(columns), 4, size)
+    tell_left_out(axes[0].figure, len(columns), n_columns, which)
+    for panel, name in zip(axes, columns, strict=False):
+        panel.set_title(short(name), fontsize=9)
+        panel.tick_params(labelsize=8)
+    return axes
 
 
 def short(name: Any, most: int = MOST_LETTERS) -> str:
@@ -74,17 +84,31 @@ def short(name: Any, most: int = MOST_LETTERS) -> str:
 
 def colour(i: int) -> str:
     """The colour of the i-th label, again from the first one after the last."""
+    i = i % len(COLOURS)
+    return COLOURS[{0: 5, 5: 0}.get(i, i) if on_dark() else i]  # dark blue is for white panels
+
+
+def on_dark() -> bool:
+    """Whether panels are dark, by the style in force."""
     from matplotlib.colors import to_rgb
 
-    dark = sum(to_rgb(pyplot().rcParams["axes.facecolor"])) < 1.5
-    i = i % len(COLOURS)
-    swapped = {0: 5, 5: 0} if dark else {}  # dark blue is for white panels
-    return COLOURS[swapped.get(i, i)]
+    return sum(to_rgb(pyplot().rcParams["axes.facecolor"])) < 1.5
 
 
-def left_out(shown: int, of: int, what: str, which: str) -> str:
-    """What a title says of those that are not shown; nothing if all are."""
-    return f"{shown} of {of} {what}: {which}" if shown < of else ""
+def left_out(shown: int, of: int, which: str) -> str:
+    """What a title says of columns that are not shown; nothing if all are."""
+    return f"{shown} of {of} columns: {which}" if shown < of else ""
+
+
+def tell_left_out(figure: Any, *columns: Any) -> None:
+    """Say above all panels which columns are shown, if some are not."""
+    if left_out(*columns):
+        figure.suptitle(left_out(*columns), fontsize=10)
+
+
+def ticks(axis: Any, places: Sequence, names: Sequence, size: int = 8) -> None:
+    """Names, shortened, at places along an axis."""
+    axis.set_ticks(places, [short(name, 16) for name in names], fontsize=size)
 
 
 def quiet(ax: Any, text: str, place: tuple, **settings: Any) -> Any:
@@ -102,27 +126,25 @@ def as_dates(axis: Any) -> None:
     axis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def grid_labels(ax: Any, rows: Sequence, columns: Sequence) -> None:
-    """Names of the rows and columns of a heat map."""
-    ax.set_yticks(range(len(rows)), [short(name, 16) for name in rows], fontsize=7)
-    ax.set_xticks(range(len(columns)), [short(name, 16) for name in columns], fontsize=7)
-    ax.tick_params(axis="x", rotation=90)
-    ax.tick_params(length=0)
+def dated(ax: Any, kind: str, sides: str) -> None:
+    """Dates along some of the sides of Axes, if a column is one of times."""
+    for side in sides if kind == "time" else "":
+        as_dates(getattr(ax, f"{side}axis"))
 
 
-def grid_of_colours(ax: Any, values: np.ndarray, shades: str, levels: list | None = None) -> Any:
-    """A map of numbers, or of places among levels, from below upwards; its colour bar."""
-    if levels is None:
-        image = ax.imshow(values, cmap=shades, origin="lower", aspect="auto")
-        bar = ax.figure.colorbar(image, ax=ax)
-        bar.ax.tick_params(labelsize=8)
-        return bar
+def number_map(ax: Any, values: np.ndarray, **style: Any) -> Any:
+    """A map of numbers, from below upwards, with a colour bar, which is given back."""
+    image = ax.imshow(values, origin="lower", aspect="auto", **style)
+    bar = ax.figure.colorbar(image, ax=ax)
+    bar.ax.tick_params(labelsize=8)
+    return bar
+
+
+def label_map(ax: Any, places: np.ndarray, levels: Sequence) -> None:
+    """A map of places among labels, from below upwards, whose names are beside its colours."""
     from matplotlib.colors import ListedColormap
 
-    places = range(len(levels))
-    palette = ListedColormap([colour(i) if i < len(COLOURS) else GREY for i in places])
-    limits = {"vmin": -0.5, "vmax": len(levels) - 0.5}
-    image = ax.imshow(values, cmap=palette, origin="lower", aspect="auto", **limits)
-    bar = ax.figure.colorbar(image, ax=ax)
-    bar.set_ticks(places, labels=[short(level, 14) for level in levels], fontsize=8)
-    return bar
+    numbers = range(len(levels))
+    shades = ListedColormap([colour(i) if i < len(COLOURS) else GREY for i in numbers])
+    bar = number_map(ax, places, cmap=shades, vmin=-0.5, vmax=len(levels) - 0.5)
+    bar.set_ticks(numbers, labels=[short(level, 14) for level in levels])

@@ -5,23 +5,24 @@ from typing import Any
 import numpy as np
 
 from skvae.display._associations import associations
-from skvae.display._distributions import Distribution, distribution
+from skvae.display._distributions import distribution
 from skvae.display._draw import (
     DIFFERENCES,
     GREY,
-    as_dates,
     colour,
-    grid_labels,
+    column_panels,
+    dated,
     left_out,
     panels,
     pyplot,
     short,
-    tiles,
+    ticks,
 )
-from skvae.display._tables import LABEL, TIME, frame_of, telling
+from skvae.display._tables import LABEL, frame_of, telling
 
-MOST_PANELS, ACROSS = 12, 4
+MOST_PANELS = 12
 MOST_PAIRED = 16  # columns of the maps
+WHICH = "those that differ most"
 
 
 class FidelityDisplay:
@@ -103,13 +104,12 @@ class FidelityDisplay:
         """
         real, synthetic = frame_of(real), frame_of(synthetic)
         names = list(real.columns if columns is None else columns)
-        real, synthetic = (
-            _taken(frame, names, told) for frame, told in ((real, "real"), (synthetic, "synthetic"))
-        )
+        real, synthetic = _taken(real, names, "real"), _taken(synthetic, names, "synthetic")
         found = {name: distribution(real[name], synthetic[name]) for name in names}
-        holes = _holes(real, synthetic)
         paired = _most({name: one.difference for name, one in found.items()}, MOST_PAIRED)
-        return cls(found, associations(real[paired], synthetic[paired]), holes).plot(ax)
+        holes = {"real": real.isna().mean(), "synthetic": synthetic.isna().mean()}
+        pairs = associations(real[paired], synthetic[paired])
+        return cls(found, pairs, type(real)(holes)).plot(ax)
 
     def plot(self, ax=None):
         """Draw the panels.
@@ -123,65 +123,69 @@ class FidelityDisplay:
         -------
         display : FidelityDisplay
         """
-        n_rows = -(-len(self.columns) // ACROSS)
-        sizes = 2.3 * n_rows, 4.8
+        sizes = 2.3 * -(-len(self.columns) // 4), 4.8
         above, below = panels(ax, (2, 1), (12.5, sum(sizes)), height_ratios=sizes)[:, 0]
         self.figure_ = above.figure
-        self.axes_ = np.array(tiles(above, len(self.columns), ACROSS))
-        for panel, name in zip(self.axes_, self.columns, strict=True):
-            self._draw_column(panel, name, self.distributions[name])
-        self.axes_[0].legend(fontsize=8)
-        told = left_out(
-            len(self.columns), len(self.distributions), "columns", "those that differ most"
-        )
-        self.figure_.suptitle(told or None, fontsize=10)
+        self.axes_ = np.array(self._draw_columns(above))
         missing = self.holes[self.holes.max(axis=1) > 0]
-        below = panels(below, (1, 3 + bool(len(missing))), (0, 0))[0]
-        self.association_axes_ = below[:3]
-        self._draw_associations()
-        self.holes_ax_ = below[3] if len(missing) else None
+        maps = panels(below, (1, 3 + bool(len(missing))), (0, 0))[0]
+        self.association_axes_, self.holes_ax_ = maps[:3], maps[3] if len(missing) else None
+        self._draw_associations(*self.associations)
         if len(missing):
-            self._draw_holes(below[3], missing)
+            self._draw_holes(missing)
         return self
 
-    def _draw_column(self, ax: Any, name: Any, found: Distribution) -> None:
-        ax.set_title(f"{short(name)}: {found.difference:.0%} differ", fontsize=9)
-        ax.tick_params(labelsize=8)
-        if found.kind == LABEL:
-            _draw_pairs(ax, [short(level, 16) for level in found.support], found[2:])
-            return
-        ax.stairs(found.real, found.support, fill=True, color=colour(0), alpha=0.5, label="real")
-        ax.stairs(found.synthetic, found.support, color=colour(1), lw=1.5, label="synthetic")
-        ax.locator_params(axis="x", nbins=5)
-        if found.kind == TIME:
-            as_dates(ax.xaxis)
+    def _draw_columns(self, ax: Any) -> Any:
+        axes = column_panels(ax, self.columns, len(self.distributions), WHICH, (2.6, 2.2))
+        for panel, name in zip(axes, self.columns, strict=True):
+            found = self.distributions[name]
+            panel.set_title(f"{short(name)}: {found.difference:.0%} differ", fontsize=9)
+            draw = self._draw_labels if found.kind == LABEL else self._draw_numbers
+            draw(panel, *found[1:])
+            dated(panel, found.kind, "x")
+        axes[0].legend(fontsize=8)
+        return axes
 
-    def _draw_associations(self) -> None:
-        shades = pyplot().get_cmap(DIFFERENCES).with_extremes(bad=GREY)
-        real, synthetic = self.associations
+    def _draw_numbers(self, ax: Any, edges: np.ndarray, *shares: np.ndarray) -> None:
+        ax.stairs(shares[0], edges, fill=True, color=colour(0), alpha=0.5, label="real")
+        ax.stairs(shares[1], edges, color=colour(1), lw=1.5, label="synthetic")
+        ax.locator_params(axis="x", nbins=5)
+
+    def _draw_labels(self, ax: Any, names: list, *shares: np.ndarray) -> None:
+        """Bars of both tables for each name, the first on top."""
+        places = np.arange(len(names))
+        for i, label in enumerate(("real", "synthetic")):
+            ax.barh(places + 0.4 * i - 0.2, shares[i], 0.4, color=colour(i), label=label)
+        ticks(ax.yaxis, places, names)
+        ax.invert_yaxis()
+        ax.xaxis.set_major_formatter("{x:.0%}")
+        ax.locator_params(axis="x", nbins=4)
+
+    def _draw_associations(self, real: Any, synthetic: Any) -> None:
         difference = synthetic - real
         farthest = np.nanmax(np.abs(difference.to_numpy()), initial=0.1)
-        maps = {
-            "real": (real, 1),
-            "synthetic": (synthetic, 1),
-            "difference": (difference, farthest),
-        }
-        for ax, (title, (values, limit)) in zip(self.association_axes_, maps.items(), strict=True):
-            image = ax.imshow(values, cmap=shades, vmin=-limit, vmax=limit)
-            grid_labels(ax, values.index if title == "real" else [], values.columns)
-            ax.figure.colorbar(image, ax=ax, location="bottom", shrink=0.8, aspect=30)
-            ax.set_title(f"associations: {title}", fontsize=9)
-        shown = len(real)
-        told = left_out(shown, len(self.distributions), "columns", "those that differ most")
+        self._draw_map(0, "real", real, 1)
+        self._draw_map(1, "synthetic", synthetic, 1)
+        self._draw_map(2, "difference", difference, farthest)
+        told = left_out(len(real), len(self.distributions), WHICH)
         if told:
             self.association_axes_[0].set_title(f"associations: real\n{told}", fontsize=9)
 
-    def _draw_holes(self, ax: Any, missing: Any) -> None:
-        shown = missing.loc[_most(missing.max(axis=1).to_dict(), MOST_PAIRED)]
-        names = [short(name, 16) for name in shown.index]
-        _draw_pairs(ax, names, (shown["real"], shown["synthetic"]))
-        told = left_out(len(shown), len(missing), "columns", "those with most")
-        ax.set_title("missing cells" + (f"\n{told}" if told else ""), fontsize=9)
+    def _draw_map(self, i: int, title: str, values: Any, limit: float) -> None:
+        ax, shades = self.association_axes_[i], pyplot().get_cmap(DIFFERENCES)
+        shades = shades.with_extremes(bad=GREY)  # too few rows to tell
+        image = ax.imshow(values, cmap=shades, vmin=-limit, vmax=limit)
+        ticks(ax.xaxis, range(len(values)), values.columns, 7)
+        ticks(ax.yaxis, range(len(values)), values.index, 0 if i else 7)
+        ax.tick_params(axis="x", rotation=90)
+        ax.figure.colorbar(image, ax=ax, location="bottom", shrink=0.8, aspect=30)
+        ax.set_title(f"associations: {title}", fontsize=9)
+
+    def _draw_holes(self, missing: Any) -> None:
+        ax, shown = self.holes_ax_, _most(missing.max(axis=1).to_dict(), MOST_PAIRED)
+        self._draw_labels(ax, shown, missing.loc[shown, "real"], missing.loc[shown, "synthetic"])
+        told = left_out(len(shown), len(missing), "those with most")
+        ax.set_title(f"missing cells\n{told}".strip(), fontsize=9)
         ax.tick_params(labelsize=7)
 
 
@@ -189,19 +193,6 @@ def _most(scores: dict, most: int) -> list:
     """The names of the highest scores, in the order of the table."""
     names = list(scores)
     return [names[i] for i in telling(np.array(list(scores.values()), float), most)]
-
-
-def _draw_pairs(ax: Any, names: list, shares: tuple) -> None:
-    """Bars of both tables for each name, the first on top."""
-    places = np.arange(len(names))
-    for shift, values, i, label in zip(
-        (-0.2, 0.2), shares, (0, 1), ("real", "synthetic"), strict=True
-    ):
-        ax.barh(places + shift, values, 0.4, color=colour(i), label=label)
-    ax.set_yticks(places, names)
-    ax.invert_yaxis()
-    ax.xaxis.set_major_formatter("{x:.0%}")
-    ax.locator_params(axis="x", nbins=4)
 
 
 def _taken(frame: Any, names: list, told: str) -> Any:
@@ -214,10 +205,3 @@ def _taken(frame: Any, names: list, told: str) -> Any:
     if not len(frame):
         raise ValueError(f"The {told} table has no rows, but there is nothing to compare then.")
     return frame[names]
-
-
-def _holes(real: Any, synthetic: Any) -> Any:
-    """Shares of missing cells."""
-    import pandas as pd
-
-    return pd.DataFrame({"real": real.isna().mean(), "synthetic": synthetic.isna().mean()})

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from skvae.display._draw import COLOURS, GREY, MARKERS, SHADES, as_dates, colour, short
+from skvae.display._draw import COLOURS, GREY, MARKERS, SHADES, colour, dated, pyplot, short
 from skvae.display._tables import (
     LABEL,
     OTHERS,
-    TIME,
     in_levels,
     kind_of,
     labels_of,
@@ -42,18 +41,21 @@ class Groups:
         for rows, settings in self._parts():
             ax.scatter(x[rows], y[rows], **settings | style)
 
+    @property
+    def _holes(self) -> np.ndarray:
+        return self.places < 0 if self.kind == LABEL else np.isnan(self.numbers)
+
     def _parts(self) -> Iterator[tuple]:
         """Rows and settings of each scatter, holes first, so that they lie below."""
         if self.kind is None:
             yield slice(None), {"color": colour(0)}
             return
-        holes = self.places < 0 if self.kind == LABEL else np.isnan(self.numbers)
-        if holes.any():
-            yield holes, {"color": GREY, "label": HOLE, "marker": "x", "linewidths": 0.8}
-        if self.kind == LABEL:
-            yield from ((self.places == i, self._style(i)) for i in range(len(self.levels)))
-        else:
-            yield ~holes, {"c": self.numbers[~holes], "cmap": SHADES}
+        if self._holes.any():
+            yield self._holes, {"color": GREY, "label": HOLE, "marker": "x", "linewidths": 0.8}
+        if self.is_measured:
+            yield ~self._holes, {"c": self.numbers[~self._holes], "cmap": SHADES}
+            return
+        yield from ((self.places == i, self._style(i)) for i in range(len(self.levels)))
 
     def _style(self, i: int) -> dict:
         """How points of the i-th label look."""
@@ -70,34 +72,34 @@ class Groups:
     def histogram(self, ax: Any, values: np.ndarray) -> None:
         """How often values come, with the labels one above the other."""
         edges = np.histogram_bin_edges(values, min(50, max(10, len(values) // 20)))
-        if self.kind is None:
-            ax.hist(values, edges, color=colour(0))
-            return
-        styles = [self._style(i) for i in range(len(self.levels))]
-        parts = [values[self.places == i] for i in range(len(self.levels))]
-        look = {key: [style[key] for style in styles] for key in ("color", "label")}
-        ax.hist(parts, edges, stacked=True, **look)
+        parts = [(values[rows], style) for rows, style in self._parts()]
+        look = {"color": [style["color"] for _, style in parts], "stacked": True}
+        names = [style.get("label") for _, style in parts]
+        ax.hist([part for part, _ in parts], edges, label=names, **look)
         self.legend(ax)
 
     def colours(self) -> Any:
         """A colour for each row."""
         if self.kind is None:
             return colour(0)
-        if self.kind == LABEL:
-            shades = [self._style(i)["color"] for i in range(len(self.levels))]
-            return np.array([*shades, GREY], object)[self.places]
-        from matplotlib import colormaps, colors
+        if self.is_measured:
+            return self._shades()
+        shades = [self._style(i)["color"] for i in range(len(self.levels))]
+        return np.array([*shades, GREY], object)[self.places]
+
+    def _shades(self) -> np.ndarray:
+        """Those of numbers, as the colour bar has them."""
+        from matplotlib.colors import Normalize
 
         low, high = np.nanmin(self.numbers), np.nanmax(self.numbers)
-        return colormaps[SHADES](colors.Normalize(low, high)(self.numbers))
+        return pyplot().get_cmap(SHADES)(Normalize(low, high)(self.numbers))
 
     def tell(self, ax: Any, others: Any) -> None:
         """The colour bar beside some Axes, or the legend beside one."""
         if self.is_measured:
             bar = ax.figure.colorbar(ax.collections[-1], ax=others, label=self.name, aspect=30)
             bar.solids.set_alpha(1)
-            if self.kind == TIME:
-                as_dates(bar.ax.yaxis)
+            dated(bar.ax, self.kind, "y")
         else:
             self.legend(ax)
 

@@ -28,13 +28,16 @@ def mosaic(images: np.ndarray) -> np.ndarray:
 
 def show(ax: Any, images: np.ndarray) -> None:
     """Images in rows and columns, from (rows, columns, height, width, ...)."""
-    if images.ndim == 5:  # colours are shares, or go to 255
-        images = images if images.shape[-1] > 1 else images[..., 0]
-        images = np.clip(images / (255 if images.max() > 1.5 else 1), 0, 1)
-    ax.imshow(mosaic(images), cmap="gray", interpolation="nearest")
-    for side in ax.spines.values():
-        side.set_visible(False)
+    ax.imshow(mosaic(_visible(images)), cmap="gray", interpolation="nearest")
+    ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
+
+
+def _visible(images: np.ndarray) -> np.ndarray:
+    """Images whose colours, if there are some, are shares; they may go to 255 before."""
+    if images.ndim == 4:
+        return images
+    return np.clip(images / (255 if images.max() > 1.5 else 1), 0, 1)
 
 
 def centres(n: int, size: int) -> np.ndarray:

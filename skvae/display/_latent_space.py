@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from skvae.display._draw import as_dates, one_panel, panels
+from skvae.display._draw import dated, one_panel, panels
 from skvae.display._groups import Groups
 from skvae.display._model import Model
-from skvae.display._tables import TIME
 
 MOST_DIMENSIONS = 5
 N_DRAWS = 100  # of each row's q(z | x)
@@ -114,32 +113,34 @@ class LatentSpaceDisplay:
         -------
         display : LatentSpaceDisplay
         """
-        groups, n = Groups(self.y), len(self.dims) - 1
         if self.y is not None and len(self.y) != len(self.Z):
             raise ValueError(f"y has {len(self.y)} values, but X has {len(self.Z)} rows.")
+        n = len(self.dims) - 1
         self.axes_ = (
-            np.array([[one_panel(ax)]]) if n < 2 else panels(ax, (n, n), (2.6 * n, 2.3 * n))
+            panels(ax, (n, n), (2.6 * n, 2.3 * n)) if n > 1 else np.array([[one_panel(ax)]])
         )
         self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
         style = {"s": SMALL if len(self.Z) > 1000 else LARGE, "alpha": 0.7}
-        if n == 0:
-            self._draw_line(groups, style | (scatter_kwargs or {}))
-        else:
-            self._draw_pairs(groups, style | (scatter_kwargs or {}))
+        draw = self._draw_pairs if n else self._draw_line
+        draw(Groups(self.y), style | (scatter_kwargs or {}))
         return self
 
     def _draw_pairs(self, groups: Groups, style: dict) -> None:
         """Each dimension but the first against each but the last, below the diagonal."""
-        last = len(self.axes_) - 1
-        for i, j in np.argwhere(np.tri(last + 1)):
-            panel, pair = self.axes_[i, j], [self.dims[j], self.dims[i + 1]]
-            self._draw_spread(panel, groups, pair)
-            groups.scatter(panel, *self.Z[:, pair].T, **style)
-            panel.set_xlabel(self.names[pair[0]] if i == last else None)
-            panel.set_ylabel(self.names[pair[1]] if j == 0 else None)
-        for i, j in np.argwhere(1 - np.tri(last + 1)):
+        for i, j in np.argwhere(np.tri(len(self.axes_))):
+            pair = [self.dims[j], self.dims[i + 1]]
+            self._draw_spread(self.axes_[i, j], groups, pair)
+            groups.scatter(self.axes_[i, j], *self.Z[:, pair].T, **style)
+        for ax, i in zip(self.axes_[-1], self.dims, strict=False):
+            ax.set_xlabel(self.names[i])
+        for ax, i in zip(self.axes_[:, 0], self.dims[1:], strict=True):
+            ax.set_ylabel(self.names[i])
+        for i, j in np.argwhere(1 - np.tri(len(self.axes_))):
             self.axes_[i, j].set_axis_off()
-        if last and not groups.is_measured:
+        self._tell(groups)
+
+    def _tell(self, groups: Groups) -> None:
+        if len(self.axes_) > 1 and not groups.is_measured:
             self._tell_in_corner(groups)
         else:
             groups.tell(self.ax_, self.axes_.ravel().tolist())
@@ -156,28 +157,33 @@ class LatentSpaceDisplay:
             return
         from matplotlib.collections import EllipseCollection
 
-        variances, axes = np.linalg.eigh(self.covariances[np.ix_(range(len(self.Z)), pair, pair)])
-        widths, heights = 2 * np.sqrt(np.maximum(variances, 0)).T
-        angles = np.degrees(np.arctan2(axes[:, 1, 0], axes[:, 0, 0]))
+        sides = _ellipses(self.covariances[:, pair][:, :, pair])
         place = {"offsets": self.Z[:, pair], "offset_transform": ax.transData, "units": "xy"}
         look = {"facecolors": groups.colours(), "alpha": 0.12, "linewidths": 0}
-        ax.add_collection(EllipseCollection(widths, heights, angles, **place, **look))
+        ax.add_collection(EllipseCollection(*sides, **place, **look))
 
     def _draw_line(self, groups: Groups, style: dict) -> None:
         """One dimension, against a number or time, or as a histogram of each label."""
-        ax, z = self.ax_, self.Z[:, self.dims[0]]
-        ax.set_xlabel(self.names[self.dims[0]])
-        if groups.is_measured:
-            if self.covariances is not None:
-                widths = np.sqrt(self.covariances[:, self.dims[0], self.dims[0]])
-                ax.errorbar(z, groups.numbers, xerr=widths, fmt="none", alpha=0.3, lw=0.8)
-            groups.scatter(ax, z, groups.numbers, **style)
-            ax.set_ylabel(groups.name or "y")
-            if groups.kind == TIME:
-                as_dates(ax.yaxis)
-        else:
-            groups.histogram(ax, z)
-            ax.set_ylabel("rows")
+        i, ax = self.dims[0], self.ax_
+        ax.set(xlabel=self.names[i], ylabel=(groups.name or "y") if groups.is_measured else "rows")
+        if not groups.is_measured:
+            groups.histogram(ax, self.Z[:, i])
+            return
+        if self.covariances is not None:
+            ax.hlines(groups.numbers, *self._span(i), alpha=0.3, lw=0.8)
+        groups.scatter(ax, self.Z[:, i], groups.numbers, **style)
+        dated(ax, groups.kind, "y")
+
+    def _span(self, i: int) -> np.ndarray:
+        """One deviation to both sides of each point."""
+        return self.Z[:, i] + np.outer([-1, 1], np.sqrt(self.covariances[:, i, i]))
+
+
+def _ellipses(covariances: np.ndarray) -> tuple:
+    """Widths, heights and angles in degrees, of one deviation."""
+    variances, axes = np.linalg.eigh(covariances)
+    widths, heights = 2 * np.sqrt(np.maximum(variances, 0)).T
+    return widths, heights, np.degrees(np.arctan2(axes[:, 1, 0], axes[:, 0, 0]))
 
 
 def _covariances(draws: np.ndarray) -> np.ndarray:

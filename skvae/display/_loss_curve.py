@@ -86,18 +86,21 @@ class LossCurveDisplay:
         -------
         display : LossCurveDisplay
         """
-        axes = panels(ax, (3, 1), (6.4, 6.4), height_ratios=(2, 1, 1))[:, 0]
-        self.axes_, self.figure_ = axes, axes[0].figure
-        self._draw_losses(axes[0])
-        self._draw_term(axes[1], "log_likelihood", "log-likelihood\n(higher is better)", colour(2))
-        self._draw_term(axes[2], "kl", "KL to the prior\n(nats per row)", colour(4))
-        for panel in axes[:2]:
-            panel.sharex(axes[2])
-            panel.tick_params(labelbottom=False)
-        axes[2].set_xlabel("epoch")
-        self.figure_.align_ylabels(axes)
-        axes[2].xaxis.get_major_locator().set_params(integer=True)
+        self.axes_ = panels(ax, (3, 1), (6.4, 6.4), height_ratios=(2, 1, 1))[:, 0]
+        self.figure_ = self.axes_[0].figure
+        self._draw_losses(self.axes_[0])
+        self._draw_term(1, "log_likelihood", "log-likelihood\n(higher is better)", colour(2))
+        self._draw_term(2, "kl", "KL to the prior\n(nats per row)", colour(4))
+        self._share_epochs(*self.axes_)
         return self
+
+    def _share_epochs(self, *axes: Any) -> None:
+        for panel in axes[:-1]:
+            panel.sharex(axes[-1])
+            panel.tick_params(labelbottom=False)
+        axes[-1].set_xlabel("epoch")
+        axes[-1].xaxis.get_major_locator().set_params(integer=True)
+        self.figure_.align_ylabels(axes)
 
     @property
     def epochs(self):
@@ -118,33 +121,38 @@ class LossCurveDisplay:
         ax.plot(self.epochs, loss, color=colour(0), label="training rows")
         if not np.array_equal(loss, held_out):
             ax.plot(self.epochs, held_out, color=colour(1), label="held-out rows")
-        best = held_out[self.best_iter - 1]
-        label = f"best epoch: {self.best_iter}, {best:.4g} nats"
-        ax.plot(self.best_iter, best, "*", color=colour(3), ms=13, mec=GREY, label=label)
         ax.set(ylabel="loss in nats per row\n(lower is better)", ylim=self.limits)
+        self._mark_best(ax, held_out[self.best_iter - 1])
         self._tell_beta(ax)
         self._tell_cut(ax, max(loss[0], held_out[0]))
         ax.legend(loc="upper right")
 
-    def _draw_term(self, ax: Any, name: str, label: str, shade: str) -> None:
+    def _mark_best(self, ax: Any, loss: float) -> None:
+        label = f"best epoch: {self.best_iter}, {loss:.4g} nats"
+        ax.plot(self.best_iter, loss, "*", color=colour(3), ms=13, mec=GREY, label=label)
+
+    def _draw_term(self, i: int, name: str, label: str, shade: str) -> None:
+        ax = self.axes_[i]
         ax.plot(self.epochs, self.history[name], color=shade)
         ax.axvline(self.best_iter, color=colour(3), ls=":")
         ax.set(ylabel=label)
-        self._shade(ax)
+        self._shade(ax, self._moving)
 
-    def _shade(self, ax: Any) -> np.ndarray:
-        """Grey where beta is not what it ends at; those epochs."""
+    @property
+    def _moving(self) -> np.ndarray:
+        """Epochs in which beta is not what it ends at."""
         beta = self.history["beta"]
-        moving = self.epochs[beta != beta[-1]]
-        for run in np.split(moving, np.flatnonzero(np.diff(moving) > 1) + 1):
+        return self.epochs[beta != beta[-1]]
+
+    def _shade(self, ax: Any, epochs: np.ndarray) -> None:
+        for run in np.split(epochs, np.flatnonzero(np.diff(epochs) > 1) + 1):
             if len(run):
                 ax.axvspan(run[0] - 0.5, run[-1] + 0.5, color=GREY, alpha=0.15, lw=0)
-        return moving
 
     def _tell_beta(self, ax: Any) -> None:
-        moving, beta = self._shade(ax), self.history["beta"]
-        if len(moving):
-            text = f"grey: beta on its way to {beta[-1]:.3g}"
+        self._shade(ax, self._moving)
+        if len(self._moving):
+            text = f"grey: beta on its way to {self.history['beta'][-1]:.3g}"
             quiet(ax, text, (0.01, 0.02), va="bottom")
 
     def _tell_cut(self, ax: Any, start: float) -> None:

@@ -5,12 +5,22 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from skvae.display._draw import SHADES, as_dates, grid_of_colours, left_out, panels, short, tiles
-from skvae.display._images import centres, few, images_of, show
+from skvae.display._draw import (
+    SHADES,
+    colour,
+    column_panels,
+    dated,
+    label_map,
+    number_map,
+    panels,
+    short,
+    ticks,
+)
+from skvae.display._images import centres, few, show
 from skvae.display._model import Model
+from skvae.display._rows import RowsDisplay
 from skvae.display._tables import (
     LABEL,
-    TIME,
     in_levels,
     kind_of,
     labels_of,
@@ -22,11 +32,10 @@ from skvae.display._tables import (
 )
 
 MOST_PANELS = 12
-ACROSS = 4
 MOST_LABELS = 7
 
 
-class ManifoldDisplay:
+class ManifoldDisplay(RowsDisplay):
     """The rows of a grid of latent points, through the quantiles of a normal distribution.
 
     Images are shown as one picture; other rows by a function of one's own, or with a map of each
@@ -118,102 +127,82 @@ class ManifoldDisplay:
             raise ValueError(f"dims={dims!r}, but a grid has one or two dimensions; give two.")
         quantiles = norm.ppf((np.arange(n) + 0.5) / n)
         rows = model.restored(_grid(quantiles, dims, model.latent_dim))
-        columns = list(rows.columns)
-        if len(columns) > MOST_PANELS and shape is None and draw is None:
-            columns = list(rows.columns[telling(moving(rows, model.drawn()), MOST_PANELS)])
+        columns = None if shape or draw else _columns(model, rows)
         settings = {"dims": dims, "shape": shape, "draw": draw, "columns": columns}
         return cls(rows, quantiles, **settings).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw the grid.
+    def _draw_images(self, ax: Any) -> Any:
+        grid, (height, width) = self._grid_shape, self.shape[:2]
+        panel = self._image_panel(ax, grid, 6.4, (0, 0.4))
+        images = self._images([self.rows])
+        show(panel, images.reshape(*grid, *self.shape)[::-1])
+        self._name(panel, centres(grid[1], width), centres(grid[0], height)[::-1])
+        return [panel]
 
-        Parameters
-        ----------
-        ax : Axes, default=None
-            Whose place is divided into panels. None makes a figure.
-
-        Returns
-        -------
-        display : ManifoldDisplay
-        """
+    def _draw_columns(self, ax: Any) -> Any:
         if self.draw is not None:
-            self._draw_own(ax)
-        elif self.shape is not None:
-            self._draw_images(ax)
+            return self._draw_own(ax)
+        which, n = "those that vary most", self.rows.shape[1]
+        axes = column_panels(ax, self.columns, n, which, (3.1, 2.5))
+        for panel, name in zip(axes, self.columns, strict=True):
+            draw = self._draw_map if len(self.dims) == 2 else self._draw_curve
+            draw(panel, self.rows[name], kind_of(self.rows[name]))
+        return axes
+
+    def _draw_own(self, ax: Any) -> Any:
+        """Each row by the user's function."""
+        grid = self._grid_shape
+        axes = panels(ax, grid, (0.6 * grid[1] + 0.4, 0.6 * grid[0] + 0.4))
+        for i, panel in enumerate(axes[::-1].flat):
+            panel.set(xticks=[], yticks=[])
+            self.draw(panel, row_of(self.rows, i))
+        for i, z in enumerate(self.quantiles):
+            axes[-1, i].set_xlabel(f"{z:.1f}", fontsize=8)
+            if len(axes) > 1:
+                axes[-1 - i, 0].set_ylabel(f"{z:.1f}", fontsize=8)
+        return axes
+
+    def _draw_map(self, ax: Any, column: Any, kind: str) -> None:
+        """The values of a column over two dimensions."""
+        places = np.arange(len(self.quantiles))
+        self._name(ax, places, places)
+        if kind != LABEL:
+            values = numbers_of(column).reshape(self._grid_shape)
+            dated(number_map(ax, values, cmap=SHADES).ax, kind, "y")
+            return
+        labels = labels_of(column)
+        levels = levels_of(labels, most=MOST_LABELS)
+        label_map(ax, in_levels(labels, levels).reshape(self._grid_shape), levels)
+
+    def _draw_curve(self, ax: Any, column: Any, kind: str) -> None:
+        """The values of a column along one dimension."""
+        ax.set_xlabel(f"latent {self.dims[0]}", fontsize=8)
+        if kind == LABEL:
+            labels = [short(label, 14) for label in labels_of(column)]
+            ax.step(self.quantiles, labels, where="mid", color=colour(0))
         else:
-            self._draw_columns(ax)
-        self.ax_, self.figure_ = self.axes_.flat[0], self.axes_.flat[0].figure
-        return self
+            ax.plot(self.quantiles, numbers_of(column), color=colour(0))
+        dated(ax, kind, "y")
 
     @property
     def _grid_shape(self) -> tuple:
         n = len(self.quantiles)
         return (n, n) if len(self.dims) == 2 else (1, n)
 
-    def _draw_images(self, ax: Any) -> None:
-        images = images_of(self.rows, self.shape)
-        n_rows, n_columns = self._grid_shape
-        height, width = self.shape[:2]
-        self.axes_ = panels(ax, (1, 1), (6.4, 6.4 * n_rows * height / (n_columns * width) + 0.4))
-        panel = self.axes_[0, 0]
-        show(panel, images.reshape(n_rows, n_columns, *images.shape[1:])[::-1])
-        self._name(panel, centres(n_columns, width), centres(n_rows, height)[::-1])
-
-    def _draw_own(self, ax: Any) -> None:
-        n_rows, n_columns = self._grid_shape
-        self.axes_ = panels(ax, (n_rows, n_columns), (0.6 * n_columns + 0.4, 0.6 * n_rows + 0.4))
-        for i, panel in enumerate(self.axes_[::-1].flat):
-            panel.set(xticks=[], yticks=[])
-            self.draw(panel, row_of(self.rows, i))
-        for i, panel in enumerate(self.axes_[-1]):
-            panel.set_xlabel(f"{self.quantiles[i]:.1f}", fontsize=8)
-        for i, panel in enumerate(self.axes_[::-1, 0] if n_rows > 1 else ()):
-            panel.set_ylabel(f"{self.quantiles[i]:.1f}", fontsize=8)
-
-    def _draw_columns(self, ax: Any) -> None:
-        self.axes_ = np.array(tiles(ax, len(self.columns), ACROSS, (3.1, 2.5)))
-        for panel, name in zip(self.axes_, self.columns, strict=True):
-            panel.set_title(short(name), fontsize=9)
-            column = self.rows[name]
-            if len(self.dims) == 1:
-                self._draw_curve(panel, column)
-            else:
-                self._draw_map(panel, column)
-        which = "those that vary most"
-        told = left_out(len(self.columns), self.rows.shape[1], "columns", which)
-        if told:
-            self.axes_[0].figure.suptitle(told, fontsize=10)
-
-    def _draw_map(self, ax: Any, column: Any) -> None:
-        """The values of a column over two dimensions."""
-        n, kind = len(self.quantiles), kind_of(column)
-        levels = levels_of(labels_of(column), most=MOST_LABELS) if kind == LABEL else None
-        values = numbers_of(column) if levels is None else in_levels(labels_of(column), levels)
-        values = values.reshape(n, n)
-        bar = grid_of_colours(ax, values, SHADES, levels)
-        if kind == TIME:
-            as_dates(bar.ax.yaxis)
-        self._name(ax, np.arange(n), np.arange(n))
-
-    def _draw_curve(self, ax: Any, column: Any) -> None:
-        """The values of a column along one dimension."""
-        ax.set_xlabel(f"latent {self.dims[0]}", fontsize=8)
-        if kind_of(column) == LABEL:
-            ax.step(self.quantiles, [short(label, 14) for label in labels_of(column)], where="mid")
-            return
-        ax.plot(self.quantiles, numbers_of(column))
-        if kind_of(column) == TIME:
-            as_dates(ax.yaxis)
-
     def _name(self, ax: Any, x: np.ndarray, y: np.ndarray) -> None:
         """Latent coordinates at some of the places along both sides."""
-        for axis, places, i in zip((ax.xaxis, ax.yaxis), (x, y), range(2), strict=False):
+        ax.set(xticks=[], yticks=[])
+        for axis, places, i in zip((ax.xaxis, ax.yaxis), (x, y), self.dims, strict=False):
             shown = few(len(places))
-            axis.set_ticks(places[shown], [f"{self.quantiles[k]:.1f}" for k in shown], fontsize=8)
-            if i < len(self.dims):
-                axis.set_label_text(f"latent {self.dims[i]}", fontsize=8)
-            else:
-                axis.set_ticks([])
+            ticks(axis, places[shown], [f"{z:.1f}" for z in self.quantiles[shown]])
+            axis.set_label_text(f"latent {i}", fontsize=8)
+
+
+def _columns(model: Model, rows: Any) -> list | None:
+    """The columns that vary most; None if there is room for all."""
+    if rows.shape[1] <= MOST_PANELS:
+        return None
+    return list(rows.columns[telling(moving(rows, model.drawn()), MOST_PANELS)])
 
 
 def _grid(quantiles: np.ndarray, dims: list, latent_dim: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The networks of a model, with what goes in and comes out."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,15 +74,11 @@ class NetworkDisplay:
         display : NetworkDisplay
         """
         model = Model(estimator)
-        vae, likelihoods = model.vae, {}
-        for name, likelihood in vae.likelihood_.items():
-            likelihoods.setdefault(repr(likelihood), []).append(name)
-        networks = (
-            [("inputs", int(network.input_shape[-1])), *_layers(network)]
-            for network in (vae.encoder_, vae.decoder_)
-        )
-        parts = *networks, model.latent_dim, repr(vae.prior_), repr(vae.posterior_), likelihoods
-        return cls(*parts, autoregressive=vae.autoregressive).plot(ax)
+        vae = model.vae
+        networks = _layers(vae.encoder_), _layers(vae.decoder_)
+        distributions = repr(vae.prior_), repr(vae.posterior_), _by_likelihood(vae.likelihood_)
+        sees = vae.autoregressive
+        return cls(*networks, model.latent_dim, *distributions, autoregressive=sees).plot(ax)
 
     def plot(self, ax=None):
         """Draw the networks.
@@ -95,62 +92,69 @@ class NetworkDisplay:
         -------
         display : NetworkDisplay
         """
-        encoder, decoder = _few(self.encoder), _few(self.decoder[1:])
-        bars = [*encoder, ("z", self.latent_dim), *decoder]
-        self.ax_ = one_panel(ax, (1.0 * len(bars) + 3.5, 4.6))
+        bars = self._bars
+        self.ax_ = one_panel(ax, (len(bars) + 3.5, 4.6))
         self.figure_ = self.ax_.figure
-        heights = [np.log2(1 + width) for _, width in bars]
-        for i in range(len(bars) - 1):
-            self._join(i, heights[i : i + 2], colour(0 if i < len(encoder) else 1))
-        for i, ((name, width), height) in enumerate(zip(bars, heights, strict=True)):
-            place = int(i > len(encoder)) if i != len(encoder) else 3
-            self._draw_layer(i, height, colour(place), (name, width))
-        top = max(heights) / 2
-        self._head(len(encoder) / 2 - 0.5, top, "encoder")
-        self._head(len(encoder) + (len(decoder) + 1) / 2, top, "decoder")
-        self._tell(top)
+        for i, bar in enumerate(bars):
+            self._draw_layer(i, *bar)
+        for i, pair in enumerate(pairwise(bars)):
+            self._join(i, *pair)
+        top = max(_height(width) for _, width, _ in bars) / 2
         self.ax_.set(xlim=(-0.6, len(bars) - 0.4), ylim=(-top - 1.6, top + 2.0))
         self.ax_.set_axis_off()
+        self._head(len(_few(self.encoder)), len(bars), top + 1.1)
+        self._tell(self.ax_)
         return self
 
-    def _join(self, i: int, heights: list, shade: str) -> None:
+    @property
+    def _bars(self) -> list:
+        """Name, width and colour of all that is drawn, from left to right."""
+        encoder = [(*layer, 0) for layer in _few(self.encoder)]
+        decoder = [(*layer, 1) for layer in _few(self.decoder[1:])]
+        return [*encoder, ("z", self.latent_dim, 3), *decoder]
+
+    def _draw_layer(self, i: int, name: str, width: int, shade: int) -> None:
+        half, style = _height(width) / 2, {"ha": "center", "fontsize": 8}
+        self.ax_.bar(i, 2 * half, BAR, -half, color=colour(shade))
+        self.ax_.text(i, half + 0.15, f"{width:,}", va="bottom", **style)
+        self.ax_.text(i, -half - 0.15, name.replace(" ", "\n"), va="top", **style)
+
+    def _join(self, i: int, left: tuple, right: tuple) -> None:
         """The trapezoid between two layers."""
-        left, right = np.array(heights) / 2
-        x = [i + BAR / 2, i + 1 - BAR / 2, i + 1 - BAR / 2, i + BAR / 2]
-        self.ax_.fill(x, [-left, -right, right, left], color=shade, alpha=0.2, lw=0)
+        x, low, high = [i + BAR / 2, i + 1 - BAR / 2], _height(left[1]) / 2, _height(right[1]) / 2
+        shade = colour(min(left[2], right[2]))
+        self.ax_.fill_between(x, [-low, -high], [low, high], color=shade, alpha=0.2, lw=0)
 
-    def _draw_layer(self, i: int, height: float, shade: str, layer: tuple) -> None:
-        name, width = layer
-        self.ax_.bar(i, height, BAR, -height / 2, color=shade)
-        self.ax_.text(i, height / 2 + 0.15, f"{width:,}", ha="center", va="bottom", fontsize=9)
-        below = name.replace(" ", "\n")
-        self.ax_.text(i, -height / 2 - 0.15, below, ha="center", va="top", fontsize=8)
+    def _head(self, z: int, n: int, y: float) -> None:
+        for x, text in (((z - 1) / 2, "encoder"), ((z + n) / 2, "decoder")):
+            self.ax_.text(x, y, text, ha="center", va="bottom", fontsize=11)
 
-    def _head(self, x: float, top: float, text: str) -> None:
-        self.ax_.text(x, top + 1.1, text, ha="center", va="bottom", fontsize=11)
-
-    def _tell(self, top: float) -> None:
+    def _tell(self, ax: Any) -> None:
         """What is known of x and of z, beside the networks."""
-        n_columns = sum(len(names) for names in self.likelihoods.values())
+        n_columns = sum(map(len, self.likelihoods.values()))
         lines = [f"p(z): {self.prior}", f"q(z | x): {self.posterior}", ""]
-        lines += [f"p(x | z) of {n_columns} columns:"]
-        groups = sorted(self.likelihoods.items(), key=lambda item: -len(item[1]))
-        lines += [_group(*item) for item in groups[:MOST_GROUPS]]
-        if len(groups) > MOST_GROUPS:
-            lines.append(f"and {len(groups) - MOST_GROUPS} other likelihoods")
+        lines += [f"p(x | z) of {n_columns} columns:", *_groups(self.likelihoods)]
         lines += ["each cell sees those before it"] * self.autoregressive
-        place = {"transform": self.ax_.transAxes, "va": "center", "fontsize": 9}
-        self.ax_.text(1.01, 0.5, "\n".join(lines), **place)
+        ax.text(1.01, 0.5, "\n".join(lines), transform=ax.transAxes, va="center", fontsize=9)
 
 
-def _layers(network: Any) -> Iterator[tuple]:
-    """Name and width of the layers of a Keras model, those of models inside of it too."""
+def _height(width: int) -> float:
+    return np.log2(1 + width)
+
+
+def _layers(network: Any) -> list[tuple]:
+    """Name and width of the inputs and the layers of a Keras model."""
+    return [("inputs", int(network.input_shape[-1])), *_inside(network)]
+
+
+def _inside(network: Any) -> Iterator[tuple]:
+    """Name and width of layers, those of models inside of a model too."""
     for layer in network.layers:
         if hasattr(layer, "layers"):
-            yield from _layers(layer)
+            yield from _inside(layer)
         elif type(layer).__name__ != "InputLayer":
             activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
-            name = type(layer).__name__ + (f" {activation}" if activation != "linear" else "")
+            name = type(layer).__name__ + f" {activation}".replace(" linear", "")
             yield name, int(np.prod([size or 1 for size in layer.output.shape[1:]]))
 
 
@@ -158,13 +162,26 @@ def _few(layers: list) -> list:
     """Layers that find room: of many, those at both ends and how many are between."""
     if len(layers) <= MOST_LAYERS:
         return layers
-    left, right = MOST_LAYERS // 2, MOST_LAYERS // 2
-    between = layers[left:-right]
-    return [*layers[:left], (f"{len(between)} more", between[-1][1]), *layers[-right:]]
+    half = MOST_LAYERS // 2
+    between = layers[half:-half]
+    return [*layers[:half], (f"{len(between)} more", between[-1][1]), *layers[-half:]]
 
 
-def _group(likelihood: str, columns: list) -> str:
-    """A likelihood and its columns."""
-    names = ", ".join(short(name, 20) for name in columns[:MOST_NAMES])
-    more = len(columns) - MOST_NAMES
-    return f"{short(likelihood, 40)}\n    {names}" + (f" and {more} more" if more > 0 else "")
+def _by_likelihood(likelihoods: dict) -> dict:
+    """The columns of each likelihood."""
+    columns = {}
+    for name, likelihood in likelihoods.items():
+        columns.setdefault(repr(likelihood), []).append(name)
+    return columns
+
+
+def _groups(likelihoods: dict) -> Iterator[str]:
+    """Lines on likelihoods and their columns, that of most columns first."""
+    groups = sorted(likelihoods.items(), key=lambda item: -len(item[1]))
+    for likelihood, columns in groups[:MOST_GROUPS]:
+        names = ", ".join(short(name, 20) for name in columns[:MOST_NAMES])
+        more = len(columns) - MOST_NAMES
+        yield short(likelihood, 40)
+        yield f"    {names}" + (f" and {more} more" if more > 0 else "")
+    if len(groups) > MOST_GROUPS:
+        yield f"and {len(groups) - MOST_GROUPS} other likelihoods"

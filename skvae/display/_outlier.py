@@ -69,15 +69,12 @@ class OutlierDisplay:
         ValueError
             If X does not have so many rows.
         """
-        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-        if not 0 <= row < n_rows:
-            raise ValueError(f"row={row}, but X has {n_rows} rows; give a number from 0 on.")
-        one = X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
+        one = _row(X, row)
         values, nats = frame_of(one), frame_of(detector.explain(one)).to_numpy(float)[0]
-        cells = [f"{short(name)} = {_told(values[name].iloc[0])}" for name in values.columns]
         seen = np.flatnonzero(~np.isnan(nats))
+        cells = [f"{short(name)} = {_told(values[name].iloc[0])}" for name in values.columns[seen]]
         score = float(np.asarray(detector.score_samples(one))[0] - detector.offset_)
-        return cls([cells[i] for i in seen], nats[seen], score, row).plot(ax, n=n)
+        return cls(cells, nats[seen], score, row).plot(ax, n=n)
 
     def plot(self, ax=None, *, n=10):
         """Draw the bars.
@@ -93,24 +90,40 @@ class OutlierDisplay:
         -------
         display : OutlierDisplay
         """
-        names, nats = self.cells[:n], self.nats[:n]
-        shades = [colour(1 if value > 0 else 0) for value in nats]
-        rest = self.nats[n:]
-        if len(rest):
-            names, nats = [*names, f"{len(rest)} others"], np.append(nats, rest.sum())
-            shades = [*shades, GREY]
+        names, nats = self._bars(n)
         self.ax_ = one_panel(ax, (6.4, 0.32 * len(names) + 1.3))
         self.figure_ = self.ax_.figure
+        shades = [colour(int(value > 0)) for value in nats]
         bars = self.ax_.barh(np.arange(len(names)), nats, color=shades)
         self.ax_.bar_label(bars, fmt=_short_number, padding=3, fontsize=8)
-        self.ax_.margins(x=0.18)
+        if len(self.cells) > n:
+            bars[-1].set_color(GREY)
         self.ax_.set_yticks(np.arange(len(names)), names)
-        self.ax_.invert_yaxis()
-        self.ax_.axvline(0, color=GREY, lw=0.8)
-        verdict = "an outlier" if self.score < 0 else "no outlier"
-        self.ax_.set_title(f"row {self.row} is {verdict}: decision score {self.score:.3g}")
-        self.ax_.set_xlabel("nats above what is usual")
+        self._tell(self.ax_)
         return self
+
+    def _bars(self, n: int) -> tuple:
+        """Names and nats of the first cells, and of the others together."""
+        if len(self.cells) <= n:
+            return self.cells, self.nats
+        rest = self.nats[n:]
+        return [*self.cells[:n], f"{len(rest)} others"], np.append(self.nats[:n], rest.sum())
+
+    def _tell(self, ax: Any) -> None:
+        ax.margins(x=0.18)
+        ax.invert_yaxis()
+        ax.axvline(0, color=GREY, lw=0.8)
+        verdict = "an outlier" if self.score < 0 else "no outlier"
+        ax.set_title(f"row {self.row} is {verdict}: decision score {self.score:.3g}")
+        ax.set_xlabel("nats above what is usual")
+
+
+def _row(X: Any, row: int) -> Any:
+    """One row of a table, as a table."""
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if not 0 <= row < n_rows:
+        raise ValueError(f"row={row}, but X has {n_rows} rows; give a number from 0 on.")
+    return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
 
 
 def _told(value: Any) -> str:

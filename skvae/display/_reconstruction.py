@@ -4,24 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from skvae.display._draw import GREY, as_dates, colour, left_out, panels, short, tiles
-from skvae.display._images import centres, images_of, show
+from skvae.display._draw import GREY, colour, column_panels, dated, short, ticks
+from skvae.display._images import centres, show
 from skvae.display._model import Model
-from skvae.display._tables import (
-    LABEL,
-    TIME,
-    in_levels,
-    kind_of,
-    labels_of,
-    levels_of,
-    numbers_of,
-)
+from skvae.display._rows import RowsDisplay
+from skvae.display._tables import LABEL, in_levels, kind_of, labels_of, levels_of, numbers_of
 
-MOST_PANELS, ACROSS = 12, 4
+MOST_PANELS = 12
 MOST_LABELS = 8
 
 
-class ReconstructionDisplay:
+class ReconstructionDisplay(RowsDisplay):
     """Rows before, and as the model restores them from their latent points.
 
     Images are shown above those that are restored. Rows of a table have a panel for each column: a
@@ -101,32 +94,11 @@ class ReconstructionDisplay:
         X = X if shape is None else X[:n]
         return cls(model.own(X), model.restored(model.codes(X)), shape=shape).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw the rows.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            Whose place is divided into panels. None makes a figure.
-
-        Returns
-        -------
-        display : ReconstructionDisplay
-        """
-        if self.shape is None:
-            self._draw_columns(ax)
-        else:
-            self._draw_images(ax)
-        self.ax_, self.figure_ = self.axes_.flat[0], self.axes_.flat[0].figure
-        return self
-
     def _share(self, name: Any) -> float:
         """How well a column is restored, 1 at best."""
         before, after = self._cells(name)
-        if not len(before):
-            return np.nan
-        if before.dtype == object:
-            return float(np.mean(before == after))
+        if before.dtype == object or not len(before):
+            return float(np.mean(before == after)) if len(before) else np.nan
         errors, spread = ((before - after) ** 2).mean(), before.var()
         return float(1 - errors / spread) if spread else float(errors == 0)
 
@@ -137,54 +109,54 @@ class ReconstructionDisplay:
         seen = self.before[name].notna().to_numpy()
         return read(self.before[name])[seen], read(self.after[name])[seen]
 
-    def _draw_images(self, ax: Any) -> None:
-        images = np.stack([images_of(rows, self.shape) for rows in (self.before, self.after)])
-        height, width = self.shape[:2]
-        size = 0.9 * images.shape[1] + 1.2, 0.9 * 2 * height / width + 0.3
-        self.axes_ = panels(ax, (1, 1), size)
-        show(self.axes_[0, 0], images)
-        self.axes_[0, 0].set(xticks=[])
-        self.axes_[0, 0].set_yticks(centres(2, height), ["before", "after"])
+    def _draw_images(self, ax: Any) -> Any:
+        images = self._images([self.before, self.after])
+        panel = self._image_panel(ax, images.shape[:2], 0.9 * images.shape[1], (1.2, 0.3))
+        show(panel, images)
+        panel.set(xticks=[])
+        ticks(panel.yaxis, centres(2, self.shape[0]), ["before", "after"])
+        return [panel]
 
-    def _draw_columns(self, ax: Any) -> None:
-        self.axes_ = np.array(tiles(ax, len(self.columns), ACROSS, (2.9, 3.1)))
-        for panel, name in zip(self.axes_, self.columns, strict=True):
-            if kind_of(self.before[name]) == LABEL:
-                self._draw_labels(panel, name)
-            else:
-                self._draw_numbers(panel, name)
+    def _draw_columns(self, ax: Any) -> Any:
+        which = "from the best restored to the worst"
+        axes = column_panels(ax, self.columns, len(self.restored), which, (2.9, 3.1))
+        for panel, name in zip(axes, self.columns, strict=True):
+            kind = kind_of(self.before[name])
+            draw = self._draw_labels if kind == LABEL else self._draw_numbers
+            draw(panel, name, *self._cells(name))
             panel.set_xlabel("before", fontsize=8)
             panel.set_ylabel("after", fontsize=8)
-            panel.tick_params(labelsize=8)
-        which = "from the best restored to the worst"
-        told = left_out(len(self.columns), len(self.restored), "columns", which)
-        if told:
-            self.axes_[0].figure.suptitle(told, fontsize=10)
+            dated(panel, kind, "xy")
+        return axes
 
-    def _draw_numbers(self, ax: Any, name: Any) -> None:
-        before, after = self._cells(name)
+    def _draw_numbers(self, ax: Any, name: Any, before: np.ndarray, after: np.ndarray) -> None:
         size = 6 if len(before) > 1000 else 12
         ax.scatter(before, after, s=size, alpha=0.5, linewidths=0, color=colour(0))
         if len(before):
             ax.axline((before[0], before[0]), slope=1, color=GREY, lw=1)
-        ax.set_title(f"{short(name)}\nR² {self.restored[name]:.2f}", fontsize=9)
-        if kind_of(self.before[name]) == TIME:
-            as_dates(ax.xaxis)
-            as_dates(ax.yaxis)
+        self._head(ax, name, f"R² {self.restored[name]:.2f}")
 
-    def _draw_labels(self, ax: Any, name: Any) -> None:
+    def _draw_labels(self, ax: Any, name: Any, before: np.ndarray, after: np.ndarray) -> None:
         """Shares of the labels after, given those before."""
-        before, after = self._cells(name)
         levels = levels_of(before, most=MOST_LABELS)
-        counts = np.zeros((len(levels), len(levels)))
-        rows, columns = in_levels(after, levels), in_levels(before, levels)
-        np.add.at(counts, (rows[rows >= 0], columns[rows >= 0]), 1)
-        shares = counts / np.maximum(counts.sum(axis=0), 1)
+        shares = _shares_of_pairs(*(in_levels(labels, levels) for labels in (after, before)))
         ax.imshow(shares, cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
-        names = [short(level, 12) for level in levels]
-        ax.set_xticks(range(len(levels)), names, rotation=90)
-        ax.set_yticks(range(len(levels)), names)
-        ax.set_title(f"{short(name)}\n{self.restored[name]:.0%} as before", fontsize=9)
+        for axis in (ax.xaxis, ax.yaxis):
+            ticks(axis, range(len(levels)), [short(level, 12) for level in levels])
+        ax.tick_params(axis="x", rotation=90)
+        self._head(ax, name, f"{self.restored[name]:.0%} as before")
+
+    def _head(self, ax: Any, name: Any, text: str) -> None:
+        ax.set_title(f"{short(name)}\n{text}", fontsize=9)
+
+
+def _shares_of_pairs(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """How often places come in a row given their column, (places, places)."""
+    n = 1 + max(columns, default=0)
+    counts = np.zeros((n, n))
+    seen = (rows >= 0) & (rows < n)
+    np.add.at(counts, (rows[seen], columns[seen]), 1)
+    return counts / np.maximum(counts.sum(axis=0), 1)
 
 
 def _spread(restored: dict, most: int) -> list:

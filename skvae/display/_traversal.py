@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from skvae.display._draw import DIFFERENCES, left_out, panels, short, tiles
-from skvae.display._images import centres, few, images_of, show
+from skvae.display._draw import DIFFERENCES, GREY, short, tell_left_out, tiles
+from skvae.display._images import centres, few, show
 from skvae.display._model import Model
+from skvae.display._rows import RowsDisplay
 from skvae.display._tables import LABEL, deviation, kind_of, labels_of, numbers_of, telling
 
 FARTHEST = 2.5  # deviations from the middle: 99 % of latent points lie within
@@ -17,7 +18,7 @@ CHANGE = 1.0  # deviations: as telling as a label that changes once
 LETTERS = 4  # that fit into a cell
 
 
-class TraversalDisplay:
+class TraversalDisplay(RowsDisplay):
     """Rows along one latent dimension at a time, the others held in the middle.
 
     Images are shown in a row for each dimension. Rows of a table have a map for each: its colours
@@ -34,7 +35,7 @@ class TraversalDisplay:
     names : list of str
         Of the dimensions.
     deviations : dict of {column: float}, default=None
-        Of columns of numbers and times (in days). None takes those of `rows`.
+        Of columns of numbers and times (in days); not needed for images.
     shape : tuple of int, default=None
         Height and width of an image, and its colours if it has them.
 
@@ -72,7 +73,7 @@ class TraversalDisplay:
         self.rows = rows
         self.steps = steps
         self.names = names
-        self.deviations = _deviations(_stacked(rows)) if deviations is None else deviations
+        self.deviations = deviations
         self.shape = shape
 
     @classmethod
@@ -106,36 +107,11 @@ class TraversalDisplay:
         """
         model, steps = Model(estimator), np.linspace(-FARTHEST, FARTHEST, n)
         dims = model.dimensions(dims, MOST_LATENTS if shape is None else MOST_ROWS)
-        codes = np.zeros((1, model.latent_dim)) if X is None else model.codes(X)
-        widths = np.ones(model.latent_dim) if X is None else codes.std(axis=0)
-        rows = []
-        for i in dims:
-            points = np.tile(codes.mean(axis=0), (n, 1))
-            points[:, i] += widths[i] * steps
-            rows.append(model.restored(points))
-        like = None if shape else model.drawn() if X is None else model.own(X)
-        deviations = None if shape else _deviations(like)
+        codes = None if X is None else model.codes(X)
+        rows = [model.restored(_line(codes, i, steps, model.latent_dim)) for i in dims]
         names = [model.told(i) for i in dims]
-        return cls(rows, steps, names, deviations=deviations, shape=shape).plot(ax)
-
-    def plot(self, ax=None):
-        """Draw the rows.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            Whose place is divided into panels. None makes a figure.
-
-        Returns
-        -------
-        display : TraversalDisplay
-        """
-        if self.shape is None:
-            self._draw_tables(ax)
-        else:
-            self._draw_images(ax)
-        self.ax_, self.figure_ = self.axes_.flat[0], self.axes_.flat[0].figure
-        return self
+        widths = None if shape else _deviations(model.drawn() if X is None else model.own(X))
+        return cls(rows, steps, names, deviations=widths, shape=shape).plot(ax)
 
     def moves(self, i):
         """How far a dimension moves each column from the middle.
@@ -158,44 +134,41 @@ class TraversalDisplay:
         numbers = numbers_of(column)
         return (numbers - numbers[len(numbers) // 2]) / self.deviations[column.name]
 
-    def _draw_images(self, ax: Any) -> None:
-        images = np.stack([images_of(rows, self.shape) for rows in self.rows])
-        height, width = self.shape[:2]
-        n_rows, n = images.shape[:2]
-        self.axes_ = panels(ax, (1, 1), (7.5, 6.2 * n_rows * height / (n * width) + 0.7))
-        panel = self.axes_[0, 0]
+    def _draw_images(self, ax: Any) -> Any:
+        images, (height, width) = self._images(self.rows), self.shape[:2]
+        panel = self._image_panel(ax, images.shape[:2], 6.2, (1.3, 0.7))
         show(panel, images)
-        panel.set_yticks(centres(n_rows, height), self.names)
-        self._name_steps(panel, centres(n, width))
+        panel.set_yticks(centres(len(images), height), self.names)
+        self._name_steps(panel, centres(len(self.steps), width))
+        return [panel]
 
-    def _draw_tables(self, ax: Any) -> None:
-        shown = min(MOST_COLUMNS, self.rows[0].shape[1])
-        size = 5.6, 0.24 * shown + 0.9
-        self.axes_ = np.array(tiles(ax, len(self.rows), 1 if len(self.rows) == 1 else 2, size))
-        moves = [self.moves(i) for i in range(len(self.rows))]
-        farthest = max(np.nanmax(np.abs(np.nan_to_num(move))) for move in moves) or 1.0
-        for i, panel in enumerate(self.axes_):
+    def _draw_columns(self, ax: Any) -> Any:
+        n_columns = self.rows[0].shape[1]
+        shown = min(MOST_COLUMNS, n_columns)
+        axes = tiles(ax, len(self.rows), 2, (5.6, 0.24 * shown + 0.9))
+        for i, panel in enumerate(axes):
             panel.set_title(self.names[i], fontsize=10)
-            image = self._draw_table(panel, self.rows[i], moves[i], farthest)
-        figure, label = panel.figure, "moved by\n(deviations)"
-        figure.colorbar(image, ax=self.axes_.tolist(), label=label, aspect=30)
-        which = "those that each dimension moves most"
-        told = left_out(shown, self.rows[0].shape[1], "columns", which)
-        if told:
-            figure.suptitle(told, fontsize=10)
+            image = self._draw_map(panel, i)
+        panel.figure.colorbar(image, ax=axes, label="moved by\n(deviations)", aspect=30)
+        tell_left_out(panel.figure, shown, n_columns, "those that each dimension moves most")
+        return axes
 
-    def _draw_table(self, ax: Any, rows: Any, moves: np.ndarray, farthest: float) -> Any:
-        """A map of the columns that move most."""
-        labels = [labels_of(rows[name]) for name in rows.columns]
-        changes = [CHANGE * (len(set(texts)) > 1) for texts in labels]
-        numbers = np.isfinite(moves).all(axis=1)
-        spans = np.where(numbers, np.ptp(np.nan_to_num(moves), axis=1), changes)
-        chosen = telling(spans, MOST_COLUMNS)
-        limits = {"vmin": -farthest, "vmax": farthest}
-        image = ax.imshow(moves[chosen], cmap=DIFFERENCES, aspect="auto", **limits)
-        ax.set_yticks(range(len(chosen)), [short(rows.columns[k], 20) for k in chosen], fontsize=8)
+    @property
+    def _limits(self) -> dict:
+        """Of colours, the same in all panels."""
+        moves = np.concatenate([self.moves(i) for i in range(len(self.rows))])
+        farthest = np.abs(np.nan_to_num(moves)).max() or 1.0
+        return {"vmin": -farthest, "vmax": farthest}
+
+    def _draw_map(self, ax: Any, i: int) -> Any:
+        """The columns that a dimension moves most."""
+        moves, labels = self.moves(i), [labels_of(cells) for _, cells in self.rows[i].items()]
+        chosen = telling(_spans(moves, labels), MOST_COLUMNS)
+        image = ax.imshow(moves[chosen], cmap=DIFFERENCES, aspect="auto", **self._limits)
+        ax.set_yticks(range(len(chosen)), [short(self.rows[i].columns[k], 20) for k in chosen])
+        ax.tick_params(labelsize=8)
         self._name_steps(ax, np.arange(len(self.steps)))
-        for y in np.flatnonzero(~numbers[chosen]):
+        for y in np.flatnonzero(np.isnan(moves[chosen]).any(axis=1)):
             self._name_labels(ax, y, labels[chosen[y]])
         return image
 
@@ -203,10 +176,9 @@ class TraversalDisplay:
         """Each label in the middle of the steps that have it, with lines between."""
         starts = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1), len(labels)]
         for start, end in pairwise(starts):
-            text = short(labels[start], max(LETTERS, LETTERS * (end - start)))
+            text = short(labels[start], LETTERS * (end - start))
             ax.text((start + end - 1) / 2, y, text, ha="center", va="center", fontsize=7)
-            if start:
-                ax.plot([start - 0.5] * 2, [y - 0.4, y + 0.4], color="grey", lw=1)
+        ax.vlines(np.array(starts[1:-1]) - 0.5, y - 0.4, y + 0.4, color=GREY, lw=1)
 
     def _name_steps(self, ax: Any, places: np.ndarray) -> None:
         """Deviations below."""
@@ -216,10 +188,20 @@ class TraversalDisplay:
         ax.set_xlabel("deviations from the middle", fontsize=8)
 
 
-def _stacked(rows: list) -> Any:
-    import pandas as pd
+def _line(codes: np.ndarray | None, i: int, steps: np.ndarray, latent_dim: int) -> np.ndarray:
+    """Latent points along a dimension, (steps, latent_dim): of the prior, or of codes."""
+    middle, width = (
+        (np.zeros(latent_dim), 1) if codes is None else (codes.mean(0), codes[:, i].std())
+    )
+    points = np.tile(middle, (len(steps), 1))
+    points[:, i] += width * steps
+    return points
 
-    return pd.concat(rows, ignore_index=True)
+
+def _spans(moves: np.ndarray, labels: list) -> np.ndarray:
+    """How far each column is moved in all."""
+    changes = [CHANGE * (len(set(texts)) > 1) for texts in labels]
+    return np.where(np.isnan(moves).any(axis=1), changes, np.ptp(np.nan_to_num(moves), axis=1))
 
 
 def _deviations(rows: Any) -> dict:
