@@ -42,7 +42,7 @@ def distribution(real: Any, synthetic: Any) -> Distribution:
     else:
         cells = numbers_of(real), numbers_of(synthetic)
         support = _edges(cells[0][np.isfinite(cells[0])])
-        shares = (_shares(_bins(numbers, support), len(support) - 1) for numbers in cells)
+        shares = (_shares(_in_bins(numbers, support), len(support) - 1) for numbers in cells)
     return Distribution(kind, support, *shares)
 
 
@@ -57,10 +57,9 @@ def _edges(numbers: np.ndarray) -> np.ndarray:
     return np.linspace(low, high, N_BINS + 1)
 
 
-def _bins(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def _in_bins(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """The bin of each number, the first and the last for those beyond; -1 in holes."""
-    bins = np.searchsorted(edges, numbers, side="right") - 1
-    return np.where(np.isnan(numbers), -1, np.clip(bins, 0, len(edges) - 2))
+    return np.where(np.isnan(numbers), -1, np.searchsorted(edges[1:-1], numbers, side="right"))
 
 
 def _shares(places: np.ndarray, n: int) -> np.ndarray:

@@ -30,15 +30,14 @@ def new_figure(size: tuple) -> Any:
     return pyplot().figure(figsize=size, layout="constrained")
 
 
-def one_panel(ax: Any, size: tuple = (6.4, 4.8)) -> Any:
-    """The Axes that were given, or those of a new figure."""
-    return new_figure(size).subplots() if ax is None else ax
+def one_panel(ax: Any, size: tuple = (6.4, 4.8)) -> np.ndarray:
+    """The Axes that were given, or those of a new figure, as an array of one row and column."""
+    return np.array([[new_figure(size).subplots() if ax is None else ax]])
 
 
 def panels(ax: Any, shape: tuple, size: tuple, **grid: Any) -> np.ndarray:
     """Axes in rows and columns, in a new figure or in the place of those that were given."""
-    pyplot()
-    place = new_figure(size).add_gridspec(1, 1)[0] if ax is None else place_of(ax)
+    place = new_figure(size).add_gridspec()[0] if ax is None else place_of(ax)
     return place.subgridspec(*shape, **grid).subplots(squeeze=False)
 
 

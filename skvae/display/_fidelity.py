@@ -1,5 +1,6 @@
 """Synthetic rows beside real ones."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from skvae.display._draw import (
     short,
     ticks,
 )
+from skvae.display._picture import Picture
 from skvae.display._tables import LABEL, frame_of, telling
 
 MOST_PANELS = 12
@@ -25,7 +27,7 @@ MOST_PAIRED = 16  # columns of the maps
 WHICH = "those that differ most"
 
 
-class FidelityDisplay:
+class FidelityDisplay(Picture):
     """Real against synthetic rows: each column, pairs of columns, and holes.
 
     Numbers and times are counted in common bins, of which the first and the last also hold what
@@ -76,9 +78,18 @@ class FidelityDisplay:
         self.distributions = distributions
         self.associations = associations
         self.holes = holes
-        found = {name: one.difference for name, one in distributions.items()}
-        self.differences = dict(sorted(found.items(), key=lambda item: -item[1]))
-        self.columns = _most(found, MOST_PANELS)
+
+    @cached_property
+    def differences(self):
+        """Total variation distance of each column."""
+        found = {name: one.difference for name, one in self.distributions.items()}
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    @cached_property
+    def columns(self):
+        """Those with a panel each, in the order of the table."""
+        shown = [*self.differences][:MOST_PANELS]
+        return [name for name in self.distributions if name in shown]
 
     @classmethod
     def from_frames(cls, real, synthetic, *, columns=None, ax=None):
@@ -125,12 +136,11 @@ class FidelityDisplay:
         """
         sizes = 2.3 * -(-len(self.columns) // 4), 4.8
         above, below = panels(ax, (2, 1), (12.5, sum(sizes)), height_ratios=sizes)[:, 0]
-        self.figure_ = above.figure
         self.axes_ = np.array(self._draw_columns(above))
         missing = self.holes[self.holes.max(axis=1) > 0]
         maps = panels(below, (1, 3 + bool(len(missing))), (0, 0))[0]
         self.association_axes_, self.holes_ax_ = maps[:3], maps[3] if len(missing) else None
-        self._draw_associations(*self.associations)
+        self._draw_pairs(*self.associations)
         if len(missing):
             self._draw_holes(missing)
         return self
@@ -161,7 +171,7 @@ class FidelityDisplay:
         ax.xaxis.set_major_formatter("{x:.0%}")
         ax.locator_params(axis="x", nbins=4)
 
-    def _draw_associations(self, real: Any, synthetic: Any) -> None:
+    def _draw_pairs(self, real: Any, synthetic: Any) -> None:
         difference = synthetic - real
         farthest = np.nanmax(np.abs(difference.to_numpy()), initial=0.1)
         self._draw_map(0, "real", real, 1)
@@ -176,7 +186,7 @@ class FidelityDisplay:
         shades = shades.with_extremes(bad=GREY)  # too few rows to tell
         image = ax.imshow(values, cmap=shades, vmin=-limit, vmax=limit)
         ticks(ax.xaxis, range(len(values)), values.columns, 7)
-        ticks(ax.yaxis, range(len(values)), values.index, 0 if i else 7)
+        ticks(ax.yaxis, range(len(values)), [""] * len(values) if i else values.index, 7)
         ax.tick_params(axis="x", rotation=90)
         ax.figure.colorbar(image, ax=ax, location="bottom", shrink=0.8, aspect=30)
         ax.set_title(f"associations: {title}", fontsize=9)
@@ -202,6 +212,6 @@ def _taken(frame: Any, names: list, told: str) -> Any:
         raise ValueError(
             f"The {told} table lacks the columns {lacking}; give both the same columns."
         )
-    if not len(frame):
+    if frame.empty:
         raise ValueError(f"The {told} table has no rows, but there is nothing to compare then.")
     return frame[names]

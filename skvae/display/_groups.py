@@ -91,17 +91,23 @@ class Groups:
         """Those of numbers, as the colour bar has them."""
         from matplotlib.colors import Normalize
 
-        low, high = np.nanmin(self.numbers), np.nanmax(self.numbers)
-        return pyplot().get_cmap(SHADES)(Normalize(low, high)(self.numbers))
+        shares = Normalize()(np.ma.masked_invalid(self.numbers))
+        return pyplot().get_cmap(SHADES)(shares)
 
-    def tell(self, ax: Any, others: Any) -> None:
-        """The colour bar beside some Axes, or the legend beside one."""
+    def tell(self, axes: np.ndarray) -> None:
+        """The colour bar beside a grid of Axes, or the legend: of several in their empty corner."""
+        ax = axes[0, 0]
         if self.is_measured:
-            bar = ax.figure.colorbar(ax.collections[-1], ax=others, label=self.name, aspect=30)
+            beside = {"ax": axes.ravel().tolist(), "label": self.name, "aspect": 30}
+            bar = ax.figure.colorbar(ax.collections[-1], **beside)
             bar.solids.set_alpha(1)
             dated(bar.ax, self.kind, "y")
-        else:
+        elif len(axes) == 1:
             self.legend(ax)
+        else:
+            handles, labels = ax.get_legend_handles_labels()
+            corner = {"loc": "upper right", "bbox_to_anchor": (1, 1), "fontsize": 8}
+            self.legend(axes[0, -1], handles=handles, labels=labels, **corner)
 
     def legend(self, ax: Any, **settings: Any) -> None:
         """The legend of labels, with points of one size; beside Axes, unless settings differ."""

@@ -7,13 +7,14 @@ import numpy as np
 from skvae.display._draw import dated, one_panel, panels
 from skvae.display._groups import Groups
 from skvae.display._model import Model
+from skvae.display._picture import Picture
 
 MOST_DIMENSIONS = 5
 N_DRAWS = 100  # of each row's q(z | x)
 SMALL, LARGE = 8, 18  # points of many rows, and of fewer than 1,000
 
 
-class LatentSpaceDisplay:
+class LatentSpaceDisplay(Picture):
     """Latent points of rows, as a scatter, with colours by another variable.
 
     More than two dimensions are shown in pairs. One dimension is shown against `y` where that is a
@@ -116,12 +117,9 @@ class LatentSpaceDisplay:
         if self.y is not None and len(self.y) != len(self.Z):
             raise ValueError(f"y has {len(self.y)} values, but X has {len(self.Z)} rows.")
         n = len(self.dims) - 1
-        self.axes_ = (
-            panels(ax, (n, n), (2.6 * n, 2.3 * n)) if n > 1 else np.array([[one_panel(ax)]])
-        )
-        self.ax_, self.figure_ = self.axes_[0, 0], self.axes_[0, 0].figure
+        self.axes_ = panels(ax, (n, n), (2.6 * n, 2.3 * n)) if n > 1 else one_panel(ax)
         style = {"s": SMALL if len(self.Z) > 1000 else LARGE, "alpha": 0.7}
-        draw = self._draw_pairs if n else self._draw_line
+        draw = self._draw_pairs if n else self._draw_curve
         draw(Groups(self.y), style | (scatter_kwargs or {}))
         return self
 
@@ -137,19 +135,7 @@ class LatentSpaceDisplay:
             ax.set_ylabel(self.names[i])
         for i, j in np.argwhere(1 - np.tri(len(self.axes_))):
             self.axes_[i, j].set_axis_off()
-        self._tell(groups)
-
-    def _tell(self, groups: Groups) -> None:
-        if len(self.axes_) > 1 and not groups.is_measured:
-            self._tell_in_corner(groups)
-        else:
-            groups.tell(self.ax_, self.axes_.ravel().tolist())
-
-    def _tell_in_corner(self, groups: Groups) -> None:
-        """The legend in the empty panel at the top on the right."""
-        handles, labels = self.ax_.get_legend_handles_labels()
-        corner = {"handles": handles, "labels": labels, "loc": "upper right", "fontsize": 8}
-        groups.legend(self.axes_[0, -1], bbox_to_anchor=(1, 1), **corner)
+        groups.tell(self.axes_)
 
     def _draw_spread(self, ax: Any, groups: Groups, pair: list) -> None:
         """An ellipse of one deviation around each point."""
@@ -162,7 +148,7 @@ class LatentSpaceDisplay:
         look = {"facecolors": groups.colours(), "alpha": 0.12, "linewidths": 0}
         ax.add_collection(EllipseCollection(*sides, **place, **look))
 
-    def _draw_line(self, groups: Groups, style: dict) -> None:
+    def _draw_curve(self, groups: Groups, style: dict) -> None:
         """One dimension, against a number or time, or as a histogram of each label."""
         i, ax = self.dims[0], self.ax_
         ax.set(xlabel=self.names[i], ylabel=(groups.name or "y") if groups.is_measured else "rows")

@@ -6,12 +6,13 @@ import numpy as np
 
 from skvae.display._draw import GREY, colour, panels, quiet
 from skvae.display._model import Model
+from skvae.display._picture import Picture
 
 SHARE_SEEN = 0.9  # of the epochs, at least, lies within the panel of losses
 FAR = 3.0  # times as wide as that share: only then are first epochs cut off
 
 
-class LossCurveDisplay:
+class LossCurveDisplay(Picture):
     """Losses of training and held-out rows by epoch, with log-likelihood and KL apart.
 
     Both losses are at the last beta throughout, so that they compare from the first epoch to the
@@ -34,6 +35,8 @@ class LossCurveDisplay:
         1, 2, 3, ...
     limits : tuple of float
         The losses between which the first panel is.
+    ax_ : Axes
+        Of the losses.
     axes_ : ndarray of Axes of shape (3,)
         Of the losses, the log-likelihood and the KL.
     figure_ : Figure
@@ -87,14 +90,14 @@ class LossCurveDisplay:
         display : LossCurveDisplay
         """
         self.axes_ = panels(ax, (3, 1), (6.4, 6.4), height_ratios=(2, 1, 1))[:, 0]
-        self.figure_ = self.axes_[0].figure
         self._draw_losses(self.axes_[0])
         self._draw_term(1, "log_likelihood", "log-likelihood\n(higher is better)", colour(2))
         self._draw_term(2, "kl", "KL to the prior\n(nats per row)", colour(4))
-        self._share_epochs(*self.axes_)
+        self._name(*self.axes_)
         return self
 
-    def _share_epochs(self, *axes: Any) -> None:
+    def _name(self, *axes: Any) -> None:
+        """Epochs below all panels."""
         for panel in axes[:-1]:
             panel.sharex(axes[-1])
             panel.tick_params(labelbottom=False)
@@ -123,7 +126,7 @@ class LossCurveDisplay:
             ax.plot(self.epochs, held_out, color=colour(1), label="held-out rows")
         ax.set(ylabel="loss in nats per row\n(lower is better)", ylim=self.limits)
         self._mark_best(ax, held_out[self.best_iter - 1])
-        self._tell_beta(ax)
+        self._tell(ax)
         self._tell_cut(ax, max(loss[0], held_out[0]))
         ax.legend(loc="upper right")
 
@@ -149,7 +152,7 @@ class LossCurveDisplay:
             if len(run):
                 ax.axvspan(run[0] - 0.5, run[-1] + 0.5, color=GREY, alpha=0.15, lw=0)
 
-    def _tell_beta(self, ax: Any) -> None:
+    def _tell(self, ax: Any) -> None:
         self._shade(ax, self._moving)
         if len(self._moving):
             text = f"grey: beta on its way to {self.history['beta'][-1]:.3g}"

@@ -18,14 +18,14 @@ from skvae.display._draw import (
 )
 from skvae.display._images import centres, few, show
 from skvae.display._model import Model
-from skvae.display._rows import RowsDisplay
+from skvae.display._picture import RowsDisplay
 from skvae.display._tables import (
     LABEL,
     in_levels,
     kind_of,
     labels_of,
     levels_of,
-    moving,
+    movement,
     numbers_of,
     row_of,
     telling,
@@ -91,7 +91,7 @@ class ManifoldDisplay(RowsDisplay):
         self.dims = dims
         self.shape = shape
         self.draw = draw
-        self.columns = list(rows.columns[:MOST_PANELS]) if columns is None else columns
+        self.columns = columns or list(rows)[:MOST_PANELS]
 
     @classmethod
     def from_estimator(cls, estimator, *, n=15, shape=None, draw=None, dims=(0, 1), ax=None):
@@ -202,7 +202,9 @@ def _columns(model: Model, rows: Any) -> list | None:
     """The columns that vary most; None if there is room for all."""
     if rows.shape[1] <= MOST_PANELS:
         return None
-    return list(rows.columns[telling(moving(rows, model.drawn()), MOST_PANELS)])
+    like = model.drawn()
+    moves = [movement(rows[name], like[name]) for name in rows]
+    return list(rows.columns[telling(np.array(moves), MOST_PANELS)])
 
 
 def _grid(quantiles: np.ndarray, dims: list, latent_dim: int) -> np.ndarray:

@@ -73,9 +73,8 @@ class Model:
 
     def used(self, most: int) -> list[int]:
         """The dimensions that carry most, that first; as they come where it is not known."""
-        if self.nats is None:
-            return list(range(min(most, self.latent_dim)))
-        return [int(i) for i in np.argsort(-self.nats, kind="stable")[:most]]
+        nats = np.zeros(self.latent_dim) if self.nats is None else self.nats
+        return np.argsort(-nats, kind="stable")[:most].tolist()
 
     def dimensions(self, dims: Any, most: int) -> list[int]:
         """Dimensions that were asked for, if there are such, or those that carry most."""

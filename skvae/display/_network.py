@@ -8,13 +8,14 @@ import numpy as np
 
 from skvae.display._draw import colour, one_panel, short
 from skvae.display._model import Model
+from skvae.display._picture import Picture
 
 MOST_LAYERS = 7  # of each network; the others are counted
 MOST_GROUPS, MOST_NAMES = 10, 3  # likelihoods, and columns named of each
 BAR = 0.5  # of the distance between two layers
 
 
-class NetworkDisplay:
+class NetworkDisplay(Picture):
     """The encoder, the latent space and the decoder, with the likelihoods of columns.
 
     The height of a layer grows with the logarithm of its width.
@@ -93,8 +94,7 @@ class NetworkDisplay:
         display : NetworkDisplay
         """
         bars = self._bars
-        self.ax_ = one_panel(ax, (len(bars) + 3.5, 4.6))
-        self.figure_ = self.ax_.figure
+        self.axes_ = one_panel(ax, (len(bars) + 3.5, 4.6))
         for i, bar in enumerate(bars):
             self._draw_layer(i, *bar)
         for i, pair in enumerate(pairwise(bars)):

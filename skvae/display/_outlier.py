@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from skvae.display._draw import GREY, colour, one_panel, short
+from skvae.display._picture import Picture
 from skvae.display._tables import frame_of
 
 
-class OutlierDisplay:
+class OutlierDisplay(Picture):
     """The cells of a row by the nats that each costs above what is usual, the largest on top.
 
     Cells that are missing are left out. Cells that cost less than usual are on the left of zero.
@@ -91,11 +92,12 @@ class OutlierDisplay:
         display : OutlierDisplay
         """
         names, nats = self._bars(n)
-        self.ax_ = one_panel(ax, (6.4, 0.32 * len(names) + 1.3))
-        self.figure_ = self.ax_.figure
+        self.axes_ = one_panel(ax, (6.4, 0.32 * len(names) + 1.3))
         shades = [colour(int(value > 0)) for value in nats]
         bars = self.ax_.barh(np.arange(len(names)), nats, color=shades)
-        self.ax_.bar_label(bars, fmt=_short_number, padding=3, fontsize=8)
+        self.ax_.bar_label(
+            bars, fmt=lambda x: f"{x:,.0f}" if abs(x) >= 100 else f"{x:.2g}", padding=3, fontsize=8
+        )
         if len(self.cells) > n:
             bars[-1].set_color(GREY)
         self.ax_.set_yticks(np.arange(len(names)), names)
@@ -131,7 +133,3 @@ def _told(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return f"{value:.5g}"
     return short(str(value).removesuffix(" 00:00:00"), 18)
-
-
-def _short_number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"

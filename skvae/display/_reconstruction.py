@@ -1,5 +1,6 @@
 """Rows before and after the latent space."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from skvae.display._draw import GREY, colour, column_panels, dated, short, ticks
 from skvae.display._images import centres, show
 from skvae.display._model import Model
-from skvae.display._rows import RowsDisplay
+from skvae.display._picture import RowsDisplay
 from skvae.display._tables import LABEL, in_levels, kind_of, labels_of, levels_of, numbers_of
 
 MOST_PANELS = 12
@@ -63,8 +64,16 @@ class ReconstructionDisplay(RowsDisplay):
         self.before = before
         self.after = after
         self.shape = shape
-        self.restored = {} if shape else {name: self._share(name) for name in before.columns}
-        self.columns = _spread(self.restored, MOST_PANELS)
+
+    @cached_property
+    def restored(self):
+        """How well each column is restored."""
+        return {name: self._share(name) for name in self.before.columns}
+
+    @property
+    def columns(self):
+        """Those with a panel each."""
+        return _spread(self.restored, MOST_PANELS)
 
     @classmethod
     def from_estimator(cls, estimator, X, *, shape=None, n=8, ax=None):

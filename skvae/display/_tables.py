@@ -34,11 +34,11 @@ def frame_of(X: Any, names: Any = None) -> Any:
 
 def series_of(y: Any) -> Any:
     """A series of pandas from one of any library, an array or a list."""
-    import pandas as pd
+    from pandas import Series
 
-    if isinstance(y, pd.Series):
+    if isinstance(y, Series):
         return y
-    return pd.Series(y.to_list() if hasattr(y, "to_list") else np.ravel(np.asarray(y)))
+    return Series(y.to_list() if hasattr(y, "to_list") else np.ravel(y))
 
 
 def kind_of(column: Any) -> str:
@@ -108,12 +108,8 @@ def deviation(column: Any) -> float:
     return (numbers.std() if len(numbers) else 0.0) or 1.0
 
 
-def moving(rows: Any, like: Any) -> np.ndarray:
-    """How much each column varies: in deviations of other rows, or shares of other labels."""
-    return np.array([_movement(rows[name], like[name]) for name in rows.columns])
-
-
-def _movement(column: Any, like: Any) -> float:
+def movement(column: Any, like: Any) -> float:
+    """How much a column varies: in deviations of another, or the share of other labels."""
     if kind_of(column) == LABEL:
         return 1 - column.value_counts(normalize=True).max()
-    return float(np.nanstd(numbers_of(column)) / deviation(like))
+    return np.nanstd(numbers_of(column)) / deviation(like)

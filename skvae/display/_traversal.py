@@ -8,7 +8,7 @@ import numpy as np
 from skvae.display._draw import DIFFERENCES, GREY, short, tell_left_out, tiles
 from skvae.display._images import centres, few, show
 from skvae.display._model import Model
-from skvae.display._rows import RowsDisplay
+from skvae.display._picture import RowsDisplay
 from skvae.display._tables import LABEL, deviation, kind_of, labels_of, numbers_of, telling
 
 FARTHEST = 2.5  # deviations from the middle: 99 % of latent points lie within

@@ -1,6 +1,6 @@
-"""What pictures of rows share: images, or a panel for each column."""
+"""What pictures leave, and what those of rows share: images, or a panel for each column."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,27 @@ from skvae.display._draw import panels
 from skvae.display._images import images_of
 
 
-class RowsDisplay(ABC):
-    """Rows as images where they have a shape, else with panels for columns."""
+class Picture(ABC):
+    """What is left of a picture: its panels, the first of them, and the figure."""
+
+    axes_: np.ndarray
+
+    @property
+    def ax_(self):
+        """The first panel."""
+        return self.axes_.flat[0]
+
+    @property
+    def figure_(self):
+        """The figure."""
+        return self.ax_.figure
+
+
+class RowsDisplay(Picture):
+    """Rows as images where they have a shape, else with panels for columns.
+
+    A display has `_draw_images` and `_draw_columns`, which give back the panels that they drew.
+    """
 
     shape: tuple | None
 
@@ -29,17 +48,7 @@ class RowsDisplay(ABC):
         """
         drawn = self._draw_columns(ax) if self.shape is None else self._draw_images(ax)
         self.axes_ = np.array(drawn)
-        self.ax_ = self.axes_.flat[0]
-        self.figure_ = self.ax_.figure
         return self
-
-    @abstractmethod
-    def _draw_columns(self, ax: Any) -> Any:
-        """Draw panels for columns, and give them back."""
-
-    @abstractmethod
-    def _draw_images(self, ax: Any) -> Any:
-        """Draw one panel of images, and give it back in a list."""
 
     def _image_panel(self, ax: Any, grid: tuple, width: float, more: tuple) -> Any:
         """A panel in which a grid of images fits, of so many inches and some more around."""
