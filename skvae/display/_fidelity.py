@@ -1,5 +1,6 @@
 """Synthetic rows beside real ones."""
 
+from collections import Counter
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +21,7 @@ from skvae.display._draw import (
     ticks,
 )
 from skvae.display._picture import Picture
-from skvae.display._tables import LABEL, frame_of, telling
+from skvae.display._tables import LABEL, frame_of, most_telling
 
 MOST_PANELS = 12
 MOST_PAIRED = 16  # columns of the maps
@@ -83,7 +84,7 @@ class FidelityDisplay(Picture):
     def differences(self):
         """Total variation distance of each column."""
         found = {name: one.difference for name, one in self.distributions.items()}
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
+        return dict(Counter(found).most_common())
 
     @cached_property
     def columns(self):
@@ -117,7 +118,7 @@ class FidelityDisplay(Picture):
         names = list(real.columns if columns is None else columns)
         real, synthetic = _taken(real, names, "real"), _taken(synthetic, names, "synthetic")
         found = {name: distribution(real[name], synthetic[name]) for name in names}
-        paired = _most({name: one.difference for name, one in found.items()}, MOST_PAIRED)
+        paired = most_telling({name: one.difference for name, one in found.items()}, MOST_PAIRED)
         holes = {"real": real.isna().mean(), "synthetic": synthetic.isna().mean()}
         pairs = associations(real[paired], synthetic[paired])
         return cls(found, pairs, type(real)(holes)).plot(ax)
@@ -192,17 +193,11 @@ class FidelityDisplay(Picture):
         ax.set_title(f"associations: {title}", fontsize=9)
 
     def _draw_holes(self, missing: Any) -> None:
-        ax, shown = self.holes_ax_, _most(missing.max(axis=1).to_dict(), MOST_PAIRED)
+        ax, shown = self.holes_ax_, most_telling(missing.max(axis=1).to_dict(), MOST_PAIRED)
         self._draw_labels(ax, shown, missing.loc[shown, "real"], missing.loc[shown, "synthetic"])
         told = left_out(len(shown), len(missing), "those with most")
         ax.set_title(f"missing cells\n{told}".strip(), fontsize=9)
         ax.tick_params(labelsize=7)
-
-
-def _most(scores: dict, most: int) -> list:
-    """The names of the highest scores, in the order of the table."""
-    names = list(scores)
-    return [names[i] for i in telling(np.array(list(scores.values()), float), most)]
 
 
 def _taken(frame: Any, names: list, told: str) -> Any:

@@ -69,7 +69,7 @@ class Groups:
         """Whether y is a number or a time."""
         return self.kind not in (None, LABEL)
 
-    def histogram(self, ax: Any, values: np.ndarray) -> None:
+    def hist(self, ax: Any, values: np.ndarray) -> None:
         """How often values come, with the labels one above the other."""
         edges = np.histogram_bin_edges(values, min(50, max(10, len(values) // 20)))
         parts = [(values[rows], style) for rows, style in self._parts()]
@@ -78,17 +78,18 @@ class Groups:
         ax.hist([part for part, _ in parts], edges, label=names, **look)
         self.legend(ax)
 
-    def colours(self) -> Any:
+    def shades(self) -> Any:
         """A colour for each row."""
         if self.kind is None:
             return colour(0)
-        if self.is_measured:
-            return self._shades()
+        return self._along() if self.is_measured else self._by_label()
+
+    def _by_label(self) -> np.ndarray:
         shades = [self._style(i)["color"] for i in range(len(self.levels))]
         return np.array([*shades, GREY], object)[self.places]
 
-    def _shades(self) -> np.ndarray:
-        """Those of numbers, as the colour bar has them."""
+    def _along(self) -> np.ndarray:
+        """Colours of numbers, as the colour bar has them."""
         from matplotlib.colors import Normalize
 
         shares = Normalize()(np.ma.masked_invalid(self.numbers))

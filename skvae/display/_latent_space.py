@@ -145,7 +145,7 @@ class LatentSpaceDisplay(Picture):
 
         sides = _ellipses(self.covariances[:, pair][:, :, pair])
         place = {"offsets": self.Z[:, pair], "offset_transform": ax.transData, "units": "xy"}
-        look = {"facecolors": groups.colours(), "alpha": 0.12, "linewidths": 0}
+        look = {"facecolors": groups.shades(), "alpha": 0.12, "linewidths": 0}
         ax.add_collection(EllipseCollection(*sides, **place, **look))
 
     def _draw_curve(self, groups: Groups, style: dict) -> None:
@@ -153,7 +153,7 @@ class LatentSpaceDisplay(Picture):
         i, ax = self.dims[0], self.ax_
         ax.set(xlabel=self.names[i], ylabel=(groups.name or "y") if groups.is_measured else "rows")
         if not groups.is_measured:
-            groups.histogram(ax, self.Z[:, i])
+            groups.hist(ax, self.Z[:, i])
             return
         if self.covariances is not None:
             ax.hlines(groups.numbers, *self._span(i), alpha=0.3, lw=0.8)

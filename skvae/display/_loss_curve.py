@@ -90,7 +90,7 @@ class LossCurveDisplay(Picture):
         display : LossCurveDisplay
         """
         self.axes_ = panels(ax, (3, 1), (6.4, 6.4), height_ratios=(2, 1, 1))[:, 0]
-        self._draw_losses(self.axes_[0])
+        self._draw_curve(self.axes_[0])
         self._draw_term(1, "log_likelihood", "log-likelihood\n(higher is better)", colour(2))
         self._draw_term(2, "kl", "KL to the prior\n(nats per row)", colour(4))
         self._name(*self.axes_)
@@ -103,7 +103,7 @@ class LossCurveDisplay(Picture):
             panel.tick_params(labelbottom=False)
         axes[-1].set_xlabel("epoch")
         axes[-1].xaxis.get_major_locator().set_params(integer=True)
-        self.figure_.align_ylabels(axes)
+        axes[-1].figure.align_ylabels(axes)
 
     @property
     def epochs(self):
@@ -119,7 +119,7 @@ class LossCurveDisplay(Picture):
         top = top if top - low <= FAR * span else high + 0.3 * span
         return float(low - 0.08 * span), float(top + 0.08 * span)
 
-    def _draw_losses(self, ax: Any) -> None:
+    def _draw_curve(self, ax: Any) -> None:
         loss, held_out = self.history["loss"], self.history["validation_loss"]
         ax.plot(self.epochs, loss, color=colour(0), label="training rows")
         if not np.array_equal(loss, held_out):
@@ -139,7 +139,7 @@ class LossCurveDisplay(Picture):
         ax.plot(self.epochs, self.history[name], color=shade)
         ax.axvline(self.best_iter, color=colour(3), ls=":")
         ax.set(ylabel=label)
-        self._shade(ax, self._moving)
+        self._shade(ax)
 
     @property
     def _moving(self) -> np.ndarray:
@@ -147,13 +147,12 @@ class LossCurveDisplay(Picture):
         beta = self.history["beta"]
         return self.epochs[beta != beta[-1]]
 
-    def _shade(self, ax: Any, epochs: np.ndarray) -> None:
-        for run in np.split(epochs, np.flatnonzero(np.diff(epochs) > 1) + 1):
-            if len(run):
-                ax.axvspan(run[0] - 0.5, run[-1] + 0.5, color=GREY, alpha=0.15, lw=0)
+    def _shade(self, ax: Any) -> None:
+        for run in _runs(self._moving):
+            ax.axvspan(run[0] - 0.5, run[-1] + 0.5, color=GREY, alpha=0.15, lw=0)
 
     def _tell(self, ax: Any) -> None:
-        self._shade(ax, self._moving)
+        self._shade(ax)
         if len(self._moving):
             text = f"grey: beta on its way to {self.history['beta'][-1]:.3g}"
             quiet(ax, text, (0.01, 0.02), va="bottom")
@@ -161,3 +160,8 @@ class LossCurveDisplay(Picture):
     def _tell_cut(self, ax: Any, start: float) -> None:
         if start > self.limits[1]:
             quiet(ax, f"↑ epoch 1: {start:.4g}", (0.01, 0.98))
+
+
+def _runs(epochs: np.ndarray) -> list[np.ndarray]:
+    """Epochs that follow each other."""
+    return np.split(epochs, np.flatnonzero(np.diff(epochs) > 1) + 1) if len(epochs) else []

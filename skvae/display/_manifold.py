@@ -25,10 +25,10 @@ from skvae.display._tables import (
     kind_of,
     labels_of,
     levels_of,
+    most_telling,
     movement,
     numbers_of,
     row_of,
-    telling,
 )
 
 MOST_PANELS = 12
@@ -131,6 +131,21 @@ class ManifoldDisplay(RowsDisplay):
         settings = {"dims": dims, "shape": shape, "draw": draw, "columns": columns}
         return cls(rows, quantiles, **settings).plot(ax)
 
+    def plot(self, ax=None):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Whose place is divided into panels. None makes a figure.
+
+        Returns
+        -------
+        display : ManifoldDisplay
+        """
+        self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
+        return self
+
     def _draw_images(self, ax: Any) -> Any:
         grid, (height, width) = self._grid_shape, self.shape[:2]
         panel = self._image_panel(ax, grid, 6.4, (0, 0.4))
@@ -203,8 +218,7 @@ def _columns(model: Model, rows: Any) -> list | None:
     if rows.shape[1] <= MOST_PANELS:
         return None
     like = model.drawn()
-    moves = [movement(rows[name], like[name]) for name in rows]
-    return list(rows.columns[telling(np.array(moves), MOST_PANELS)])
+    return most_telling({name: movement(rows[name], like[name]) for name in rows}, MOST_PANELS)
 
 
 def _grid(quantiles: np.ndarray, dims: list, latent_dim: int) -> np.ndarray:

@@ -15,24 +15,28 @@ class Model:
     """The VAETransformer that an estimator is, holds as `vae_`, or has as its last step."""
 
     def __init__(self, estimator: Any):
-        self.before = None
+        self.before, self.names = None, getattr(estimator, "feature_names_in_", None)
         if hasattr(estimator, "steps"):
             self.before = estimator[:-1] if len(estimator) > 1 else None
-            self.names = getattr(estimator, "feature_names_in_", None)
             estimator = estimator[-1]
         self.vae = getattr(estimator, "vae_", estimator)
+        self.is_inside = self.vae is not estimator
         if not all(hasattr(self.vae, name) for name in METHODS):
             raise TypeError(
                 f"{estimator!r} has no latent space to look at; give a VAETransformer, a fitted "
                 "estimator that has one as vae_, or a Pipeline that ends in one of these."
             )
-        self.is_inside = self.vae is not estimator
+
+    @property
+    def columns(self) -> list | None:
+        """Those of a frame that the model has learned, where an estimator around it leaves some."""
+        names = getattr(self.vae, "feature_names_in_", None)
+        return list(names) if self.is_inside and names is not None else None
 
     def rows(self, X: Any) -> Any:
         """Rows of the user's as the model takes them."""
         X = X if self.before is None else self.before.transform(X)
-        names = getattr(self.vae, "feature_names_in_", None)
-        return X[list(names)] if self.is_inside and names is not None else X
+        return X if self.columns is None else X[self.columns]
 
     def codes(self, X: Any) -> np.ndarray:
         """The latent points of rows, (rows, dimensions)."""

@@ -126,8 +126,8 @@ class NetworkDisplay(Picture):
         self.ax_.fill_between(x, [-low, -high], [low, high], color=shade, alpha=0.2, lw=0)
 
     def _head(self, z: int, n: int, y: float) -> None:
-        for x, text in (((z - 1) / 2, "encoder"), ((z + n) / 2, "decoder")):
-            self.ax_.text(x, y, text, ha="center", va="bottom", fontsize=11)
+        self.ax_.text((z - 1) / 2, y, "encoder", ha="center", fontsize=11)
+        self.ax_.text((z + n) / 2, y, "decoder", ha="center", fontsize=11)
 
     def _tell(self, ax: Any) -> None:
         """What is known of x and of z, beside the networks."""

@@ -112,12 +112,11 @@ class OutlierDisplay(Picture):
         return [*self.cells[:n], f"{len(rest)} others"], np.append(self.nats[:n], rest.sum())
 
     def _tell(self, ax: Any) -> None:
-        ax.margins(x=0.18)
         ax.invert_yaxis()
         ax.axvline(0, color=GREY, lw=0.8)
         verdict = "an outlier" if self.score < 0 else "no outlier"
-        ax.set_title(f"row {self.row} is {verdict}: decision score {self.score:.3g}")
-        ax.set_xlabel("nats above what is usual")
+        title = f"row {self.row} is {verdict}: decision score {self.score:.3g}"
+        ax.set(title=title, xlabel="nats above what is usual", xmargin=0.18)
 
 
 def _row(X: Any, row: int) -> Any:

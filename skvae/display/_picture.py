@@ -33,23 +33,6 @@ class RowsDisplay(Picture):
 
     shape: tuple | None
 
-    def plot(self, ax=None):
-        """Draw the rows.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            Whose place is divided into panels. None makes a figure.
-
-        Returns
-        -------
-        display
-            Itself.
-        """
-        drawn = self._draw_columns(ax) if self.shape is None else self._draw_images(ax)
-        self.axes_ = np.array(drawn)
-        return self
-
     def _image_panel(self, ax: Any, grid: tuple, width: float, more: tuple) -> Any:
         """A panel in which a grid of images fits, of so many inches and some more around."""
         tall = self.shape[0] * grid[0] / (self.shape[1] * grid[1])

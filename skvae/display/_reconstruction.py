@@ -103,6 +103,21 @@ class ReconstructionDisplay(RowsDisplay):
         X = X if shape is None else X[:n]
         return cls(model.own(X), model.restored(model.codes(X)), shape=shape).plot(ax)
 
+    def plot(self, ax=None):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Whose place is divided into panels. None makes a figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+        """
+        self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
+        return self
+
     def _share(self, name: Any) -> float:
         """How well a column is restored, 1 at best."""
         before, after = self._cells(name)

@@ -95,6 +95,12 @@ def telling(scores: np.ndarray, most: int) -> np.ndarray:
     return np.sort(np.argsort(-np.nan_to_num(scores), kind="stable")[:most])
 
 
+def most_telling(scores: dict, most: int) -> list:
+    """The names of the highest scores, in the order of the table."""
+    names = list(scores)
+    return [names[i] for i in telling(np.array([*scores.values()], float), most)]
+
+
 def row_of(frame: Any, i: int) -> Any:
     """A row: an array where columns are numbered, else a Series."""
     row = frame.iloc[i]

@@ -113,6 +113,21 @@ class TraversalDisplay(RowsDisplay):
         widths = None if shape else _deviations(model.drawn() if X is None else model.own(X))
         return cls(rows, steps, names, deviations=widths, shape=shape).plot(ax)
 
+    def plot(self, ax=None):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Whose place is divided into panels. None makes a figure.
+
+        Returns
+        -------
+        display : TraversalDisplay
+        """
+        self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
+        return self
+
     def moves(self, i):
         """How far a dimension moves each column from the middle.
 
@@ -154,17 +169,18 @@ class TraversalDisplay(RowsDisplay):
         return axes
 
     @property
-    def _limits(self) -> dict:
-        """Of colours, the same in all panels."""
-        moves = np.concatenate([self.moves(i) for i in range(len(self.rows))])
-        farthest = np.abs(np.nan_to_num(moves)).max() or 1.0
-        return {"vmin": -farthest, "vmax": farthest}
+    def limits(self):
+        """The largest moves to both sides, which colours show."""
+        moves = [np.nan_to_num(self.moves(i)) for i in range(len(self.rows))]
+        farthest = np.abs(moves).max() or 1.0
+        return -farthest, farthest
 
     def _draw_map(self, ax: Any, i: int) -> Any:
         """The columns that a dimension moves most."""
         moves, labels = self.moves(i), [labels_of(cells) for _, cells in self.rows[i].items()]
         chosen = telling(_spans(moves, labels), MOST_COLUMNS)
-        image = ax.imshow(moves[chosen], cmap=DIFFERENCES, aspect="auto", **self._limits)
+        low, high = self.limits
+        image = ax.imshow(moves[chosen], cmap=DIFFERENCES, aspect="auto", vmin=low, vmax=high)
         ax.set_yticks(range(len(chosen)), [short(self.rows[i].columns[k], 20) for k in chosen])
         ax.tick_params(labelsize=8)
         self._name_steps(ax, np.arange(len(self.steps)))
