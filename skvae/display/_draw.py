@@ -76,9 +76,13 @@ def column_panels(ax: Any, columns: Sequence, n_columns: int, which: str, size: 
 def short(name: Any, most: int = MOST_LETTERS) -> str:
     """A name that fits: without its middle if it is long."""
     text = " ".join(str(name).split()).replace("$", r"\$")
-    if len(text) <= most or most < MOST_LETTERS // 2:
-        return text if len(text) <= most else f"{text[: most - 1]}…"
-    return f"{text[: most * 2 // 3 - 1]}…{text[-most // 3 + 1 :]}"
+    return text if len(text) <= most else _cut(text, most)
+
+
+def _cut(text: str, most: int) -> str:
+    """So many letters of a text; few are its first ones."""
+    tail = text[-most // 3 + 1 :] if most >= MOST_LETTERS // 2 else ""
+    return f"{text[: most - len(tail) - 1]}…{tail}"
 
 
 def colour(i: int) -> str:

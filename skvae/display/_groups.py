@@ -8,6 +8,7 @@ import numpy as np
 from skvae.display._draw import COLOURS, GREY, MARKERS, SHADES, colour, dated, pyplot, short
 from skvae.display._tables import (
     LABEL,
+    NUMBER,
     OTHERS,
     in_levels,
     kind_of,
@@ -59,10 +60,11 @@ class Groups:
 
     def _style(self, i: int) -> dict:
         """How points of the i-th label look."""
-        label = self.levels[i]
-        shade = GREY if label == OTHERS else colour(i)
         marker = MARKERS[i // len(COLOURS) % len(MARKERS)]
-        return {"color": shade, "marker": marker, "label": short(label)}
+        return {"color": self._shade(i), "marker": marker, "label": short(self.levels[i])}
+
+    def _shade(self, i: int) -> str:
+        return GREY if self.levels[i] == OTHERS else colour(i)
 
     @property
     def is_measured(self) -> bool:
@@ -85,7 +87,7 @@ class Groups:
         return self._along() if self.is_measured else self._by_label()
 
     def _by_label(self) -> np.ndarray:
-        shades = [self._style(i)["color"] for i in range(len(self.levels))]
+        shades = [self._shade(i) for i in range(len(self.levels))]
         return np.array([*shades, GREY], object)[self.places]
 
     def _along(self) -> np.ndarray:
@@ -125,10 +127,12 @@ class Groups:
 def _kind(column: Any) -> str:
     """Whether a column is shown by labels or by numbers."""
     kind = kind_of(column)
-    if kind != "number":
-        return kind
-    values = column.dropna().unique()
-    return LABEL if len(values) <= FEW and (values == np.round(values)).all() else kind
+    return LABEL if kind == NUMBER and _is_few(numbers_of(column.dropna())) else kind
+
+
+def _is_few(numbers: np.ndarray) -> bool:
+    """Whether there are few values, whole ones."""
+    return len(np.unique(numbers)) <= FEW and bool((numbers == np.round(numbers)).all())
 
 
 def _in_order(levels: list) -> list:

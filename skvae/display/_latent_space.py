@@ -156,11 +156,11 @@ class LatentSpaceDisplay(Picture):
             groups.hist(ax, self.Z[:, i])
             return
         if self.covariances is not None:
-            ax.hlines(groups.numbers, *self._span(i), alpha=0.3, lw=0.8)
+            ax.hlines(groups.numbers, *self._spans(i), alpha=0.3, lw=0.8)
         groups.scatter(ax, self.Z[:, i], groups.numbers, **style)
         dated(ax, groups.kind, "y")
 
-    def _span(self, i: int) -> np.ndarray:
+    def _spans(self, i: int) -> np.ndarray:
         """One deviation to both sides of each point."""
         return self.Z[:, i] + np.outer([-1, 1], np.sqrt(self.covariances[:, i, i]))
 

@@ -73,7 +73,7 @@ class ReconstructionDisplay(RowsDisplay):
     @property
     def columns(self):
         """Those with a panel each."""
-        return _spread(self.restored, MOST_PANELS)
+        return _few(self.restored, MOST_PANELS)
 
     @classmethod
     def from_estimator(cls, estimator, X, *, shape=None, n=8, ax=None):
@@ -183,7 +183,7 @@ def _shares_of_pairs(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return counts / np.maximum(counts.sum(axis=0), 1)
 
 
-def _spread(restored: dict, most: int) -> list:
+def _few(restored: dict, most: int) -> list:
     """Columns from the best restored to the worst, evenly spread if too many; else as they are."""
     names = list(restored)
     if len(names) <= most:

@@ -77,10 +77,10 @@ def labels_of(column: Any) -> np.ndarray:
 
 def levels_of(*columns: Any, most: int) -> list:
     """The labels of some arrays, most frequent first; the rarest are "others" if too many."""
-    import pandas as pd
+    from pandas import Series
 
-    counts = pd.Series(np.concatenate(columns)).value_counts().index.tolist()
-    return counts if len(counts) <= most else [*counts[: most - 1], OTHERS]
+    levels = list(Series(np.concatenate(columns)).value_counts().index)
+    return levels if len(levels) <= most else [*levels[: most - 1], OTHERS]
 
 
 def in_levels(labels: np.ndarray, levels: list) -> np.ndarray:

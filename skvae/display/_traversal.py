@@ -146,8 +146,7 @@ class TraversalDisplay(RowsDisplay):
     def _moves_of(self, column: Any) -> np.ndarray:
         if kind_of(column) == LABEL:
             return np.full(len(self.steps), np.nan)
-        numbers = numbers_of(column)
-        return (numbers - numbers[len(numbers) // 2]) / self.deviations[column.name]
+        return _from_middle(numbers_of(column)) / self.deviations[column.name]
 
     def _draw_images(self, ax: Any) -> Any:
         images, (height, width) = self._images(self.rows), self.shape[:2]
@@ -199,9 +198,17 @@ class TraversalDisplay(RowsDisplay):
     def _name_steps(self, ax: Any, places: np.ndarray) -> None:
         """Deviations below."""
         shown = few(len(places))
-        texts = [f"{step:+.2g}" if step else "0" for step in self.steps[shown]]
-        ax.set_xticks(places[shown], texts, fontsize=8)
+        ax.set_xticks(places[shown], self._told_steps[shown], fontsize=8)
         ax.set_xlabel("deviations from the middle", fontsize=8)
+
+    @property
+    def _told_steps(self) -> np.ndarray:
+        return np.array([f"{step:+.2g}" if step else "0" for step in self.steps])
+
+
+def _from_middle(numbers: np.ndarray) -> np.ndarray:
+    """Less the one in the middle."""
+    return numbers - numbers[len(numbers) // 2]
 
 
 def _line(codes: np.ndarray | None, i: int, steps: np.ndarray, latent_dim: int) -> np.ndarray:
