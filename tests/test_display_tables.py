@@ -1,7 +1,5 @@
 """What pictures of tables show: the data that was drawn, read off their axes."""
 
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,12 +12,7 @@ from skvae.display import FidelityDisplay, OutlierDisplay
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    """Nothing is shown, and no figure outlives its test."""
-    matplotlib.use("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def table(n=300, rng=RNG):

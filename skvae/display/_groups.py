@@ -60,7 +60,7 @@ class Groups:
 
     def _style(self, i: int) -> dict:
         """How points of the i-th label look."""
-        marker = MARKERS[i // len(COLOURS) % len(MARKERS)]
+        marker = MARKERS[i // len(COLOURS)]
         return {"color": self._shade(i), "marker": marker, "label": short(self.levels[i])}
 
     def _shade(self, i: int) -> str:
@@ -78,7 +78,7 @@ class Groups:
         look = {"color": [style["color"] for _, style in parts], "stacked": True}
         names = [style.get("label") for _, style in parts]
         ax.hist([part for part, _ in parts], edges, label=names, **look)
-        self.legend(ax)
+        self._legend(ax)
 
     def shades(self) -> Any:
         """A colour for each row."""
@@ -88,7 +88,7 @@ class Groups:
 
     def _by_label(self) -> np.ndarray:
         shades = [self._shade(i) for i in range(len(self.levels))]
-        return np.array([*shades, GREY], object)[self.places]
+        return np.array([*shades, GREY])[self.places]
 
     def _along(self) -> np.ndarray:
         """Colours of numbers, as the colour bar has them."""
@@ -97,7 +97,7 @@ class Groups:
         shares = Normalize()(np.ma.masked_invalid(self.numbers))
         return pyplot().get_cmap(SHADES)(shares)
 
-    def tell(self, axes: np.ndarray) -> None:
+    def legend(self, axes: np.ndarray) -> None:
         """The colour bar beside a grid of Axes, or the legend: of several in their empty corner."""
         ax = axes[0, 0]
         if self.is_measured:
@@ -106,13 +106,13 @@ class Groups:
             bar.solids.set_alpha(1)
             dated(bar.ax, self.kind, "y")
         elif len(axes) == 1:
-            self.legend(ax)
+            self._legend(ax)
         else:
             handles, labels = ax.get_legend_handles_labels()
             corner = {"loc": "upper right", "bbox_to_anchor": (1, 1), "fontsize": 8}
-            self.legend(axes[0, -1], handles=handles, labels=labels, **corner)
+            self._legend(axes[0, -1], handles=handles, labels=labels, **corner)
 
-    def legend(self, ax: Any, **settings: Any) -> None:
+    def _legend(self, ax: Any, **settings: Any) -> None:
         """The legend of labels, with points of one size; beside Axes, unless settings differ."""
         if self.kind != LABEL:
             return

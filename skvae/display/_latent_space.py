@@ -135,7 +135,7 @@ class LatentSpaceDisplay(Picture):
             ax.set_ylabel(self.names[i])
         for i, j in np.argwhere(1 - np.tri(len(self.axes_))):
             self.axes_[i, j].set_axis_off()
-        groups.tell(self.axes_)
+        groups.legend(self.axes_)
 
     def _draw_spread(self, ax: Any, groups: Groups, pair: list) -> None:
         """An ellipse of one deviation around each point."""

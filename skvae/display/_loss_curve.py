@@ -149,7 +149,7 @@ class LossCurveDisplay(Picture):
 
     def _shade(self, ax: Any) -> None:
         for run in _runs(self._moving):
-            ax.axvspan(run[0] - 0.5, run[-1] + 0.5, color=GREY, alpha=0.15, lw=0)
+            ax.axvspan(run[0] - 0.5, run[-1] + 0.5, facecolor=GREY, alpha=0.15)
 
     def _tell(self, ax: Any) -> None:
         self._shade(ax)

@@ -133,7 +133,7 @@ class NetworkDisplay(Picture):
         """What is known of x and of z, beside the networks."""
         n_columns = sum(map(len, self.likelihoods.values()))
         lines = [f"p(z): {self.prior}", f"q(z | x): {self.posterior}", ""]
-        lines += [f"p(x | z) of {n_columns} columns:", *_groups(self.likelihoods)]
+        lines += [f"p(x | z) of {n_columns} columns:", *_told(self.likelihoods)]
         lines += ["each cell sees those before it"] * self.autoregressive
         ax.text(1.01, 0.5, "\n".join(lines), transform=ax.transAxes, va="center", fontsize=9)
 
@@ -175,7 +175,7 @@ def _by_likelihood(likelihoods: dict) -> dict:
     return columns
 
 
-def _groups(likelihoods: dict) -> Iterator[str]:
+def _told(likelihoods: dict) -> Iterator[str]:
     """Lines on likelihoods and their columns, that of most columns first."""
     groups = sorted(likelihoods.items(), key=lambda item: -len(item[1]))
     for likelihood, columns in groups[:MOST_GROUPS]:

@@ -145,7 +145,7 @@ class TraversalDisplay(RowsDisplay):
 
     def _moves_of(self, column: Any) -> np.ndarray:
         if kind_of(column) == LABEL:
-            return np.full(len(self.steps), np.nan)
+            return np.nan * self.steps
         return _from_middle(numbers_of(column)) / self.deviations[column.name]
 
     def _draw_images(self, ax: Any) -> Any:
