@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from display_models import RNG, X, small
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -224,3 +225,8 @@ def test_a_figure_in_a_dark_style_is_drawn_in_its_colours(vae):
     with plt.style.context("dark_background"):
         display = LatentSpaceDisplay.from_estimator(vae, X)
     assert display.figure_.get_facecolor()[:3] == (0, 0, 0)
+
+
+def test_an_estimator_that_is_not_fitted_is_refused():
+    with pytest.raises(NotFittedError):
+        LatentSpaceDisplay.from_estimator(small(), X)

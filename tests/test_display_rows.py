@@ -141,6 +141,14 @@ def test_without_rows_a_traversal_starts_from_the_middle_of_the_prior(vae):
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["-2.5", "0", "+2.5"]
 
 
+def test_a_single_row_is_a_middle_from_which_the_prior_tells_how_far_to_go(mixed):
+    row = MIXED[:1].assign(whole=pd.array([None], dtype="Int64"))
+    display = TraversalDisplay.from_estimator(mixed, row, n=3, dims=[0])
+    points = np.tile(mixed.transform(row), (3, 1))
+    points[:, 0] += [-2.5, 0, 2.5]
+    pd.testing.assert_frame_equal(display.rows[0], mixed.inverse_transform(points))
+
+
 def test_each_dimension_shows_the_columns_that_it_moves_most():
     rows = pd.DataFrame(np.zeros((5, 30)), columns=[f"c{j}" for j in range(30)])
     rows["c7"] = rows["c29"] = np.linspace(-1, 1, 5)

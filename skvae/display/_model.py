@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skvae.display._tables import frame_of
 
@@ -26,6 +27,7 @@ class Model:
                 f"{estimator!r} has no latent space to look at; give a VAETransformer, a fitted "
                 "estimator that has one as vae_, or a Pipeline that ends in one of these."
             )
+        check_is_fitted(self.vae)
 
     @property
     def columns(self) -> list | None:

@@ -85,7 +85,7 @@ class TraversalDisplay(RowsDisplay):
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features), default=None
             Rows whose latent points say where the middle is and how wide a dimension is, and whose
-            cells say how wide columns are. None goes by the prior, a normal distribution, and by
+            cells say how wide columns are; one row is a middle alone. None goes by the prior, a normal distribution, and by
             rows that the model draws.
         n : int, default=11
             Steps, from -2.5 to 2.5 deviations.
@@ -146,7 +146,7 @@ class TraversalDisplay(RowsDisplay):
     def _moves_of(self, column: Any) -> np.ndarray:
         if kind_of(column) == LABEL:
             return np.nan * self.steps
-        return _from_middle(numbers_of(column)) / self.deviations[column.name]
+        return _from_middle(numbers_of(column)) / self.deviations.get(column.name, 1.0)
 
     def _draw_images(self, ax: Any) -> Any:
         images, (height, width) = self._images(self.rows), self.shape[:2]
@@ -214,7 +214,7 @@ def _from_middle(numbers: np.ndarray) -> np.ndarray:
 def _line(codes: np.ndarray | None, i: int, steps: np.ndarray, latent_dim: int) -> np.ndarray:
     """Latent points along a dimension, (steps, latent_dim): of the prior, or of codes."""
     middle, width = (
-        (np.zeros(latent_dim), 1) if codes is None else (codes.mean(0), codes[:, i].std())
+        (np.zeros(latent_dim), 1) if codes is None else (codes.mean(0), codes[:, i].std() or 1.0)
     )
     points = np.tile(middle, (len(steps), 1))
     points[:, i] += width * steps
