@@ -1,5 +1,6 @@
 """What pictures of rows and networks show: the data that was drawn, read off their axes."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -241,3 +242,11 @@ def own_encoder(n_inputs, n_outputs):
             Sequential([layers.Flatten(), layers.Dense(n_outputs)]),
         ]
     )
+
+
+def test_a_title_of_the_users_figure_is_kept():
+    figure, axes = plt.subplots(1, 2)
+    figure.suptitle("mine")
+    before = pd.DataFrame(RNG.normal(size=(20, 30)))
+    display = ReconstructionDisplay(before, before).plot(axes[1])
+    assert display.figure_ is figure and figure.get_suptitle() == "mine"

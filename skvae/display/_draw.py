@@ -104,8 +104,8 @@ def left_out(shown: int, of: int, which: str) -> str:
 
 
 def tell_left_out(figure: Any, *columns: Any) -> None:
-    """Say above all panels which columns are shown, if some are not."""
-    if left_out(*columns):
+    """Say above all panels which columns are shown, if some are not and there is no title."""
+    if left_out(*columns) and not figure.get_suptitle():
         figure.suptitle(left_out(*columns), fontsize=10)
 
 

@@ -85,8 +85,8 @@ class TraversalDisplay(RowsDisplay):
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features), default=None
             Rows whose latent points say where the middle is and how wide a dimension is, and whose
-            cells say how wide columns are; one row is a middle alone. None goes by the prior, a normal distribution, and by
-            rows that the model draws.
+            cells say how wide columns are; one row is the middle alone. None goes by the prior, a
+            normal distribution, and by rows that the model draws.
         n : int, default=11
             Steps, from -2.5 to 2.5 deviations.
         shape : tuple of int, default=None
