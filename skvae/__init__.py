@@ -1,6 +1,6 @@
 """Variational Auto-Encoders for scikit-learn."""
 
-from skvae import callbacks, likelihoods, objectives, posteriors, priors, schedules
+from skvae import callbacks, display, likelihoods, objectives, posteriors, priors, schedules
 from skvae._compare import compare
 from skvae._imputer import VAEImputer
 from skvae._onnx import to_onnx
@@ -18,6 +18,7 @@ __all__ = [
     "VAETransformer",
     "callbacks",
     "compare",
+    "display",
     "likelihoods",
     "objectives",
     "posteriors",

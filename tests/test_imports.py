@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "__init__": {
         "callbacks",
         "_compare",
+        "display",
         "_vae",
         "_imputer",
         "_onnx",
@@ -53,6 +54,7 @@ MAY_IMPORT = {
     },
     "_explain": {"table", "inference", "model"},
     "_outliers": {"_around", "_explain", "_imputer", "_vae", "_persistence", *BASE},
+    "display": {"display"},  # public methods of estimators alone
     "_onnx": {"_traced", "_vae", "table", "inference", *BASE},
     "_traced": set(),
     "_imputer": {"_around", "_vae", "_persistence", *BASE},
@@ -87,11 +89,18 @@ MAY_IMPORT = {
 HEAVY = {
     "tensorflow": {"engine"},
     "keras": {"engine", "_math"},
-    "pandas": {"table", "_compare_tables", "_compare_figures", "_compare_rules", "_compare_page"},
-    "narwhals": {"table", "_compare_tables"},
+    "pandas": {
+        "table",
+        "display",
+        "_compare_tables",
+        "_compare_figures",
+        "_compare_rules",
+        "_compare_page",
+    },
+    "narwhals": {"table", "display", "_compare_tables"},
     "polars": {"table"},
     "pyarrow": {"table"},
-    "matplotlib": {"_compare_page"},
+    "matplotlib": {"display", "_compare_page"},
     "sdmetrics": {"_compare_figures"},
 }
 

@@ -1,0 +1,134 @@
+"""Why a row is an outlier."""
+
+from typing import Any
+
+import numpy as np
+
+from skvae.display._draw import GREY, colour, one_panel, short
+from skvae.display._picture import Picture
+from skvae.display._tables import frame_of
+
+
+class OutlierDisplay(Picture):
+    """The cells of a row by the nats that each costs above what is usual, the largest on top.
+
+    Cells that are missing are left out. Cells that cost less than usual are on the left of zero.
+
+    Parameters
+    ----------
+    cells : list of str
+        "column = value" of each observed cell.
+    nats : ndarray of shape (n_cells,)
+    score : float
+        Of the row, less the score below which rows are outliers.
+    row : int
+        Its number.
+
+    Attributes
+    ----------
+    cells, nats, score, row
+        As given, the cells that cost most first.
+    ax_ : Axes
+    figure_ : Figure
+
+    Examples
+    --------
+    >>> from skvae.display import OutlierDisplay
+    >>> display = OutlierDisplay(["age = 3", "job = clerk"], [0.2, 7.5], -4.0, 12).plot()
+    >>> display.cells
+    ['job = clerk', 'age = 3']
+    """
+
+    def __init__(self, cells, nats, score, row):
+        order = np.argsort(-np.asarray(nats), kind="stable")
+        self.cells = [cells[i] for i in order]
+        self.nats = np.asarray(nats)[order]
+        self.score = score
+        self.row = row
+
+    @classmethod
+    def from_estimator(cls, detector, X, row, *, n=10, ax=None):
+        """Explain and draw a row.
+
+        Parameters
+        ----------
+        detector : VAEOutlierDetector
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        row : int
+            The number of the row in X, from 0 on.
+        n : int, default=10
+            Bars at most; the other cells are one more.
+        ax : Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : OutlierDisplay
+
+        Raises
+        ------
+        ValueError
+            If X does not have so many rows.
+        """
+        one = _row(X, row)
+        values, nats = frame_of(one), frame_of(detector.explain(one)).to_numpy(float)[0]
+        seen = np.flatnonzero(~np.isnan(nats))
+        cells = [f"{short(name)} = {_told(values[name].iloc[0])}" for name in values.columns[seen]]
+        score = float(np.asarray(detector.score_samples(one))[0] - detector.offset_)
+        return cls(cells, nats[seen], score, row).plot(ax, n=n)
+
+    def plot(self, ax=None, *, n=10):
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None makes a figure.
+        n : int, default=10
+            Bars at most; the other cells are one more.
+
+        Returns
+        -------
+        display : OutlierDisplay
+        """
+        names, nats = self._bars(n)
+        self.axes_ = one_panel(ax, (6.4, 0.32 * len(names) + 1.3))
+        shades = [colour(int(value > 0)) for value in nats]
+        bars = self.ax_.barh(np.arange(len(names)), nats, color=shades)
+        self.ax_.bar_label(
+            bars, fmt=lambda x: f"{x:,.0f}" if abs(x) >= 100 else f"{x:.2g}", padding=3, fontsize=8
+        )
+        if len(self.cells) > n:
+            bars[-1].set_color(GREY)
+        self.ax_.set_yticks(np.arange(len(names)), names)
+        self._tell(self.ax_)
+        return self
+
+    def _bars(self, n: int) -> tuple:
+        """Names and nats of the first cells, and of the others together."""
+        if len(self.cells) <= n:
+            return self.cells, self.nats
+        rest = self.nats[n:]
+        return [*self.cells[:n], f"{len(rest)} others"], np.append(self.nats[:n], rest.sum())
+
+    def _tell(self, ax: Any) -> None:
+        ax.invert_yaxis()
+        ax.axvline(0, color=GREY, lw=0.8)
+        verdict = "an outlier" if self.score < 0 else "no outlier"
+        title = f"row {self.row} is {verdict}: decision score {self.score:.3g}"
+        ax.set(title=title, xlabel="nats above what is usual", xmargin=0.18)
+
+
+def _row(X: Any, row: int) -> Any:
+    """One row of a table, as a table."""
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if not 0 <= row < n_rows:
+        raise ValueError(f"row={row}, but X has {n_rows} rows; give a number from 0 on.")
+    return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
+
+
+def _told(value: Any) -> str:
+    """A cell as text."""
+    if isinstance(value, float | np.floating):
+        return f"{value:.5g}"
+    return short(str(value).removesuffix(" 00:00:00"), 18)

@@ -1,0 +1,192 @@
+"""Rows before and after the latent space."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from skvae.display._draw import GREY, colour, column_panels, dated, short, ticks
+from skvae.display._images import centres, show
+from skvae.display._model import Model
+from skvae.display._picture import RowsDisplay
+from skvae.display._tables import LABEL, in_levels, kind_of, labels_of, levels_of, numbers_of
+
+MOST_PANELS = 12
+MOST_LABELS = 8
+
+
+class ReconstructionDisplay(RowsDisplay):
+    """Rows before, and as the model restores them from their latent points.
+
+    Images are shown above those that are restored. Rows of a table have a panel for each column: a
+    scatter for numbers and times, with the diagonal on which they would be restored exactly, and
+    for labels a map of how often each comes back as which. Cells that are missing before are left
+    out. Of many columns twelve are shown, from the best restored to the worst.
+
+    Parameters
+    ----------
+    before, after : DataFrame of shape (n_samples, n_features)
+    shape : tuple of int, default=None
+        Height and width of an image, and its colours if it has them.
+
+    Attributes
+    ----------
+    before, after, shape
+        As given.
+    restored : dict of {column: float}
+        The share of the variance of numbers and times that is restored (R², negative where the mean
+        would do better), or the share of labels; NaN of a column without cells. Not of images.
+    columns : list
+        Those with a panel each.
+    ax_ : Axes
+        Of images; else the first panel.
+    axes_ : ndarray of Axes
+    figure_ : Figure
+
+    See Also
+    --------
+    sklearn.metrics.PredictionErrorDisplay : Of the predictions of a regressor.
+    sklearn.metrics.ConfusionMatrixDisplay : Of those of a classifier.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skvae import VAETransformer
+    >>> from skvae.display import ReconstructionDisplay
+    >>> X = load_iris(as_frame=True).data
+    >>> vae = VAETransformer(max_iter=10, random_state=0).fit(X)
+    >>> display = ReconstructionDisplay.from_estimator(vae, X)
+    >>> display.restored["petal length (cm)"] > 0.5
+    True
+    """
+
+    def __init__(self, before, after, *, shape=None):
+        self.before = before
+        self.after = after
+        self.shape = shape
+
+    @cached_property
+    def restored(self):
+        """How well each column is restored."""
+        return {name: self._share(name) for name in self.before.columns}
+
+    @property
+    def columns(self):
+        """Those with a panel each."""
+        return _few(self.restored, MOST_PANELS)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, shape=None, n=8, ax=None):
+        """Restore and draw rows.
+
+        Parameters
+        ----------
+        estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        shape : tuple of int, default=None
+            Height and width of rows that are images, and how many colours if there are some.
+        n : int, default=8
+            How many images are shown, from the first one on. Of a table all rows are.
+        ax : Axes, default=None
+            Whose place is divided into panels. None makes a figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+
+        Raises
+        ------
+        ValueError
+            If `shape` is not that of a row.
+        """
+        model = Model(estimator)
+        X = X if shape is None else X[:n]
+        return cls(model.own(X), model.restored(model.codes(X)), shape=shape).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Whose place is divided into panels. None makes a figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+        """
+        self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
+        return self
+
+    def _share(self, name: Any) -> float:
+        """How well a column is restored, 1 at best."""
+        before, after = self._cells(name)
+        if before.dtype == object or not len(before):
+            return float(np.mean(before == after)) if len(before) else np.nan
+        errors, spread = ((before - after) ** 2).mean(), before.var()
+        return float(1 - errors / spread) if spread else float(errors == 0)
+
+    def _cells(self, name: Any) -> tuple:
+        """The observed cells of a column as numbers or labels, before and after."""
+        kind = kind_of(self.before[name])
+        read = labels_of if kind == LABEL else numbers_of
+        seen = self.before[name].notna().to_numpy()
+        return read(self.before[name])[seen], read(self.after[name])[seen]
+
+    def _draw_images(self, ax: Any) -> Any:
+        images = self._images([self.before, self.after])
+        panel = self._image_panel(ax, images.shape[:2], 0.9 * images.shape[1], (1.2, 0.3))
+        show(panel, images)
+        panel.set(xticks=[])
+        ticks(panel.yaxis, centres(2, self.shape[0]), ["before", "after"])
+        return [panel]
+
+    def _draw_columns(self, ax: Any) -> Any:
+        which = "from the best restored to the worst"
+        axes = column_panels(ax, self.columns, len(self.restored), which, (2.9, 3.1))
+        for panel, name in zip(axes, self.columns, strict=True):
+            kind = kind_of(self.before[name])
+            draw = self._draw_labels if kind == LABEL else self._draw_numbers
+            draw(panel, name, *self._cells(name))
+            panel.set_xlabel("before", fontsize=8)
+            panel.set_ylabel("after", fontsize=8)
+            dated(panel, kind, "xy")
+        return axes
+
+    def _draw_numbers(self, ax: Any, name: Any, before: np.ndarray, after: np.ndarray) -> None:
+        size = 6 if len(before) > 1000 else 12
+        ax.scatter(before, after, s=size, alpha=0.5, linewidths=0, color=colour(0))
+        if len(before):
+            ax.axline((before[0], before[0]), slope=1, color=GREY, lw=1)
+        self._head(ax, name, f"R² {self.restored[name]:.2f}")
+
+    def _draw_labels(self, ax: Any, name: Any, before: np.ndarray, after: np.ndarray) -> None:
+        """Shares of the labels after, given those before."""
+        levels = levels_of(before, most=MOST_LABELS)
+        shares = _shares_of_pairs(*(in_levels(labels, levels) for labels in (after, before)))
+        ax.imshow(shares, cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
+        for axis in (ax.xaxis, ax.yaxis):
+            ticks(axis, range(len(levels)), [short(level, 12) for level in levels])
+        ax.tick_params(axis="x", rotation=90)
+        self._head(ax, name, f"{self.restored[name]:.0%} as before")
+
+    def _head(self, ax: Any, name: Any, text: str) -> None:
+        ax.set_title(f"{short(name)}\n{text}", fontsize=9)
+
+
+def _shares_of_pairs(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """How often places come in a row given their column, (places, places)."""
+    n = 1 + max(columns, default=0)
+    counts = np.zeros((n, n))
+    seen = (rows >= 0) & (rows < n)
+    np.add.at(counts, (rows[seen], columns[seen]), 1)
+    return counts / np.maximum(counts.sum(axis=0), 1)
+
+
+def _few(restored: dict, most: int) -> list:
+    """Columns from the best restored to the worst, evenly spread if too many; else as they are."""
+    names = list(restored)
+    if len(names) <= most:
+        return names
+    ranked = sorted(names, key=lambda name: -np.nan_to_num(restored[name], nan=-np.inf))
+    return [ranked[i] for i in np.linspace(0, len(names) - 1, most).round().astype(int)]

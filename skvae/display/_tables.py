@@ -1,0 +1,121 @@
+"""Tables as pictures need them: frames of pandas, kinds of columns, numbers, labels."""
+
+from typing import Any
+
+import numpy as np
+
+NUMBER, TIME, LABEL = "number", "time", "label"
+KINDS_OF_OBJECTS = {
+    "integer": NUMBER,
+    "floating": NUMBER,
+    "decimal": NUMBER,
+    "mixed-integer-float": NUMBER,
+    "date": TIME,
+    "datetime": TIME,
+    "timedelta": NUMBER,
+}
+SECONDS = 86_400  # of a day, in which matplotlib counts
+OTHERS = "others"
+
+
+def frame_of(X: Any, names: Any = None) -> Any:
+    """A frame of pandas from one of any library, or from an array."""
+    import pandas as pd
+
+    if isinstance(X, pd.DataFrame):
+        return X
+    if hasattr(X, "columns"):
+        import narwhals as nw
+
+        table = nw.from_native(X, eager_only=True)
+        return pd.DataFrame({name: table[name].to_list() for name in table.columns})
+    return pd.DataFrame(X.toarray() if hasattr(X, "toarray") else np.asarray(X), columns=names)
+
+
+def series_of(y: Any) -> Any:
+    """A series of pandas from one of any library, an array or a list."""
+    from pandas import Series
+
+    if isinstance(y, Series):
+        return y
+    return Series(y.to_list() if hasattr(y, "to_list") else np.ravel(y))
+
+
+def kind_of(column: Any) -> str:
+    """What a column holds: numbers, times or labels."""
+    import pandas as pd
+    from pandas.api import types
+
+    if types.is_bool_dtype(column.dtype) or isinstance(column.dtype, pd.CategoricalDtype):
+        return LABEL
+    if types.is_numeric_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
+        return NUMBER
+    if types.is_datetime64_any_dtype(column.dtype):
+        return TIME
+    return KINDS_OF_OBJECTS.get(types.infer_dtype(column, skipna=True), LABEL)
+
+
+def numbers_of(column: Any) -> np.ndarray:
+    """A column of numbers or times as floats, NaN in holes; times and durations in days."""
+    import pandas as pd
+
+    if kind_of(column) == TIME:
+        column = pd.to_datetime(column).dt.tz_localize(None) - pd.Timestamp("1970-01-01")
+    if column.dtype == object and column.map(lambda cell: hasattr(cell, "days")).any():
+        column = pd.to_timedelta(column)
+    if pd.api.types.is_timedelta64_dtype(column.dtype):
+        return column.dt.total_seconds().to_numpy(float, na_value=np.nan) / SECONDS
+    return pd.to_numeric(column).to_numpy(float, na_value=np.nan)
+
+
+def labels_of(column: Any) -> np.ndarray:
+    """A column as text, None in holes."""
+    labels = column.astype(object).map(str).to_numpy(object)
+    labels[column.isna().to_numpy()] = None
+    return labels
+
+
+def levels_of(*columns: Any, most: int) -> list:
+    """The labels of some arrays, most frequent first; the rarest are "others" if too many."""
+    from pandas import Series
+
+    levels = list(Series(np.concatenate(columns)).value_counts().index)
+    return levels if len(levels) <= most else [*levels[: most - 1], OTHERS]
+
+
+def in_levels(labels: np.ndarray, levels: list) -> np.ndarray:
+    """The number of each label among levels, -1 in holes."""
+    places = {level: i for i, level in enumerate(levels)}
+    others = places.get(OTHERS, -1)
+    return np.array([-1 if label is None else places.get(label, others) for label in labels], int)
+
+
+def telling(scores: np.ndarray, most: int) -> np.ndarray:
+    """Where the highest scores are, in the order of the table."""
+    return np.sort(np.argsort(-np.nan_to_num(scores), kind="stable")[:most])
+
+
+def most_telling(scores: dict, most: int) -> list:
+    """The names of the highest scores, in the order of the table."""
+    names = list(scores)
+    return [names[i] for i in telling(np.array([*scores.values()], float), most)]
+
+
+def row_of(frame: Any, i: int) -> Any:
+    """A row: an array where columns are numbered, else a Series."""
+    row = frame.iloc[i]
+    return row.to_numpy() if type(frame.columns).__name__ == "RangeIndex" else row
+
+
+def deviation(column: Any) -> float:
+    """The standard deviation of numbers or times, 1 of what does not vary."""
+    numbers = numbers_of(column)
+    numbers = numbers[np.isfinite(numbers)]
+    return (numbers.std() if len(numbers) else 0.0) or 1.0
+
+
+def movement(column: Any, like: Any) -> float:
+    """How much a column varies: in deviations of another, or the share of other labels."""
+    if kind_of(column) == LABEL:
+        return 1 - column.value_counts(normalize=True).max()
+    return np.nanstd(numbers_of(column)) / deviation(like)
