@@ -374,6 +374,9 @@ class VAETransformer(
             If columns may want another look: identifiers, text that means numbers or times, whole
             numbers that pandas made floats for their holes, a value a hundred deviations from all
             others. Columns that a dict `likelihood` names are left out.
+        ConvergenceWarning
+            If training was still gaining when `max_iter` ended it, or the latent points are not
+            used.
 
         Raises
         ------
@@ -385,12 +388,6 @@ class VAETransformer(
             At an interrupt, within about a second. The best model of this fit so far is kept,
             whole; before its first epoch, or first 1,000 steps, has been judged, or at a second
             interrupt while that model is made ready, that of an earlier fit.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If training was still gaining when `max_iter` ended it, or the latent points are not
-            used.
         """
         fit(self, X, y, X_val, (sample_weight, sample_weight_val))
         return self

@@ -1,0 +1,82 @@
+"""Settings of the site: python -m sphinx -W -b html docs docs/_build/html. Nothing is fetched."""
+
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+from public import written  # noqa: E402
+from sphinx_gallery.sorting import FileNameSortKey  # noqa: E402
+
+import skvae  # noqa: E402
+
+project = "skvae"
+author = "The skvae developers"
+release = version = skvae.__version__
+copyright = author
+
+extensions = [
+    "mathml",
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_gallery.gen_gallery",
+]
+source_suffix = {".rst": "restructuredtext"}  # Markdown is included, never a page by itself
+exclude_patterns = ["_build", "_templates", "gallery/*.md5"]
+templates_path = ["_templates"]
+default_role = "literal"
+html_math_renderer = "mathml"
+
+autosummary_context = {"bases": written(HERE / "api")}
+autodoc_typehints = "none"  # the docstrings carry types
+numpydoc_show_class_members = False  # the templates list methods
+
+DATA = "SKVAE_DATA"  # the folder of tables that do not ship with scikit-learn
+
+
+def without_data(folder: Path) -> str:
+    """A pattern of the examples that run: all whose tables are at hand."""
+    examples = [] if DATA in os.environ else sorted(folder.glob("plot_*.py"))
+    fetching = [path.name for path in examples if DATA in path.read_text()]
+    return rf"/(?!{'|'.join(map(re.escape, fetching))})plot_" if fetching else "/plot_"
+
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "backreferences_dir": "api/backreferences",
+    "doc_module": ("skvae",),
+    "filename_pattern": without_data(HERE.parent / "examples"),
+    "within_subsection_order": FileNameSortKey,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "matplotlib_animations": False,
+}
+# Pictures are shown on the page.
+warnings.filterwarnings("ignore", message=".*non-interactive.*cannot be shown", append=False)
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skvae"
+html_static_path = ["_static"]
+html_css_files = ["skvae.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "skvae"},
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "navigation_with_keys": False,
+}
+html_sidebars = {"index": []}
