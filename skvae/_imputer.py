@@ -79,11 +79,23 @@ class VAEImputer(Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMi
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With holes or without: NaN, None, NA or NaT.
         y : ignored
+            Here for the sake of pipelines.
 
         Returns
         -------
         self : VAEImputer
+            The fitted imputer itself.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAEImputer, VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> imputer = VAEImputer(VAETransformer(1, max_iter=5), random_state=0).fit(X)
+        >>> imputer.vae_.n_iter_
+        5
         """
         vae = VAETransformer(**MODEL) if self.vae is None else self.vae
         self.vae_ = fitted(vae, X, self, y)
@@ -95,11 +107,22 @@ class VAEImputer(Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMi
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`.
 
         Returns
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             Observed cells are unchanged. Deterministic unless `draw`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAEImputer, VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> imputer = VAEImputer(VAETransformer(1, max_iter=5), random_state=0).fit(X)
+        >>> filled = imputer.transform([[0.5, np.nan]])
+        >>> float(filled[0, 0]), bool(np.isfinite(filled[0, 1]))
+        (0.5, True)
         """
         check_is_fitted(self)
         return self.vae_.impute(X, self.random_state if self.draw else None, draw=self.draw)

@@ -67,6 +67,7 @@ def trusted_types() -> list[str]:
     Returns
     -------
     names : list of str
+        Of classes, with their modules.
 
     Examples
     --------

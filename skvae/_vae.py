@@ -347,6 +347,7 @@ class VAETransformer(
             may be missing (NaN, None, NA, NaT): training uses the observed cells alone. Sparse
             matrices are made dense a batch at a time; their zeros are zeros, not holes.
         y : ignored
+            Here for the sake of pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts: all that is learned is as if it came so many times, and 0
             leaves it out. Whole numbers are taken as they are, up to 16 in the mean or 100,000
@@ -367,16 +368,7 @@ class VAETransformer(
         Returns
         -------
         self : VAETransformer
-
-        Warns
-        -----
-        UserWarning
-            If columns may want another look: identifiers, text that means numbers or times, whole
-            numbers that pandas made floats for their holes, a value a hundred deviations from all
-            others. Columns that a dict `likelihood` names are left out.
-        ConvergenceWarning
-            If training was still gaining when `max_iter` ended it, or the latent points are not
-            used.
+            The fitted model itself.
 
         Raises
         ------
@@ -388,6 +380,25 @@ class VAETransformer(
             At an interrupt, within about a second. The best model of this fit so far is kept,
             whole; before its first epoch, or first 1,000 steps, has been judged, or at a second
             interrupt while that model is made ready, that of an earlier fit.
+
+        Warns
+        -----
+        UserWarning
+            If columns may want another look: identifiers, text that means numbers or times, whole
+            numbers that pandas made floats for their holes, a value a hundred deviations from all
+            others. Columns that a dict `likelihood` names are left out.
+        ConvergenceWarning
+            If training was still gaining when `max_iter` ended it, or the latent points are not
+            used.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.n_features_in_, vae.n_iter_
+        (4, 5)
         """
         fit(self, X, y, X_val, (sample_weight, sample_weight_val))
         return self
@@ -406,7 +417,9 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            A piece, with the columns of the first one.
         y : ignored
+            Here for the sake of pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`; of each piece by itself where they are not whole numbers.
         schema : array-like, sparse matrix or DataFrame, default=None
@@ -449,11 +462,21 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`; cells may be missing.
 
         Returns
         -------
         Z : ndarray of shape (n_samples, latent_dim)
             In float32 for float32 input, else in float64. Deterministic.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.transform(X[:3]).shape
+        (3, 2)
         """
         from skvae import inference
 
@@ -466,6 +489,7 @@ class VAETransformer(
         Parameters
         ----------
         Z : array-like of shape (n_samples, latent_dim)
+            Latent points, such as those of `transform`.
 
         Returns
         -------
@@ -474,6 +498,15 @@ class VAETransformer(
             within the range seen; booleans and labels the most likely value. Fit floats
             (`X.astype(float)`) to get means and probabilities instead. A pandas frame has the
             index of Z if Z is one too, which `set_output(transform="pandas")` makes it.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.inverse_transform(vae.transform(X)).columns.equals(X.columns)
+        True
         """
         check_is_fitted(self)
         with np.errstate(over="ignore", invalid="ignore"):  # of sums that look for NaN
@@ -500,6 +533,7 @@ class VAETransformer(
         Parameters
         ----------
         n_samples : int, default=1
+            How many; for each condition, where `given` is a frame of them.
         random_state : int, RandomState, Generator or None, default=None
             The same int gives the same rows; None gives others at every call.
         given : dict of {column: value} or DataFrame, default=None
@@ -535,6 +569,17 @@ class VAETransformer(
         References
         ----------
         Rubin (1988). Using the SIR algorithm to simulate posterior distributions.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skvae import VAETransformer
+        >>> pets = pd.DataFrame({"pet": ["cat", "dog"] * 50, "legs": [4] * 100})
+        >>> vae = VAETransformer(1, max_iter=5, random_state=0).fit(pets)
+        >>> vae.sample(2, random_state=0, given={"pet": "dog"})
+           pet  legs
+        0  dog     4
+        1  dog     4
         """
         check_is_fitted(self)
         rng, n = generator(random_state), _count(n_samples, "n_samples")
@@ -556,6 +601,7 @@ class VAETransformer(
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features), default=None
             None draws from the prior.
         n_draws : int, default=1
+            Points for each row of X, or in all.
         random_state : int, RandomState, Generator or None, default=None
             The same int gives the same points; None gives others at every call.
 
@@ -563,6 +609,17 @@ class VAETransformer(
         -------
         Z : ndarray of shape (n_draws, n_samples, latent_dim), or (n_draws, latent_dim)
             The latter from the prior.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.sample_latent(X, n_draws=5, random_state=0).shape
+        (5, 150, 2)
+        >>> vae.sample_latent(n_draws=5, random_state=0).shape
+        (5, 2)
         """
         rng = generator(random_state)
         if X is None:
@@ -577,6 +634,7 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`; cells may be missing.
         n_draws : int, default=1
             Rows drawn for each row of X.
         random_state : int, RandomState, Generator or None, default=None
@@ -587,6 +645,15 @@ class VAETransformer(
         X_new : ndarray or DataFrame of shape (n_draws * n_samples, n_features)
             The first draw of every row, then the second of every row, and so on; a pandas
             frame has the index of X, as often.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.posterior_predictive(X[:3], n_draws=2, random_state=0).index.tolist()
+        [0, 1, 2, 0, 1, 2]
         """
         rng = generator(random_state)
         x, _ = self._encoded(X)
@@ -699,6 +766,16 @@ class VAETransformer(
         References
         ----------
         Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> odd = X[:1] * [10, 1, 1, 1]  # a sepal of 51 cm
+        >>> bool(vae.score_samples(odd)[0] < vae.score_samples(X[:1])[0])
+        True
         """
         from skvae import inference
 
@@ -723,7 +800,9 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`.
         y : ignored
+            Here for the sake of pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
             Of rows in the mean.
 
@@ -731,6 +810,15 @@ class VAETransformer(
         -------
         score : float
             In nats per row, in the units of X.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> abs(vae.score(X) - float(vae.score_samples(X).mean())) < 1e-6
+        True
         """
         scores = np.asarray(self.score_samples(X))
         if sample_weight is None:
@@ -741,12 +829,32 @@ class VAETransformer(
 
     @property
     def encoder_(self):
-        """Keras model from encoded cells to the raw parameters of q(z | x), built on demand."""
+        """Keras model from encoded cells to the raw parameters of q(z | x), built on demand.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.encoder_.input_shape
+        (None, 8)
+        """
         return self._keras_model("encoder")
 
     @property
     def decoder_(self):
-        """Keras model from latent points to the raw parameters of p(x | z), built on demand."""
+        """Keras model from latent points to the raw parameters of p(x | z), built on demand.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.decoder_.input_shape
+        (None, 2)
+        """
         return self._keras_model("decoder")
 
     @property

@@ -4,7 +4,6 @@ from docutils import nodes
 from latex2mathml.converter import convert
 
 
-
 def shown(latex: str, display: str) -> str:
     """The MathML of an equation; lines that end in two backslashes are aligned at each &."""
     if r"\\" in latex and r"\begin" not in latex:
