@@ -14,6 +14,9 @@ from public import written  # noqa: E402
 from sphinx_gallery.sorting import FileNameSortKey  # noqa: E402
 
 import skvae  # noqa: E402
+import skvae._component  # noqa: E402
+
+skvae._component.SITE = ".."  # estimators that examples show lead to their pages on this site
 
 project = "skvae"
 author = "The skvae developers"
