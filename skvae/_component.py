@@ -9,7 +9,6 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
-
 # Where the site is: "" while it has no address, and then there is no link. Its build says "..".
 SITE = ""
 PAGE = "/api/generated/{estimator_module}.{estimator_name}.html"
