@@ -32,12 +32,19 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 source_suffix = {".rst": "restructuredtext"}  # Markdown is included, never a page by itself
-exclude_patterns = ["_build", "_templates", "gallery/*.md5"]
+exclude_patterns = ["_build", "_templates", "gallery/backreferences", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
+suppress_warnings = ["config.cache"]  # a setting of sphinx-gallery holds a class
+if not (HERE.parent / "CHANGELOG.md").exists():
+    exclude_patterns.append("changelog.rst")
+    suppress_warnings.append("toc.excluded")
 default_role = "literal"
 html_math_renderer = "mathml"
 
 autosummary_context = {"bases": written(HERE / "api")}
+# They are new to a build that goes on from an earlier one, and so are named.
+autosummary_generate = [f"api/{path.name}" for path in sorted((HERE / "api").glob("*.rst"))]
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings carry types
 numpydoc_show_class_members = False  # the templates list methods
 
@@ -54,7 +61,7 @@ def without_data(folder: Path) -> str:
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    "backreferences_dir": "api/backreferences",
+    "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skvae",),
     "filename_pattern": without_data(HERE.parent / "examples"),
     "within_subsection_order": FileNameSortKey,
@@ -70,6 +77,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skvae"
 html_static_path = ["_static"]
 html_css_files = ["skvae.css"]
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

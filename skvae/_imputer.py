@@ -36,7 +36,8 @@ class VAEImputer(Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMi
     vae_ : VAETransformer
         The fitted model.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
 
     See Also

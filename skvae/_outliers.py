@@ -37,7 +37,8 @@ class VAEOutlierDetector(Kept, CallbackSupportMixin, OutlierMixin, BaseEstimator
     offset_ : float
         The score below which a row is an outlier, in nats.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
 
     See Also

@@ -43,7 +43,8 @@ class VAESynthesizer(Kept, CallbackSupportMixin, BaseEstimator):
     vae_ : VAETransformer
         The fitted model, of the columns that are learned: for scores, latent points, filled cells.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
 
     See Also

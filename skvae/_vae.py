@@ -185,11 +185,13 @@ class VAETransformer(
     Attributes
     ----------
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
     likelihood_ : dict of {column: Likelihood}
         By name, or by number in an array.
     prior_, posterior_ : Prior, Posterior
+        Copies of those in use.
     encoder_, decoder_ : keras.Model
         The encoder network, from a row as the likelihood prepares it (standardised columns for
         "gaussian", these and their normal scores for "warped_gaussian", one-hot levels for
@@ -201,7 +203,7 @@ class VAETransformer(
     best_iter_ : int
         The epoch whose weights were kept, from 1 on: the best of the last fit, from where beta has
         risen to its last value; under `warm_start` counted over all fits.
-    history_ : dict of ndarray of shape (n_iter_,)
+    history_ : dict of ndarray of shape (`n_iter_`,)
         "loss", "log_likelihood", "kl" and "validation_loss" in nats per row in the units of
         X, and "beta". Both losses are taken at the last beta throughout, also while it rises.
         "loss" has the penalties that layers of one's own put on their weights. "validation_loss"

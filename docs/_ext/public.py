@@ -8,26 +8,28 @@ from types import ModuleType
 PACKAGE = "skvae"
 ROOMS = "likelihoods", "priors", "posteriors", "objectives", "schedules"  # of one base class each
 
-INDEX = """
-API
+INDEX = """API
 ===
-
-.. currentmodule:: {package}
 
 Everything that is public. All estimators follow scikit-learn: ``fit`` learns, attributes that end
 in ``_`` are what was learned, and ``get_params``, ``set_params`` and ``clone`` work as usual.
 
-{sections}"""
+.. toctree::
+   :maxdepth: 2
 
-SECTION = """
-{title}
+   {pages}
+"""
+
+PAGE = """{title}
 {line}
 
 .. currentmodule:: {module}
 
 {words}
 
-.. autosummary::
+"""
+
+LIST = """.. autosummary::
    :toctree: generated
    :nosignatures:
    {template}
@@ -57,31 +59,20 @@ WORDS = {
 }
 
 
-def section(title: str, words: str, module: str, names: list[str], template: str = "") -> str:
-    return SECTION.format(
-        title=title,
-        line="-" * len(title),
-        words=words,
-        module=module,
-        template=template and f":template: {template}",
-        names="\n   ".join(names),
-    )
+def page(title: str, words: str, module: str, names: list[str], template: str = "") -> str:
+    top = PAGE.format(title=title, line="=" * len(title), words=words, module=module)
+    template = template and f":template: {template}"
+    return top + LIST.format(template=template, names="\n   ".join(names))
 
 
-def room(name: str, module: ModuleType) -> str:
-    """The section of a room; the base class of a room of components stands first."""
-    title, words = TITLES.get(name, name.capitalize()), WORDS.get(name, "")
-    names, path = list(module.__all__), module.__name__
+def of_room(name: str, module: ModuleType) -> str:
+    """The page of a room; the base class of components has its methods, and stands apart."""
+    title, words, path = TITLES.get(name, name.capitalize()), WORDS.get(name, ""), module.__name__
     if name not in ROOMS:
-        return section(title, words, path, names)
-    bases = [known for known in names if known == base_of(module)]
-    rest = [known for known in names if known not in bases]
-    base = SECTION.split(".. autosummary", 1)[1].format(template="", names="\n   ".join(bases))
-    return (
-        section(title, words, path, rest, "component.rst")
-        + "\nThe base class, for one of your own:\n\n.. autosummary"
-        + base
-    )
+        return page(title, words, path, module.__all__)
+    base = base_of(module)
+    final = page(title, words, path, [n for n in module.__all__ if n != base], "component.rst")
+    return f"{final}\nFor one of your own:\n\n{LIST.format(template='', names=base)}"
 
 
 def base_of(module: ModuleType) -> str:
@@ -91,20 +82,20 @@ def base_of(module: ModuleType) -> str:
 
 
 def written(folder: Path) -> dict[str, str]:
-    """Write the index of the API; give the base class of each room."""
+    """Write the pages of the API; give the base class of each room."""
     package = importlib.import_module(PACKAGE)
     public = {name: getattr(package, name) for name in package.__all__}
     modules = {name: value for name, value in public.items() if inspect.ismodule(value)}
     estimators = [name for name, value in public.items() if inspect.isclass(value)]
     functions = [name for name in public if name not in {*modules, *estimators}]
-    sections = [
-        section("Estimators", "What most users need.", PACKAGE, estimators),
-        section("Functions", "", PACKAGE, functions),
-    ]
-    order = [name for name in TITLES if name in modules]
-    order += [name for name in modules if name not in TITLES]
-    sections += [room(name, modules[name]) for name in order]
-    text = INDEX.format(package=PACKAGE, sections="".join(sections))
+    order = sorted(modules, key=lambda name: list(TITLES).index(name) if name in TITLES else -1)
+    pages = {
+        "estimators": page("Estimators", "What most users need.", PACKAGE, estimators),
+        "functions": page("Functions", "Beside the estimators.", PACKAGE, functions),
+        **{name: of_room(name, modules[name]) for name in order},
+    }
+    pages["index"] = INDEX.format(pages="\n   ".join(pages))
     folder.mkdir(exist_ok=True)
-    (folder / "index.rst").write_text(text)
+    for name, text in pages.items():
+        (folder / f"{name}.rst").write_text(text)
     return {modules[name].__name__: base_of(modules[name]) for name in ROOMS if name in modules}
