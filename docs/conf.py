@@ -80,8 +80,13 @@ html_css_files = ["skvae.css"]
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_show_sourcelink = False
 html_copy_source = False
+html_favicon = "_static/skvae.svg"
 html_theme_options = {
-    "logo": {"text": "skvae"},
+    "logo": {
+        "text": "skvae",
+        "image_light": "_static/skvae.svg",
+        "image_dark": "_static/skvae.svg",
+    },
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
