@@ -30,7 +30,10 @@ return {
   ids: [...document.querySelectorAll("[id]")].map(e => e.id),
   broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src),
   fetched: performance.getEntriesByType("resource").map(r => r.name),
-  wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+  wide: [...document.querySelectorAll(".bd-article :is(h1, h2, p, img)")].filter(
+    e => !e.closest("pre, table, .equation")
+      && (e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1)
+  ).map(e => e.tagName + " " + e.textContent.slice(0, 40)),
 }
 """
 
@@ -102,7 +105,7 @@ def searched(chrome: Chrome, site: str, words: str) -> int:
 
 
 def photographed(chrome: Chrome, site: str, folder: Path) -> list[str]:
-    """Screenshots of some pages at each width; those that are wider than the screen."""
+    """Screenshots of some pages at each width; what is wider than the screen in them."""
     folder.mkdir(parents=True, exist_ok=True)
     wide = []
     for page in sorted(SEEN):
@@ -111,8 +114,8 @@ def photographed(chrome: Chrome, site: str, folder: Path) -> list[str]:
             chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             chrome.get(site + page)
             chrome.save_screenshot(str(folder / f"{Path(page).stem}_{width}.png"))
-            if chrome.execute_script(LOOK)["wide"]:
-                wide.append(f"{page} is wider than {width} pixels")
+            found = chrome.execute_script(LOOK)["wide"]
+            wide += [f"{page}, {width} pixels wide: cut off is {what}" for what in found]
     chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     return wide
 

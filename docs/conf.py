@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-import warnings
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -68,10 +67,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_memory": False,
-    "matplotlib_animations": False,
 }
-# Pictures are shown on the page.
-warnings.filterwarnings("ignore", message=".*non-interactive.*cannot be shown", append=False)
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skvae"

@@ -4,20 +4,14 @@ from docutils import nodes
 from latex2mathml.converter import convert
 
 
-def shown(latex: str, display: str) -> str:
-    """The MathML of an equation; lines that end in two backslashes are aligned at each &."""
-    if r"\\" in latex and r"\begin" not in latex:
-        latex = rf"\begin{{aligned}}{latex}\end{{aligned}}"
-    return convert(latex, display=display)
-
-
 def visit_inline(writer, node):
-    writer.body.append(shown(node.astext(), "inline"))
+    writer.body.append(convert(node.astext()))
     raise nodes.SkipNode
 
 
 def visit_block(writer, node):
-    writer.body.append(f'<div class="equation">{shown(node.astext(), "block")}</div>')
+    equation = convert(node.astext(), display="block")
+    writer.body.append(f'<div class="equation">{equation}</div>')
     raise nodes.SkipNode
 
 
