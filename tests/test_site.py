@@ -40,7 +40,7 @@ def test_without_an_address_there_is_no_link_that_leads_nowhere(estimator):
 def test_every_test_that_a_promise_names_exists():
     text = (ROOT / "docs" / "promises.rst").read_text()
     named = re.findall(r"``(test_\w+\.py)::(test_\w+)``", text)
-    assert len(named) == text.count("   * - ")  # one for each promise
+    assert len(named) == text.count("\n- ") > 0  # one for each promise
     missing = [
         f"{file}::{name}"
         for file, name in named

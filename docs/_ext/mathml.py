@@ -3,9 +3,11 @@
 from docutils import nodes
 from latex2mathml.converter import convert
 
+JOINER = "\u2060"  # so that no line breaks between an equation and the full stop behind it
+
 
 def visit_inline(writer, node):
-    writer.body.append(convert(node.astext()))
+    writer.body.append(convert(node.astext()) + JOINER)
     raise nodes.SkipNode
 
 
