@@ -18,6 +18,7 @@ from shutil import which
 from threading import Thread
 from urllib.parse import urldefrag, urlsplit
 
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -96,12 +97,15 @@ def dead_links(site: str, folder: Path, looks: dict[str, dict]) -> list[str]:
     return dead
 
 
-def searched(chrome: Chrome, site: str, words: str) -> int:
-    """How many pages the search finds once it has found the one that a reader wants."""
+def lost(chrome: Chrome, site: str, words: str, page: str) -> list[str]:
+    """What a search for words does not find: the page that a reader wants, or nothing."""
     chrome.get(f"{site}search.html?q={words}")
-    wanted = "return !!document.querySelector(`#search-results a[href*='guide/likelihoods']`)"
-    WebDriverWait(chrome, SECONDS).until(lambda driver: driver.execute_script(wanted))
-    return chrome.execute_script("return document.querySelectorAll('#search-results li').length")
+    found = f"return !!document.querySelector(`#search-results a[href*='{page}']`)"
+    try:
+        WebDriverWait(chrome, SECONDS).until(lambda driver: driver.execute_script(found))
+    except TimeoutException:
+        return [f"a search for {words!r} does not find {page}"]
+    return []
 
 
 def photographed(chrome: Chrome, site: str, folder: Path) -> list[str]:
@@ -131,13 +135,13 @@ def main() -> None:
             looks = {page: looked_at(chrome, site, page) for page in pages(folder)}
             wrong = [f"{page}: {words}" for page, one in looks.items() for words in one["wrong"]]
             wrong += dead_links(site, folder, looks)
-            n_found = searched(chrome, site, "likelihood")
+            wrong += lost(chrome, site, "likelihood", "guide/likelihoods.html")
             if arguments.pictures:
                 wrong += photographed(chrome, site, arguments.pictures)
     finally:
         chrome.quit()
     n_links = sum(len(one["links"]) for one in looks.values())
-    print(f"{len(looks)} pages, {n_links} links; {n_found} pages found for 'likelihood'")
+    print(f"{len(looks)} pages, {n_links} links, and a search")
     print("\n".join(wrong) or "nothing is wrong")
     sys.exit(bool(wrong))
 

@@ -3,11 +3,9 @@
 from docutils import nodes
 from latex2mathml.converter import convert
 
-JOINER = "\u2060"  # so that no line breaks between an equation and the full stop behind it
-
 
 def visit_inline(writer, node):
-    writer.body.append(convert(node.astext()) + JOINER)
+    writer.body.append(convert(node.astext()))
     raise nodes.SkipNode
 
 
