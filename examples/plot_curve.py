@@ -49,11 +49,12 @@ S_CURVE = {
     "learned noise (default)": VAETransformer(1, random_state=0),
     'init="isomap"': VAETransformer(1, init="isomap", random_state=0),
 }
-figure, axes = plt.subplots(2, 3, figsize=(12, 8), layout="constrained")
-for axis, (label, vae) in zip(axes[0], S_CURVE.items(), strict=True):
+figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+for axis, (label, vae) in zip(axes, S_CURVE.items(), strict=True):
     axis.set_title(described(label, vae, X, t), fontsize=10)
     axis.scatter(*X.T, c=t, s=6)
     axis.plot(*restored_curve(vae, X).T, color="black", linewidth=1)
+figure.savefig("curve.png")
 
 # %%
 # Other shapes. A circle has no ends: one dimension has to cut it somewhere, and the embedding
@@ -66,7 +67,8 @@ SHAPES = {
     "spiral": (turns[:, None] * np.stack([np.cos(turns), np.sin(turns)], axis=1), turns, 1),
     "Swiss roll, 2 latent dimensions": (roll, along, 2),
 }
-for axis, (label, (X, t, latent_dim)) in zip(axes[1], SHAPES.items(), strict=True):
+figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+for axis, (label, (X, t, latent_dim)) in zip(axes, SHAPES.items(), strict=True):
     vae = VAETransformer(latent_dim, init="isomap", random_state=0)
     axis.set_title(described(label, vae, X, t), fontsize=10)
     if latent_dim == 1:
@@ -75,5 +77,5 @@ for axis, (label, (X, t, latent_dim)) in zip(axes[1], SHAPES.items(), strict=Tru
     else:
         axis.scatter(*vae.transform(X).T, c=t, s=6)
         axis.set(xlabel="latent dimension 0", ylabel="latent dimension 1")
-figure.savefig("curve.png")
-print("picture: curve.png")
+figure.savefig("curve_shapes.png")
+print("pictures: curve.png, curve_shapes.png")

@@ -131,4 +131,3 @@ for i, color in enumerate(["C0", "C1", "C2"]):
 right.axvline(24.5, color="gray", linestyle=":")
 right.set(title="waves: given (left of the line) and continued", xlabel="time step", yticks=[])
 figure.savefig("layers.png", dpi=120)
-plt.show()

@@ -1,4 +1,8 @@
-"""A model is saved today and answers a web service tomorrow: here to eight callers at once.
+"""
+Save a model, and serve it
+==========================
+
+A model is saved today and answers a web service tomorrow: here to eight callers at once.
 
 The file is one of skops: plain data, of which nothing is run when it is read. So a service may load
 a file of someone else's, if the types in it are those that it trusts. It needs `pip install skops`.

@@ -1,4 +1,4 @@
-"""Base of everything pluggable, and the way from a name to a class."""
+"""Base of everything pluggable, the way from a name to a class, and from a class to its page."""
 
 import pickle
 import re
@@ -9,8 +9,22 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
+# Where the site is: "" while it has no address, and then there is no link. Its build says "..".
+SITE = ""
+PAGE = "/api/generated/{estimator_module}.{estimator_name}.html"
 
-class Component(BaseEstimator, ABC):
+
+class Linked:
+    """A class with a page on the site, to which its HTML repr and the tooltips in it lead."""
+
+    _doc_link_module = "skvae"
+
+    @property
+    def _doc_link_template(self) -> str:
+        return SITE and SITE + PAGE
+
+
+class Component(Linked, BaseEstimator, ABC):
     """A part of the model that holds hyperparameters only and learns nothing itself.
 
     What a component wants trained lives with the other weights and comes back as the

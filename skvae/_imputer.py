@@ -38,7 +38,8 @@ class VAEImputer(
     vae_ : VAETransformer
         The fitted model.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
 
     See Also
@@ -84,11 +85,23 @@ class VAEImputer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With holes or without: NaN, None, NA or NaT.
         y : ignored
+            Here for the sake of pipelines.
 
         Returns
         -------
         self : VAEImputer
+            The fitted imputer itself.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAEImputer, VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> imputer = VAEImputer(VAETransformer(1, max_iter=5), random_state=0).fit(X)
+        >>> imputer.vae_.n_iter_
+        5
         """
         self.vae_ = fitted(self._model(), X, self, y)
         return self
@@ -99,11 +112,22 @@ class VAEImputer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`.
 
         Returns
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             Observed cells are unchanged. Deterministic unless `draw`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAEImputer, VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> imputer = VAEImputer(VAETransformer(1, max_iter=5), random_state=0).fit(X)
+        >>> filled = imputer.transform([[0.5, np.nan]])
+        >>> float(filled[0, 0]), bool(np.isfinite(filled[0, 1]))
+        (0.5, True)
         """
         check_is_fitted(self)
         return self.vae_.impute(X, self.random_state if self.draw else None, draw=self.draw)

@@ -40,7 +40,8 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
     offset_ : float
         The score below which a row is an outlier, in nats.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
 
     See Also
@@ -84,11 +85,23 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Most of them regular; cells may be missing.
         y : ignored
+            Here for the sake of pipelines.
 
         Returns
         -------
         self : VAEOutlierDetector
+            The fitted detector itself.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAEOutlierDetector, VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = VAEOutlierDetector(VAETransformer(1, max_iter=5), random_state=0).fit(X)
+        >>> int((detector.predict(X) == -1).sum())  # a tenth, as `contamination` says
+        10
         """
         self.vae_ = fitted(self._model(), X, self, y)
         self.offset_ = float(np.percentile(self.score_samples(X), 100 * self.contamination))
@@ -107,10 +120,22 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
+            In nats.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAEOutlierDetector, VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = VAEOutlierDetector(VAETransformer(1, max_iter=5), random_state=0).fit(X)
+        >>> near, far = detector.score_samples([[0.0, 0.0], [9.0, 9.0]])
+        >>> bool(near > far)
+        True
         """
         check_is_fitted(self)
         scores = np.asarray(self.vae_.score_samples(X))
@@ -164,10 +189,21 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
+            In nats.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAEOutlierDetector, VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = VAEOutlierDetector(VAETransformer(1, max_iter=5), random_state=0).fit(X)
+        >>> (detector.decision_function([[0.0, 0.0], [9.0, 9.0]]) < 0).tolist()
+        [False, True]
         """
         return self.score_samples(X) - self.offset_
 
@@ -177,10 +213,21 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
+            Whole numbers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAEOutlierDetector, VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = VAEOutlierDetector(VAETransformer(1, max_iter=5), random_state=0).fit(X)
+        >>> detector.predict([[0.0, 0.0], [9.0, 9.0]])
+        array([ 1, -1])
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 

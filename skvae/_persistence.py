@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skvae import likelihoods, objectives, posteriors, priors, schedules
+from skvae._component import Linked
 from skvae._fits import check_fit
 from skvae._plain import Beside, tree_of, value_of
 from skvae._version import __version__
@@ -34,7 +35,7 @@ WRONG = ArithmeticError, AttributeError, LookupError, MemoryError, RecursionErro
 PLUGGABLE = likelihoods, objectives, posteriors, priors, schedules
 
 
-class Kept:
+class Kept(Linked):
     """An estimator that is kept as plain data.
 
     Objects of someone else's, such as a function that builds layers, are beside the data: pickle
@@ -68,6 +69,7 @@ def trusted_types() -> list[str]:
     Returns
     -------
     names : list of str
+        Of classes, with their modules.
 
     Examples
     --------

@@ -47,7 +47,8 @@ class VAESynthesizer(Around, Kept, CallbackSupportMixin, BaseEstimator):
     vae_ : VAETransformer
         The fitted model, of the columns that are learned: for scores, latent points, filled cells.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
 
     See Also
@@ -86,16 +87,28 @@ class VAESynthesizer(Around, Kept, CallbackSupportMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            The table, as it comes.
         y : ignored
+            Here for the sake of pipelines.
 
         Returns
         -------
         self : VAESynthesizer
+            The fitted synthesiser itself.
 
         Warns
         -----
         UserWarning
             If there are columns of identifiers or free text.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skvae import VAESynthesizer, VAETransformer
+        >>> pets = pd.DataFrame({"legs": [4] * 100, "pet": ["cat", "dog"] * 50})
+        >>> synthesizer = VAESynthesizer(VAETransformer(1, max_iter=5), random_state=0)
+        >>> synthesizer.fit(pets).vae_.n_iter_
+        5
         """
         rows = checked(self, X, reset=True)
         own = {name: vars(self)[name] for name in INPUTS if name in vars(self)}
@@ -119,6 +132,7 @@ class VAESynthesizer(Around, Kept, CallbackSupportMixin, BaseEstimator):
         Parameters
         ----------
         n_samples : int, default=1
+            How many; for each condition, where `given` is a frame of them.
         random_state : int, RandomState, Generator or None, default=None
             The same int gives the same rows; None gives others at every call.
         given : dict of {column: value} or DataFrame, default=None
@@ -130,6 +144,17 @@ class VAESynthesizer(Around, Kept, CallbackSupportMixin, BaseEstimator):
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             With a frame of conditions, (n_samples * len(given), n_features).
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skvae import VAESynthesizer, VAETransformer
+        >>> pets = pd.DataFrame({"legs": [4] * 100, "pet": ["cat", "dog"] * 50})
+        >>> synthesizer = VAESynthesizer(VAETransformer(1, max_iter=5), random_state=0)
+        >>> synthesizer.fit(pets).sample(2, random_state=0, given={"pet": "dog"})
+           legs  pet
+        0     4  dog
+        1     4  dog
         """
         check_is_fitted(self)
         rng = generator(random_state)

@@ -186,11 +186,13 @@ class VAETransformer(
     Attributes
     ----------
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
     likelihood_ : dict of {column: Likelihood}
         By name, or by number in an array.
     prior_, posterior_ : Prior, Posterior
+        Copies of those in use.
     encoder_, decoder_ : keras.Model
         The encoder network, from a row as the likelihood prepares it (standardised columns for
         "gaussian", these and their normal scores for "warped_gaussian", one-hot levels for
@@ -202,7 +204,7 @@ class VAETransformer(
     best_iter_ : int
         The epoch whose weights were kept, from 1 on: the best of the last fit, from where beta has
         risen to its last value; under `warm_start` counted over all fits.
-    history_ : dict of ndarray of shape (n_iter_,)
+    history_ : dict of ndarray of shape (`n_iter_`,)
         "loss", "log_likelihood", "kl" and "validation_loss" in nats per row in the units of
         X, and "beta". Both losses are taken at the last beta throughout, also while it rises.
         "loss" has the penalties that layers of one's own put on their weights. "validation_loss"
@@ -348,6 +350,7 @@ class VAETransformer(
             may be missing (NaN, None, NA, NaT): training uses the observed cells alone. Sparse
             matrices are made dense a batch at a time; their zeros are zeros, not holes.
         y : ignored
+            Here for the sake of pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts: all that is learned is as if it came so many times, and 0
             leaves it out. Whole numbers are taken as they are, up to 16 in the mean or 100,000
@@ -368,13 +371,7 @@ class VAETransformer(
         Returns
         -------
         self : VAETransformer
-
-        Warns
-        -----
-        UserWarning
-            If columns may want another look: identifiers, text that means numbers or times, whole
-            numbers that pandas made floats for their holes, a value a hundred deviations from all
-            others. Columns that a dict `likelihood` names are left out.
+            The fitted model itself.
 
         Raises
         ------
@@ -389,9 +386,22 @@ class VAETransformer(
 
         Warns
         -----
+        UserWarning
+            If columns may want another look: identifiers, text that means numbers or times, whole
+            numbers that pandas made floats for their holes, a value a hundred deviations from all
+            others. Columns that a dict `likelihood` names are left out.
         ConvergenceWarning
             If training was still gaining when `max_iter` ended it, or the latent points are not
             used.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.n_features_in_, vae.n_iter_
+        (4, 5)
         """
         fit(self, X, y, X_val, (sample_weight, sample_weight_val))
         return self
@@ -410,7 +420,9 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            A piece, with the columns of the first one.
         y : ignored
+            Here for the sake of pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`; of each piece by itself where they are not whole numbers.
         schema : array-like, sparse matrix or DataFrame, default=None
@@ -453,11 +465,21 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`; cells may be missing.
 
         Returns
         -------
         Z : ndarray of shape (n_samples, latent_dim)
             In float32 for float32 input, else in float64. Deterministic.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.transform(X[:3]).shape
+        (3, 2)
         """
         from skvae import inference
 
@@ -470,6 +492,7 @@ class VAETransformer(
         Parameters
         ----------
         Z : array-like of shape (n_samples, latent_dim)
+            Latent points, such as those of `transform`.
 
         Returns
         -------
@@ -478,6 +501,15 @@ class VAETransformer(
             within the range seen; booleans and labels the most likely value. Fit floats
             (`X.astype(float)`) to get means and probabilities instead. A pandas frame has the
             index of Z if Z is one too, which `set_output(transform="pandas")` makes it.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.inverse_transform(vae.transform(X)).columns.equals(X.columns)
+        True
         """
         check_is_fitted(self)
         with np.errstate(over="ignore", invalid="ignore"):  # of sums that look for NaN
@@ -504,6 +536,7 @@ class VAETransformer(
         Parameters
         ----------
         n_samples : int, default=1
+            How many; for each condition, where `given` is a frame of them.
         random_state : int, RandomState, Generator or None, default=None
             The same int gives the same rows; None gives others at every call.
         given : dict of {column: value} or DataFrame, default=None
@@ -539,6 +572,17 @@ class VAETransformer(
         References
         ----------
         Rubin (1988). Using the SIR algorithm to simulate posterior distributions.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skvae import VAETransformer
+        >>> pets = pd.DataFrame({"pet": ["cat", "dog"] * 50, "legs": [4] * 100})
+        >>> vae = VAETransformer(1, max_iter=5, random_state=0).fit(pets)
+        >>> vae.sample(2, random_state=0, given={"pet": "dog"})
+           pet  legs
+        0  dog     4
+        1  dog     4
         """
         check_is_fitted(self)
         rng, n = generator(random_state), _count(n_samples, "n_samples")
@@ -560,6 +604,7 @@ class VAETransformer(
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features), default=None
             None draws from the prior.
         n_draws : int, default=1
+            Points for each row of X, or in all.
         random_state : int, RandomState, Generator or None, default=None
             The same int gives the same points; None gives others at every call.
 
@@ -567,6 +612,17 @@ class VAETransformer(
         -------
         Z : ndarray of shape (n_draws, n_samples, latent_dim), or (n_draws, latent_dim)
             The latter from the prior.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.sample_latent(X, n_draws=5, random_state=0).shape
+        (5, 150, 2)
+        >>> vae.sample_latent(n_draws=5, random_state=0).shape
+        (5, 2)
         """
         rng = generator(random_state)
         if X is None:
@@ -581,6 +637,7 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`; cells may be missing.
         n_draws : int, default=1
             Rows drawn for each row of X.
         random_state : int, RandomState, Generator or None, default=None
@@ -591,6 +648,15 @@ class VAETransformer(
         X_new : ndarray or DataFrame of shape (n_draws * n_samples, n_features)
             The first draw of every row, then the second of every row, and so on; a pandas
             frame has the index of X, as often.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.posterior_predictive(X[:3], n_draws=2, random_state=0).index.tolist()
+        [0, 1, 2, 0, 1, 2]
         """
         rng = generator(random_state)
         x, _ = self._encoded(X)
@@ -703,6 +769,16 @@ class VAETransformer(
         References
         ----------
         Burda, Grosse, Salakhutdinov (2016). Importance Weighted Autoencoders.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> odd = X[:1] * [10, 1, 1, 1]  # a sepal of 51 cm
+        >>> bool(vae.score_samples(odd)[0] < vae.score_samples(X[:1])[0])
+        True
         """
         from skvae import inference
 
@@ -763,7 +839,9 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`.
         y : ignored
+            Here for the sake of pipelines.
         sample_weight : array-like of shape (n_samples,), default=None
             Of rows in the mean.
 
@@ -771,6 +849,15 @@ class VAETransformer(
         -------
         score : float
             In nats per row, in the units of X.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> abs(vae.score(X) - float(vae.score_samples(X).mean())) < 1e-6
+        True
         """
         scores = np.asarray(self.score_samples(X))
         if sample_weight is None:
@@ -781,12 +868,32 @@ class VAETransformer(
 
     @property
     def encoder_(self):
-        """Keras model from encoded cells to the raw parameters of q(z | x), built on demand."""
+        """Keras model from encoded cells to the raw parameters of q(z | x), built on demand.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.encoder_.input_shape
+        (None, 8)
+        """
         return self._keras_model("encoder")
 
     @property
     def decoder_(self):
-        """Keras model from latent points to the raw parameters of p(x | z), built on demand."""
+        """Keras model from latent points to the raw parameters of p(x | z), built on demand.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(X)
+        >>> vae.decoder_.input_shape
+        (None, 2)
+        """
         return self._keras_model("decoder")
 
     @property

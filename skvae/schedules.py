@@ -19,18 +19,83 @@ class Schedule(Component):
     Subclass it to bring your own: `betas` is enough. A long epoch is trained in parts, and asks
     `beta_at` for each of them; `settles` says from when on beta stays. Both look at all `betas`
     unless they are replaced, which a very large `max_iter` wants.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.schedules import Schedule
+    >>> class Late(Schedule):
+    ...     def betas(self, max_iter):
+    ...         return np.where(np.arange(max_iter) < 2, 0.0, 1.0)
+    >>> Late().betas(4), Late().beta_at(1.5, max_iter=4)
+    (array([0., 0., 1., 1.]), 0.0)
     """
 
     @abstractmethod
     def betas(self, max_iter: int) -> np.ndarray:
-        """Beta in each epoch, (max_iter,). A fit that goes on from an earlier one has the last."""
+        """Beta in each epoch.
+
+        Parameters
+        ----------
+        max_iter : int
+            Number of epochs.
+
+        Returns
+        -------
+        betas : ndarray of shape (max_iter,)
+            A fit that goes on from an earlier one has the last.
+
+        Examples
+        --------
+        >>> from skvae.schedules import LinearWarmup
+        >>> LinearWarmup(n_epochs=2).betas(3)
+        array([0.5, 1. , 1. ])
+        """
 
     def beta_at(self, epochs: Any, max_iter: int, length: float = 1.0) -> Any:
-        """Beta in a part of training that takes `length` and ends after so many epochs."""
+        """Beta in a part of training that takes `length` and ends after so many epochs.
+
+        Parameters
+        ----------
+        epochs : float
+            Epochs that are done at its end.
+        max_iter : int
+            Number of epochs.
+        length : float, default=1.0
+            Of the part, in epochs.
+
+        Returns
+        -------
+        beta : float
+            Weight of the KL term.
+
+        Examples
+        --------
+        >>> from skvae.schedules import LinearWarmup
+        >>> float(LinearWarmup(n_epochs=2).beta_at(0.5, max_iter=3))
+        0.25
+        """
         return float(self._checked(max_iter)[min(ceil(epochs), max_iter) - 1])
 
     def settles(self, max_iter: int) -> float:
-        """How many epochs are done when beta first stays at its last value for good."""
+        """How many epochs are done when beta first stays at its last value for good.
+
+        Parameters
+        ----------
+        max_iter : int
+            Number of epochs.
+
+        Returns
+        -------
+        epochs : float
+            Training never stops early before that.
+
+        Examples
+        --------
+        >>> from skvae.schedules import Constant, LinearWarmup
+        >>> Constant().settles(10), LinearWarmup(n_epochs=4).settles(10)
+        (0.0, 4)
+        """
         betas = self._checked(max_iter)
         before = np.max(np.flatnonzero(betas != betas[-1]) + 1, initial=0)
         return float(np.nextafter(before, np.inf))  # from the start of the next epoch on
@@ -51,6 +116,7 @@ class Constant(Schedule):
     Parameters
     ----------
     beta : float, default=1.0
+        Its last value, the weight of the KL term.
 
     Examples
     --------
@@ -82,6 +148,7 @@ class LinearWarmup(Schedule):
     n_epochs : float, default=50
         How long it rises. No longer than training may last: the last epoch has the whole of beta.
     beta : float, default=1.0
+        Its last value, the weight of the KL term.
 
     References
     ----------
@@ -120,9 +187,11 @@ class Cyclical(Schedule):
     Parameters
     ----------
     n_cycles : int, default=4
+        How often it rises.
     rise : float in (0, 1], default=0.5
         Share of a cycle in which beta rises.
     beta : float, default=1.0
+        Its last value, the weight of the KL term.
 
     References
     ----------

@@ -47,14 +47,38 @@ class ZeroInflated(Likelihood):
 
     @property
     def measure(self) -> str:  # type: ignore[override]  # what it wraps says so
+        """What scores are: that of the rest, or "mixed" where the rest has a density.
+
+        Examples
+        --------
+        >>> from skvae.likelihoods import ZeroInflated
+        >>> ZeroInflated("poisson").measure, ZeroInflated("lognormal").measure
+        ('mass', 'mixed')
+        """
         return "mass" if self._inner().measure == "mass" else "mixed"
 
     @property
     def zero_is_atom(self) -> bool:  # type: ignore[override]  # as above
+        """Whether 0 has a probability of its own beside a density.
+
+        Examples
+        --------
+        >>> from skvae.likelihoods import ZeroInflated
+        >>> ZeroInflated("poisson").zero_is_atom, ZeroInflated("lognormal").zero_is_atom
+        (False, True)
+        """
         return self.measure == "mixed"
 
     @property
     def support(self) -> str:  # type: ignore[override]  # as above
+        """What cells may be, in words.
+
+        Examples
+        --------
+        >>> from skvae.likelihoods import ZeroInflated
+        >>> ZeroInflated("lognormal").support
+        '0 or positive numbers'
+        """
         inner = self._inner()
         return inner.support if inner.measure == "mass" else f"0 or {inner.support}"
 

@@ -49,7 +49,7 @@ class Capacity(Objective):
     def validation_loss(
         self, log_lik: Any, kl: Any, beta: Any, mean: Callable = mean_over_rows
     ) -> Any:
-        """With a weight of 1: times 100, the KL's distance from its mark would decide alone."""
+        # With a weight of 1: times 100, the KL's distance from its mark would decide alone.
         return self._distance(kl, beta, mean) - ops.mean(log_lik, axis=0)
 
     def _distance(self, kl: Any, beta: Any, mean: Callable) -> Any:

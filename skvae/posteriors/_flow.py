@@ -25,6 +25,7 @@ class Flow(Posterior):
     Parameters
     ----------
     n_layers : int, default=4
+        Coupling layers: more make more shapes, and more work.
     n_units : int, default=32
         Of the hidden layer in each coupling.
     n_context : int, default=16

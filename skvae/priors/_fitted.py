@@ -25,6 +25,7 @@ class Fitted(Prior):
     Parameters
     ----------
     n_components : int, default=20
+        Normal distributions in the mixture.
 
     References
     ----------

@@ -20,6 +20,7 @@ class Flow(Prior):
     Parameters
     ----------
     n_layers : int, default=6
+        Coupling layers: more make more shapes, and more work.
     n_units : int, default=64
         Of the hidden layer in each coupling.
 

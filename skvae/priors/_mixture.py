@@ -22,6 +22,7 @@ class Mixture(Prior):
     Parameters
     ----------
     n_components : int, default=50
+        Normal distributions in the mixture.
 
     References
     ----------
