@@ -6,6 +6,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 @pytest.fixture
+def short_start(monkeypatch):
+    """A start from an embedding takes 32 steps, where it does not matter how good it is."""
+    from skvae.training import _start
+
+    monkeypatch.setattr(_start, "EPOCHS", 2)
+
+
+@pytest.fixture
 def closed():
     """Pictures are drawn in memory, and no figure outlives its test."""
     import matplotlib

@@ -46,7 +46,7 @@ def test_isomap_gives_as_many_dimensions_as_its_distances_have():
 
 @pytest.mark.parametrize("init", ["pca", "isomap"])
 @pytest.mark.parametrize("n", [1, 2, 5])
-def test_few_rows_are_enough(init, n):
+def test_few_rows_are_enough(init, n, short_start):
     assert np.isfinite(
         VAETransformer(2, init=init, max_iter=2, random_state=0).fit(IRIS[:n]).score(IRIS)
     )
@@ -80,7 +80,7 @@ def test_training_starts_where_the_embedding_is():
     assert abs(correlation[0, 2]) > 0.97
 
 
-def test_any_transformer_with_components_will_do():
+def test_any_transformer_with_components_will_do(short_start):
     X, _ = make_swiss_roll(200, random_state=0)
     method = FastICA(whiten="unit-variance", random_state=0)
     vae = VAETransformer(2, init=method, max_iter=3, random_state=0).fit(X)
@@ -89,7 +89,7 @@ def test_any_transformer_with_components_will_do():
 
 
 @pytest.mark.parametrize("init", ["pca", "isomap", FastICA(whiten="unit-variance")])
-def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_generator_alone(init):
+def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_generator_alone(init, short_start):
     X = np.random.default_rng(0).normal(size=(600, 40)) @ np.random.default_rng(1).normal(
         size=(40, 600)
     )
@@ -120,7 +120,7 @@ class Lost(Gaussian):
         return super().log_prob(w, x, raw) * np.nan
 
 
-def test_a_start_that_goes_astray_says_that_it_was_the_start():
+def test_a_start_that_goes_astray_says_that_it_was_the_start(short_start):
     vae = VAETransformer(2, init="pca", likelihood=Lost(), random_state=0)
     with pytest.raises(ValueError, match="The loss became nan") as raised:
         vae.fit(IRIS)

@@ -62,7 +62,9 @@ def same(first, second):
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_continuing_from_a_state_gives_the_bits_of_the_uninterrupted_run(name, in_pieces):
+def test_continuing_from_a_state_gives_the_bits_of_the_uninterrupted_run(
+    name, in_pieces, short_start
+):
     rows, parameters = FITS[name]
     plan = _fitting.planned(small(batch_size=4, **parameters), rows)
     seen = [pickle.dumps(state) for state in states(plan.task, plan.start)]

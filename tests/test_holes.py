@@ -301,7 +301,7 @@ def test_a_typing_error_moves_no_filled_or_restored_cell():
     wrong.loc[3, "age"], wrong.loc[5, "day"] = 99_999_999_999, pd.Timestamp("2199-12-31")
     errors = []
     for table in (clean, wrong):
-        vae = VAETransformer(2, max_iter=40, random_state=0).fit(table)
+        vae = VAETransformer(2, max_iter=25, random_state=0).fit(table)
         holed = clean[100:].astype({"age": "Int64"})
         holed.iloc[::2, 0], holed.iloc[1::2, 1] = pd.NA, pd.NaT
         filled = vae.impute(holed)

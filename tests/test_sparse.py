@@ -162,7 +162,7 @@ def test_explicit_zeros_are_zeros():
     )
 
 
-def test_warm_start_early_stopping_and_an_embedding_work_on_sparse_rows():
+def test_warm_start_early_stopping_and_an_embedding_work_on_sparse_rows(short_start):
     vae = (
         small(warm_start=True, init="pca", prior="fitted")
         .fit(csr_array(COUNTS))

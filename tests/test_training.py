@@ -61,7 +61,7 @@ def test_a_second_fit_of_the_same_architecture_traces_nothing():
     assert traces() == before
 
 
-def test_a_second_start_from_an_embedding_traces_nothing():
+def test_a_second_start_from_an_embedding_traces_nothing(short_start):
     small(init="pca").fit(X)
     before = traces()
     small(init="pca", random_state=1).fit(X[:100])
