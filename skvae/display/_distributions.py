@@ -37,7 +37,7 @@ def distribution(real: Any, synthetic: Any) -> Distribution:
     kind = kind_of(real)
     if kind == LABEL:
         cells = labels_of(real), labels_of(synthetic)
-        support = levels_of(*cells, most=MOST_LABELS)
+        support: Any = levels_of(*cells, most=MOST_LABELS)
         shares = (_shares(in_levels(labels, support), len(support)) for labels in cells)
     else:
         cells = numbers_of(real), numbers_of(synthetic)

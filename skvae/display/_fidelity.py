@@ -2,7 +2,7 @@
 
 from collections import Counter
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -75,25 +75,29 @@ class FidelityDisplay(Picture):
     4
     """
 
-    def __init__(self, distributions, associations, holes):
+    holes_ax_: Any  # None where no cell is missing
+
+    def __init__(self, distributions: dict, associations: list, holes: Any):
         self.distributions = distributions
         self.associations = associations
         self.holes = holes
 
     @cached_property
-    def differences(self):
+    def differences(self) -> dict:
         """Total variation distance of each column."""
         found = {name: one.difference for name, one in self.distributions.items()}
         return dict(Counter(found).most_common())
 
     @cached_property
-    def columns(self):
+    def columns(self) -> list:
         """Those with a panel each, in the order of the table."""
         shown = [*self.differences][:MOST_PANELS]
         return [name for name in self.distributions if name in shown]
 
     @classmethod
-    def from_frames(cls, real, synthetic, *, columns=None, ax=None):
+    def from_frames(
+        cls, real: Any, synthetic: Any, *, columns: list | None = None, ax: Any = None
+    ) -> Self:
         """Compare and draw two tables.
 
         Parameters
@@ -123,7 +127,7 @@ class FidelityDisplay(Picture):
         pairs = associations(real[paired], synthetic[paired])
         return cls(found, pairs, type(real)(holes)).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the panels.
 
         Parameters

@@ -1,6 +1,6 @@
 """Where rows lie in the latent space."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -60,7 +60,15 @@ class LatentSpaceDisplay(Picture):
     (150, 2)
     """
 
-    def __init__(self, Z, y=None, *, dims=None, covariances=None, names=None):
+    def __init__(
+        self,
+        Z: np.ndarray,
+        y: Any = None,
+        *,
+        dims: Any = None,
+        covariances: Any = None,
+        names: list[str] | None = None,
+    ):
         self.Z = Z
         self.y = y
         self.dims = list(range(Z.shape[1]))[:MOST_DIMENSIONS] if dims is None else list(dims)
@@ -68,7 +76,16 @@ class LatentSpaceDisplay(Picture):
         self.names = [f"latent {i}" for i in range(Z.shape[1])] if names is None else names
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, dims=None, spread=False, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        dims: Any = None,
+        spread: bool = False,
+        ax: Any = None,
+    ) -> Self:
         """Draw the latent points of rows.
 
         Parameters
@@ -100,7 +117,7 @@ class LatentSpaceDisplay(Picture):
         covariances = _covariances(model.draws(X, N_DRAWS)) if spread else None
         return cls(model.codes(X), y, dims=dims, covariances=covariances, names=names).plot(ax)
 
-    def plot(self, ax=None, *, scatter_kwargs=None):
+    def plot(self, ax: Any = None, *, scatter_kwargs: dict | None = None) -> Self:
         """Draw the points.
 
         Parameters
@@ -143,10 +160,10 @@ class LatentSpaceDisplay(Picture):
             return
         from matplotlib.collections import EllipseCollection
 
-        sides = _ellipses(self.covariances[:, pair][:, :, pair])
+        widths, heights, angles = _ellipses(self.covariances[:, pair][:, :, pair])
         place = {"offsets": self.Z[:, pair], "offset_transform": ax.transData, "units": "xy"}
         look = {"facecolors": groups.shades(), "alpha": 0.12, "linewidths": 0}
-        ax.add_collection(EllipseCollection(*sides, **place, **look))
+        ax.add_collection(EllipseCollection(widths, heights, angles, **place, **look))
 
     def _draw_curve(self, groups: Groups, style: dict) -> None:
         """One dimension, against a number or time, or as a histogram of each label."""

@@ -1,6 +1,6 @@
 """How training went."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -56,12 +56,12 @@ class LossCurveDisplay(Picture):
     True
     """
 
-    def __init__(self, history, best_iter):
+    def __init__(self, history: dict, best_iter: int):
         self.history = history
         self.best_iter = best_iter
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
@@ -77,7 +77,7 @@ class LossCurveDisplay(Picture):
         vae = Model(estimator).vae
         return cls(dict(vae.history_), vae.best_iter_).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -106,15 +106,15 @@ class LossCurveDisplay(Picture):
         axes[-1].figure.align_ylabels(axes)
 
     @property
-    def epochs(self):
+    def epochs(self) -> np.ndarray:
         """Numbers of the epochs."""
         return np.arange(1, len(self.history["loss"]) + 1)
 
     @property
-    def limits(self):
+    def limits(self) -> tuple[float, float]:
         """The losses between which the first panel is."""
         losses = np.concatenate([self.history["loss"], self.history["validation_loss"]])
-        low, high, top = *np.quantile(losses, [0, SHARE_SEEN]), losses.max()
+        (low, high), top = np.quantile(losses, [0, SHARE_SEEN]), losses.max()
         span = high - low or 1.0
         top = top if top - low <= FAR * span else high + 0.3 * span
         return float(low - 0.08 * span), float(top + 0.08 * span)

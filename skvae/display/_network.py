@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -50,7 +50,15 @@ class NetworkDisplay(Picture):
     """
 
     def __init__(
-        self, encoder, decoder, latent_dim, prior, posterior, likelihoods, *, autoregressive=False
+        self,
+        encoder: list,
+        decoder: list,
+        latent_dim: int,
+        prior: str,
+        posterior: str,
+        likelihoods: dict,
+        *,
+        autoregressive: bool = False,
     ):
         self.encoder = encoder
         self.decoder = decoder
@@ -61,7 +69,7 @@ class NetworkDisplay(Picture):
         self.autoregressive = autoregressive
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
         """Draw the networks of a fitted estimator.
 
         Parameters
@@ -77,11 +85,12 @@ class NetworkDisplay(Picture):
         model = Model(estimator)
         vae = model.vae
         networks = _layers(vae.encoder_), _layers(vae.decoder_)
-        distributions = repr(vae.prior_), repr(vae.posterior_), _by_likelihood(vae.likelihood_)
-        sees = vae.autoregressive
-        return cls(*networks, model.latent_dim, *distributions, autoregressive=sees).plot(ax)
+        distributions = repr(vae.prior_), repr(vae.posterior_)
+        of_cells, sees = _by_likelihood(vae.likelihood_), vae.autoregressive
+        display = cls(*networks, model.latent_dim, *distributions, of_cells, autoregressive=sees)
+        return display.plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the networks.
 
         Parameters
@@ -169,7 +178,7 @@ def _few(layers: list) -> list:
 
 def _by_likelihood(likelihoods: dict) -> dict:
     """The columns of each likelihood."""
-    columns = {}
+    columns: dict[str, list] = {}
     for name, likelihood in likelihoods.items():
         columns.setdefault(repr(likelihood), []).append(name)
     return columns

@@ -1,6 +1,6 @@
 """Why a row is an outlier."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class OutlierDisplay(Picture):
     ['job = clerk', 'age = 3']
     """
 
-    def __init__(self, cells, nats, score, row):
+    def __init__(self, cells: list[str], nats: Any, score: float, row: int):
         order = np.argsort(-np.asarray(nats), kind="stable")
         self.cells = [cells[i] for i in order]
         self.nats = np.asarray(nats)[order]
@@ -47,7 +47,9 @@ class OutlierDisplay(Picture):
         self.row = row
 
     @classmethod
-    def from_estimator(cls, detector, X, row, *, n=10, ax=None):
+    def from_estimator(
+        cls, detector: Any, X: Any, row: int, *, n: int = 10, ax: Any = None
+    ) -> Self:
         """Explain and draw a row.
 
         Parameters
@@ -77,7 +79,7 @@ class OutlierDisplay(Picture):
         score = float(np.asarray(detector.score_samples(one))[0] - detector.offset_)
         return cls(cells, nats[seen], score, row).plot(ax, n=n)
 
-    def plot(self, ax=None, *, n=10):
+    def plot(self, ax: Any = None, *, n: int = 10) -> Self:
         """Draw the bars.
 
         Parameters

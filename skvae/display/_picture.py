@@ -15,12 +15,12 @@ class Picture(ABC):
     axes_: np.ndarray
 
     @property
-    def ax_(self):
+    def ax_(self) -> Any:
         """The first panel."""
         return self.axes_.flat[0]
 
     @property
-    def figure_(self):
+    def figure_(self) -> Any:
         """The figure."""
         return self.ax_.figure
 
@@ -31,7 +31,7 @@ class RowsDisplay(Picture):
     A display has `_draw_images` and `_draw_columns`, which give back the panels that they drew.
     """
 
-    shape: tuple | None
+    shape: Any  # of an image; None of other rows
 
     def _image_panel(self, ax: Any, grid: tuple, width: float, more: tuple) -> Any:
         """A panel in which a grid of images fits, of so many inches and some more around."""

@@ -1,7 +1,7 @@
 """Rows before and after the latent space."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -60,23 +60,25 @@ class ReconstructionDisplay(RowsDisplay):
     True
     """
 
-    def __init__(self, before, after, *, shape=None):
+    def __init__(self, before: Any, after: Any, *, shape: tuple | None = None):
         self.before = before
         self.after = after
         self.shape = shape
 
     @cached_property
-    def restored(self):
+    def restored(self) -> dict:
         """How well each column is restored."""
         return {name: self._share(name) for name in self.before.columns}
 
     @property
-    def columns(self):
+    def columns(self) -> list:
         """Those with a panel each."""
         return _few(self.restored, MOST_PANELS)
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, shape=None, n=8, ax=None):
+    def from_estimator(
+        cls, estimator: Any, X: Any, *, shape: tuple | None = None, n: int = 8, ax: Any = None
+    ) -> Self:
         """Restore and draw rows.
 
         Parameters
@@ -103,7 +105,7 @@ class ReconstructionDisplay(RowsDisplay):
         X = X if shape is None else X[:n]
         return cls(model.own(X), model.restored(model.codes(X)), shape=shape).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the rows.
 
         Parameters

@@ -1,7 +1,7 @@
 """What each latent dimension does to a row."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -69,7 +69,15 @@ class TraversalDisplay(RowsDisplay):
     [(11, 4), (11, 4)]
     """
 
-    def __init__(self, rows, steps, names, *, deviations=None, shape=None):
+    def __init__(
+        self,
+        rows: list,
+        steps: np.ndarray,
+        names: list[str],
+        *,
+        deviations: dict | None = None,
+        shape: tuple | None = None,
+    ):
         self.rows = rows
         self.steps = steps
         self.names = names
@@ -77,7 +85,16 @@ class TraversalDisplay(RowsDisplay):
         self.shape = shape
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, n=11, shape=None, dims=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any = None,
+        *,
+        n: int = 11,
+        shape: tuple | None = None,
+        dims: Any = None,
+        ax: Any = None,
+    ) -> Self:
         """Restore and draw rows along each latent dimension.
 
         Parameters
@@ -113,7 +130,7 @@ class TraversalDisplay(RowsDisplay):
         widths = None if shape else _deviations(model.drawn() if X is None else model.own(X))
         return cls(rows, steps, names, deviations=widths, shape=shape).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the rows.
 
         Parameters
@@ -128,7 +145,7 @@ class TraversalDisplay(RowsDisplay):
         self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
         return self
 
-    def moves(self, i):
+    def moves(self, i: int) -> np.ndarray:
         """How far a dimension moves each column from the middle.
 
         Parameters
@@ -146,7 +163,7 @@ class TraversalDisplay(RowsDisplay):
     def _moves_of(self, column: Any) -> np.ndarray:
         if kind_of(column) == LABEL:
             return np.nan * self.steps
-        return _from_middle(numbers_of(column)) / self.deviations.get(column.name, 1.0)
+        return _from_middle(numbers_of(column)) / (self.deviations or {}).get(column.name, 1.0)
 
     def _draw_images(self, ax: Any) -> Any:
         images, (height, width) = self._images(self.rows), self.shape[:2]
@@ -168,7 +185,7 @@ class TraversalDisplay(RowsDisplay):
         return axes
 
     @property
-    def limits(self):
+    def limits(self) -> tuple[float, float]:
         """The largest moves to both sides, which colours show."""
         moves = [np.nan_to_num(self.moves(i)) for i in range(len(self.rows))]
         farthest = np.abs(moves).max() or 1.0
@@ -187,7 +204,7 @@ class TraversalDisplay(RowsDisplay):
             self._name_labels(ax, y, labels[chosen[y]])
         return image
 
-    def _name_labels(self, ax: Any, y: int, labels: np.ndarray) -> None:
+    def _name_labels(self, ax: Any, y: np.integer, labels: np.ndarray) -> None:
         """Each label in the middle of the steps that have it, with lines between."""
         starts = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1), len(labels)]
         for start, end in pairwise(starts):
