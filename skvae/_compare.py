@@ -65,6 +65,7 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     if find_spec("sdmetrics") is None:
         raise ImportError('compare needs sdmetrics: pip install "skvae[report]".')
     from skvae import _compare_figures as figures
+    from skvae._compare_page import pictured
     from skvae._compare_rules import dependence, holes
     from skvae._compare_tables import case_of, frame_of
 
@@ -79,7 +80,8 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
         two_samples=figures.two_samples(case),
         utility=figures.utility(case, target),
         privacy=figures.privacy(case),
-        _frames=(frames["real"], frames["synthetic"]),
+        _n_rows=(len(case.real), len(case.synthetic)),
+        _drawn=pictured(frames, case),
     )
 
 
@@ -88,7 +90,8 @@ class Comparison:
     """What `compare` found: a DataFrame for each part.
 
     Those of figures have the columns "synthetic" and "floor": what the synthetic rows give, and
-    what the rows of `test` give in their place, NaN without them.
+    what the rows of `test` give in their place, NaN without them. It keeps no rows, but what
+    pictures show of them: shares, edges of bins and the most frequent labels.
 
     Attributes
     ----------
@@ -129,7 +132,8 @@ class Comparison:
     two_samples: Any
     utility: Any
     privacy: Any
-    _frames: tuple  # for pictures
+    _n_rows: tuple  # real and synthetic
+    _drawn: tuple  # what pictures show
 
     def summary(self) -> Any:
         """One row a figure: of the synthetic rows, its floor, and what is ideal.
@@ -153,7 +157,7 @@ class Comparison:
         """
         from skvae import _compare_page as page
 
-        Path(path).write_text(page.to_html(self, *self._frames), encoding="utf-8")
+        Path(path).write_text(page.to_html(self, self._n_rows, self._drawn), encoding="utf-8")
 
     def _repr_html_(self) -> str:
         from skvae._compare_page import shown

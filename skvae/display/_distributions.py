@@ -21,8 +21,8 @@ MOST_LABELS = 8
 class Distribution(NamedTuple):
     """Shares of the observed cells of a column, (bins,) or (labels,)."""
 
-    kind: str  # "number", "time" or "label"
-    support: Any  # edges of bins, (bins + 1,), times in days since 1970; or labels
+    kind: str  # "number", "time", "duration" or "label"
+    support: Any  # edges of bins, (bins + 1,), of times and durations in days; or labels
     real: np.ndarray
     synthetic: np.ndarray
 

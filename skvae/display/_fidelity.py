@@ -118,14 +118,7 @@ class FidelityDisplay(Picture):
         ValueError
             If a table has no rows, or lacks a column.
         """
-        real, synthetic = frame_of(real), frame_of(synthetic)
-        names = list(real.columns if columns is None else columns)
-        real, synthetic = _taken(real, names, "real"), _taken(synthetic, names, "synthetic")
-        found = {name: distribution(real[name], synthetic[name]) for name in names}
-        paired = most_telling({name: one.difference for name, one in found.items()}, MOST_PAIRED)
-        holes = {"real": real.isna().mean(), "synthetic": synthetic.isna().mean()}
-        pairs = associations(real[paired], synthetic[paired])
-        return cls(found, pairs, type(real)(holes)).plot(ax)
+        return cls(*compared(real, synthetic, columns)).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the panels.
@@ -202,6 +195,18 @@ class FidelityDisplay(Picture):
         told = left_out(len(shown), len(missing), "those with most")
         ax.set_title(f"missing cells\n{told}".strip(), fontsize=9)
         ax.tick_params(labelsize=7)
+
+
+def compared(real: Any, synthetic: Any, columns: list | None = None) -> tuple:
+    """What is drawn of two tables: distributions, associations and holes."""
+    real, synthetic = frame_of(real), frame_of(synthetic)
+    names = list(real.columns if columns is None else columns)
+    real, synthetic = _taken(real, names, "real"), _taken(synthetic, names, "synthetic")
+    found = {name: distribution(real[name], synthetic[name]) for name in names}
+    paired = most_telling({name: one.difference for name, one in found.items()}, MOST_PAIRED)
+    holes = {"real": real.isna().mean(), "synthetic": synthetic.isna().mean()}
+    pairs = associations(real[paired], synthetic[paired])
+    return found, pairs, type(real)(holes)
 
 
 def _taken(frame: Any, names: list, told: str) -> Any:
