@@ -122,6 +122,15 @@ class Comparison:
         as many (of the floor: one half of `test` against the other); their median distance to
         `real` over that of `test`; exact copies of rows of `real`; and how often the cells of a row
         in three columns are those of one row of `real` and of no other. The first two need `test`.
+
+    See Also
+    --------
+    skvae.display.FidelityDisplay : Its pictures alone.
+
+    Examples
+    --------
+    >>> from skvae import compare
+    >>> compare(train, rows, test=test).dependence  # doctest: +SKIP
     """
 
     quality: Any
@@ -141,6 +150,15 @@ class Comparison:
         Returns
         -------
         table : DataFrame of shape (n_figures, 3)
+            With the columns "synthetic", "floor" and "ideal".
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import compare
+        >>> real, synthetic = np.random.default_rng(0).normal(size=(2, 50, 2))
+        >>> compare(real, synthetic).summary().at["exact copies", "synthetic"]  # doctest: +SKIP
+        0.0
         """
         from skvae import _compare_page as page
 
@@ -154,6 +172,12 @@ class Comparison:
         Parameters
         ----------
         path : str or path-like
+            Of the file, which is overwritten if there is one.
+
+        Examples
+        --------
+        >>> from skvae import compare
+        >>> compare(train, rows, test=test).to_html("report.html")  # doctest: +SKIP
         """
         from skvae import _compare_page as page
 

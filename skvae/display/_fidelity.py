@@ -84,13 +84,37 @@ class FidelityDisplay(Picture):
 
     @cached_property
     def differences(self) -> dict:
-        """Total variation distance of each column."""
+        """Total variation distance of each column.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import FidelityDisplay
+        >>> real = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> display = FidelityDisplay.from_frames(real, real.assign(sex="f"))
+        >>> [*display.differences]
+        ['sex', 'age']
+        >>> plt.close(display.figure_)
+        """
         found = {name: one.difference for name, one in self.distributions.items()}
         return dict(Counter(found).most_common())
 
     @cached_property
     def columns(self) -> list:
-        """Those with a panel each, in the order of the table."""
+        """Those with a panel each, in the order of the table.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import FidelityDisplay
+        >>> real = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> display = FidelityDisplay.from_frames(real, real.assign(sex="f"))
+        >>> display.columns
+        ['age', 'sex']
+        >>> plt.close(display.figure_)
+        """
         shown = [*self.differences][:MOST_PANELS]
         return [name for name in self.distributions if name in shown]
 
@@ -117,6 +141,17 @@ class FidelityDisplay(Picture):
         ------
         ValueError
             If a table has no rows, or lacks a column.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import FidelityDisplay
+        >>> real = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> display = FidelityDisplay.from_frames(real, real[:2])
+        >>> round(display.differences["sex"], 3)
+        0.167
+        >>> plt.close(display.figure_)
         """
         return cls(*compared(real, synthetic, columns)).plot(ax)
 
@@ -131,6 +166,19 @@ class FidelityDisplay(Picture):
         Returns
         -------
         display : FidelityDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import FidelityDisplay
+        >>> real = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> display = FidelityDisplay.from_frames(real, real[:2], columns=["sex"])
+        >>> plt.close(display.figure_)
+        >>> display.plot().ax_.get_title()
+        'sex: 17% differ'
+        >>> plt.close(display.figure_)
         """
         sizes = 2.3 * -(-len(self.columns) // 4), 4.8
         above, below = panels(ax, (2, 1), (12.5, sum(sizes)), height_ratios=sizes)[:, 0]

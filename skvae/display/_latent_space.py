@@ -23,6 +23,7 @@ class LatentSpaceDisplay(Picture):
     Parameters
     ----------
     Z : ndarray of shape (n_samples, latent_dim)
+        The latent points.
     y : array-like of shape (n_samples,), default=None
         Text, categories, booleans and whole numbers of at most 12 values are labels, with a legend;
         other numbers, and times, have a colour bar.
@@ -91,7 +92,9 @@ class LatentSpaceDisplay(Picture):
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
         y : array-like of shape (n_samples,), default=None
             What colours tell.
         dims : sequence of int, default=None
@@ -110,6 +113,19 @@ class LatentSpaceDisplay(Picture):
         ValueError
             If `dims` names a dimension that the latent space does not have, or y is of another
             length than X.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import LatentSpaceDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = LatentSpaceDisplay.from_estimator(vae, X, X["petal length (cm)"], spread=True)
+        >>> display.covariances.shape
+        (150, 2, 2)
+        >>> plt.close(display.figure_)
         """
         model = Model(estimator)
         dims = model.dimensions(dims, MOST_DIMENSIONS)
@@ -130,6 +146,18 @@ class LatentSpaceDisplay(Picture):
         Returns
         -------
         display : LatentSpaceDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skvae.display import LatentSpaceDisplay
+        >>> Z = np.random.default_rng(0).normal(size=(50, 3))
+        >>> display = LatentSpaceDisplay(Z, Z[:, 0] > 0).plot(scatter_kwargs={"s": 2})
+        >>> display.axes_.shape
+        (2, 2)
+        >>> plt.close(display.figure_)
         """
         if self.y is not None and len(self.y) != len(self.Z):
             raise ValueError(f"y has {len(self.y)} values, but X has {len(self.Z)} rows.")

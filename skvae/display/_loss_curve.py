@@ -67,12 +67,26 @@ class LossCurveDisplay(Picture):
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         ax : Axes, default=None
             Whose place is divided into the panels. None makes a figure.
 
         Returns
         -------
         display : LossCurveDisplay
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import LossCurveDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = LossCurveDisplay.from_estimator(vae)
+        >>> len(display.history["loss"])
+        2
+        >>> plt.close(display.figure_)
         """
         vae = Model(estimator).vae
         return cls(dict(vae.history_), vae.best_iter_).plot(ax)
@@ -88,6 +102,19 @@ class LossCurveDisplay(Picture):
         Returns
         -------
         display : LossCurveDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skvae.display import LossCurveDisplay
+        >>> names = ["loss", "validation_loss", "log_likelihood", "kl", "beta"]
+        >>> history = dict.fromkeys(names, np.array([3.0, 2.0, 1.5]))
+        >>> display = LossCurveDisplay(history, best_iter=3).plot()
+        >>> display.ax_.get_ylabel().splitlines()
+        ['loss in nats per row', '(lower is better)']
+        >>> plt.close(display.figure_)
         """
         self.axes_ = panels(ax, (3, 1), (6.4, 6.4), height_ratios=(2, 1, 1))[:, 0]
         self._draw_curve(self.axes_[0])
@@ -107,12 +134,33 @@ class LossCurveDisplay(Picture):
 
     @property
     def epochs(self) -> np.ndarray:
-        """Numbers of the epochs."""
+        """Numbers of the epochs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae.display import LossCurveDisplay
+        >>> names = ["loss", "validation_loss", "log_likelihood", "kl", "beta"]
+        >>> history = dict.fromkeys(names, np.array([3.0, 2.0, 1.5]))
+        >>> LossCurveDisplay(history, best_iter=3).epochs
+        array([1, 2, 3])
+        """
         return np.arange(1, len(self.history["loss"]) + 1)
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The losses between which the first panel is."""
+        """The losses between which the first panel is.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae.display import LossCurveDisplay
+        >>> names = ["loss", "validation_loss", "log_likelihood", "kl", "beta"]
+        >>> history = dict.fromkeys(names, np.array([3.0, 2.0, 1.5]))
+        >>> low, high = LossCurveDisplay(history, best_iter=3).limits
+        >>> low < 1.5 and high > 3.0
+        True
+        """
         losses = np.concatenate([self.history["loss"], self.history["validation_loss"]])
         (low, high), top = np.quantile(losses, [0, SHARE_SEEN]), losses.max()
         span = high - low or 1.0

@@ -119,6 +119,7 @@ class ManifoldDisplay(RowsDisplay):
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         n : int, default=15
             Points along each dimension.
         shape : tuple of int, default=None
@@ -139,6 +140,19 @@ class ManifoldDisplay(RowsDisplay):
         ------
         ValueError
             If `dims` are not one or two of those that there are, or `shape` is not that of a row.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import ManifoldDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = ManifoldDisplay.from_estimator(vae, n=5, dims=(1,))
+        >>> display.rows.shape
+        (5, 4)
+        >>> plt.close(display.figure_)
         """
         model = Model(estimator)
         dims = model.dimensions(dims[: model.latent_dim], 2)
@@ -161,6 +175,19 @@ class ManifoldDisplay(RowsDisplay):
         Returns
         -------
         display : ManifoldDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skvae.display import ManifoldDisplay
+        >>> rows = pd.DataFrame({"age": [20.0, 30.0, 25.0, 40.0]})
+        >>> display = ManifoldDisplay(rows, np.array([-1.0, 1.0])).plot()
+        >>> display.ax_.get_title()
+        'age'
+        >>> plt.close(display.figure_)
         """
         self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
         return self

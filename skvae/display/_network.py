@@ -25,7 +25,9 @@ class NetworkDisplay(Picture):
     encoder, decoder : list of (str, int)
         Name and width of each layer, from what goes in to what comes out.
     latent_dim : int
+        Latent dimensions.
     prior, posterior : str
+        What p(z) and q(z | x) are.
     likelihoods : dict of {str: list of columns}
         Columns of each likelihood.
     autoregressive : bool, default=False
@@ -75,12 +77,26 @@ class NetworkDisplay(Picture):
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         ax : Axes, default=None
             None makes a figure.
 
         Returns
         -------
         display : NetworkDisplay
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import NetworkDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = NetworkDisplay.from_estimator(vae)
+        >>> display.decoder[0]
+        ('inputs', 2)
+        >>> plt.close(display.figure_)
         """
         model = Model(estimator)
         vae = model.vae
@@ -101,6 +117,18 @@ class NetworkDisplay(Picture):
         Returns
         -------
         display : NetworkDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skvae.display import NetworkDisplay
+        >>> layers = [("inputs", 4), ("Dense relu", 16), ("Dense", 4)]
+        >>> names = "Normal()", "Gaussian()", {"Gaussian()": ["age", "size"]}
+        >>> display = NetworkDisplay(layers, layers, 2, *names).plot()
+        >>> len(display.ax_.patches)
+        6
+        >>> plt.close(display.figure_)
         """
         bars = self._bars
         self.axes_ = one_panel(ax, (len(bars) + 3.5, 4.6))

@@ -19,6 +19,7 @@ class OutlierDisplay(Picture):
     cells : list of str
         "column = value" of each observed cell.
     nats : ndarray of shape (n_cells,)
+        What each of them costs above what is usual.
     score : float
         Of the row, less the score below which rows are outliers.
     row : int
@@ -55,7 +56,9 @@ class OutlierDisplay(Picture):
         Parameters
         ----------
         detector : VAEOutlierDetector
+            A fitted one.
         X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
         row : int
             The number of the row in X, from 0 on.
         n : int, default=10
@@ -71,6 +74,19 @@ class OutlierDisplay(Picture):
         ------
         ValueError
             If X does not have so many rows.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAEOutlierDetector, VAETransformer
+        >>> from skvae.display import OutlierDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> detector = VAEOutlierDetector(VAETransformer(max_iter=2), random_state=0).fit(X)
+        >>> display = OutlierDisplay.from_estimator(detector, X, 0)
+        >>> sorted(display.cells)[0]
+        'petal length (cm) = 1.4'
+        >>> plt.close(display.figure_)
         """
         one = _row(X, row)
         values, nats = frame_of(one), frame_of(detector.explain(one)).to_numpy(float)[0]
@@ -92,6 +108,16 @@ class OutlierDisplay(Picture):
         Returns
         -------
         display : OutlierDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skvae.display import OutlierDisplay
+        >>> display = OutlierDisplay(["age = 3", "job = clerk"], [0.2, 7.5], -4.0, 12).plot()
+        >>> display.ax_.get_title()
+        'row 12 is an outlier: decision score -4'
+        >>> plt.close(display.figure_)
         """
         names, nats = self._bars(n)
         self.axes_ = one_panel(ax, (6.4, 0.32 * len(names) + 1.3))

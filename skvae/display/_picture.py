@@ -16,12 +16,31 @@ class Picture(ABC):
 
     @property
     def ax_(self) -> Any:
-        """The first panel."""
+        """The first panel.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skvae.display import OutlierDisplay
+        >>> display = OutlierDisplay(["age = 3"], [7.5], -4.0, 12).plot()
+        >>> display.ax_.get_xlabel()
+        'nats above what is usual'
+        >>> plt.close(display.figure_)
+        """
         return self.axes_.flat[0]
 
     @property
     def figure_(self) -> Any:
-        """The figure."""
+        """The figure.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skvae.display import OutlierDisplay
+        >>> display = OutlierDisplay(["age = 3"], [7.5], -4.0, 12).plot()
+        >>> display.figure_.set_facecolor("white")
+        >>> plt.close(display.figure_)
+        """
         return self.ax_.figure
 
 

@@ -26,6 +26,7 @@ class ReconstructionDisplay(RowsDisplay):
     Parameters
     ----------
     before, after : DataFrame of shape (n_samples, n_features)
+        The same rows.
     shape : tuple of int, default=None
         Height and width of an image, and its colours if it has them.
 
@@ -67,12 +68,33 @@ class ReconstructionDisplay(RowsDisplay):
 
     @cached_property
     def restored(self) -> dict:
-        """How well each column is restored."""
+        """How well each column is restored.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skvae.display import ReconstructionDisplay
+        >>> before = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> after = pd.DataFrame({"age": [22.0, 30.0, 38.0], "sex": ["f", "m", "m"]})
+        >>> display = ReconstructionDisplay(before, after)
+        >>> {name: round(share, 2) for name, share in display.restored.items()}
+        {'age': 0.96, 'sex': 0.67}
+        """
         return {name: self._share(name) for name in self.before.columns}
 
     @property
     def columns(self) -> list:
-        """Those with a panel each."""
+        """Those with a panel each.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skvae.display import ReconstructionDisplay
+        >>> before = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> after = pd.DataFrame({"age": [22.0, 30.0, 38.0], "sex": ["f", "m", "m"]})
+        >>> ReconstructionDisplay(before, after).columns
+        ['age', 'sex']
+        """
         return _few(self.restored, MOST_PANELS)
 
     @classmethod
@@ -84,7 +106,9 @@ class ReconstructionDisplay(RowsDisplay):
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
         shape : tuple of int, default=None
             Height and width of rows that are images, and how many colours if there are some.
         n : int, default=8
@@ -100,6 +124,19 @@ class ReconstructionDisplay(RowsDisplay):
         ------
         ValueError
             If `shape` is not that of a row.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import ReconstructionDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = ReconstructionDisplay.from_estimator(vae, X)
+        >>> display.after.shape
+        (150, 4)
+        >>> plt.close(display.figure_)
         """
         model = Model(estimator)
         X = X if shape is None else X[:n]
@@ -116,6 +153,19 @@ class ReconstructionDisplay(RowsDisplay):
         Returns
         -------
         display : ReconstructionDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import ReconstructionDisplay
+        >>> before = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> after = pd.DataFrame({"age": [22.0, 30.0, 38.0], "sex": ["f", "m", "m"]})
+        >>> display = ReconstructionDisplay(before, after).plot()
+        >>> [ax.get_title().splitlines() for ax in display.axes_]
+        [['age', 'R² 0.96'], ['sex', '67% as before']]
+        >>> plt.close(display.figure_)
         """
         self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
         return self

@@ -100,6 +100,7 @@ class TraversalDisplay(RowsDisplay):
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features), default=None
             Rows whose latent points say where the middle is and how wide a dimension is, and whose
             cells say how wide columns are; one row is the middle alone. None goes by the prior, a
@@ -121,6 +122,19 @@ class TraversalDisplay(RowsDisplay):
         ------
         ValueError
             If `dims` are not among those that there are, or `shape` is not that of a row.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import TraversalDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = TraversalDisplay.from_estimator(vae, X, n=5, dims=[1])
+        >>> [rows.shape for rows in display.rows]
+        [(5, 4)]
+        >>> plt.close(display.figure_)
         """
         model, steps = Model(estimator), np.linspace(-FARTHEST, FARTHEST, n)
         dims = model.dimensions(dims, MOST_LATENTS if shape is None else MOST_ROWS)
@@ -141,6 +155,20 @@ class TraversalDisplay(RowsDisplay):
         Returns
         -------
         display : TraversalDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skvae.display import TraversalDisplay
+        >>> rows = pd.DataFrame({"age": [20.0, 30.0, 50.0]})
+        >>> steps, deviations = np.array([-1.0, 0.0, 1.0]), {"age": 10.0}
+        >>> display = TraversalDisplay([rows], steps, ["latent 0"], deviations=deviations)
+        >>> display.plot().ax_.get_title()
+        'latent 0'
+        >>> plt.close(display.figure_)
         """
         self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
         return self
@@ -157,6 +185,17 @@ class TraversalDisplay(RowsDisplay):
         -------
         moves : ndarray of shape (n_features, n)
             In deviations of the column; NaN for labels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skvae.display import TraversalDisplay
+        >>> rows = pd.DataFrame({"age": [20.0, 30.0, 50.0]})
+        >>> steps, deviations = np.array([-1.0, 0.0, 1.0]), {"age": 10.0}
+        >>> display = TraversalDisplay([rows], steps, ["latent 0"], deviations=deviations)
+        >>> display.moves(0)
+        array([[-1.,  0.,  2.]])
         """
         return np.array([self._moves_of(self.rows[i][name]) for name in self.rows[i].columns])
 
@@ -186,9 +225,21 @@ class TraversalDisplay(RowsDisplay):
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The largest moves to both sides, which colours show."""
+        """The largest moves to both sides, which colours show.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skvae.display import TraversalDisplay
+        >>> rows = pd.DataFrame({"age": [20.0, 30.0, 50.0]})
+        >>> steps, deviations = np.array([-1.0, 0.0, 1.0]), {"age": 10.0}
+        >>> display = TraversalDisplay([rows], steps, ["latent 0"], deviations=deviations)
+        >>> display.limits
+        (-2.0, 2.0)
+        """
         moves = [np.nan_to_num(self.moves(i)) for i in range(len(self.rows))]
-        farthest = np.abs(moves).max() or 1.0
+        farthest = float(np.abs(moves).max()) or 1.0
         return -farthest, farthest
 
     def _draw_map(self, ax: Any, i: int) -> Any:
