@@ -18,8 +18,9 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     `real`: those of the same column in the other tables may differ, such as integers and floats.
     Tables of more than 50,000 rows are represented by so many of them, boosted trees see at most
     20,000 rows of each table, and nearest rows are looked for those of 5,000 synthetic ones; always
-    the same rows, so that the same tables give the same figures. 30,000 rows of 15 columns take
-    less than a minute; 200 columns take several, since sdmetrics looks at all of their pairs.
+    the same rows, so that the same tables give the same figures. On two cores, 20,000 rows of 15
+    columns took 15 to 25 seconds, and 2,000 rows of 200 columns, one half of which are labels, 140
+    to 300, two thirds of them in sdmetrics, which looks at each of their 19,900 pairs.
 
     Parameters
     ----------
