@@ -15,8 +15,9 @@ from skvae._compare_figures import (
     placed,
     quality,
 )
-from skvae._compare_tables import case_of, filled, kind_of
+from skvae._compare_tables import case_of, filled
 from skvae._compare_tables import plain as with_holes
+from skvae.display._tables import kind_of
 
 FEW_ROWS = 50  # a category with fewer real rows may be missing among synthetic ones
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from skvae._compare_rules import AT_MOST, DETERMINES
-from skvae._compare_tables import BOTH, LABEL, figures, kind_of, plain
+from skvae._compare_tables import BOTH, Case, figures
+from skvae.display._draw import pyplot
+from skvae.display._fidelity import FidelityDisplay, compared
+from skvae.display._tables import DURATION, TIME
 
-DRAWN, ACROSS = 16, 4  # columns that are drawn, and how many of them side by side
-BINS, BARS, WIDEST = 30, 8, 20  # of a column: bins, labels, and letters of a label
-COLORS = ["#0072b2", "#d55e00"]
 DASH = "-"
 LONGEST = 30  # rows of a table that are shown
 FIGURES = {  # what is ideal, and what it means
@@ -146,7 +146,14 @@ def _rules_kept(dependence: pd.DataFrame) -> pd.DataFrame:
     return kept.rename({DETERMINES.name: "determined cells kept", AT_MOST.name: "orders kept"})
 
 
-def to_html(comparison: Any, real: Any, synthetic: Any) -> str:
+def pictured(frames: dict, case: Case) -> tuple:
+    """What pictures of both tables are drawn from: counts, but no rows."""
+    times = [name for name, kind in case.kinds.items() if kind in (TIME, DURATION)]
+    both = ("real", "synthetic")
+    return compared(*(case.tables[name].assign(**frames[name][times]) for name in both))
+
+
+def to_html(comparison: Any, n_rows: tuple, drawn: tuple) -> str:
     """The whole page."""
     cards = "".join(map(_card, *zip(*comparison.summary().iterrows(), strict=True)))
     parts = "".join(_part(name, getattr(comparison, name)) for name in PARTS)
@@ -155,11 +162,11 @@ def to_html(comparison: Any, real: Any, synthetic: Any) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{STYLE}</style></head><body>
 <h1>Synthetic rows beside real ones</h1>
-<p>{len(real):,} real rows and {len(synthetic):,} synthetic ones. The floor is what real rows give
+<p>{n_rows[0]:,} real rows and {n_rows[1]:,} synthetic ones. The floor is what real rows give
 that were held out: synthetic rows need not be better.</p>
 <div class="cards">{cards}</div>
 <h2>Pictures</h2>
-{_pictures(real, synthetic)}
+{_pictures(drawn)}
 {parts}
 </body></html>
 """
@@ -198,41 +205,13 @@ def _part(name: str, table: pd.DataFrame) -> str:
     return f"<h2>{heading}</h2><p>{meaning}</p>{body}{more}"
 
 
-def _pictures(real: Any, synthetic: Any) -> str:
+def _pictures(drawn: tuple) -> str:
     """Pictures of both tables, in the page itself."""
     if find_spec("matplotlib") is None:
         return "<p>Pictures are left out, since matplotlib is not installed.</p>"
-    png = BytesIO()
-    drawn(real, synthetic).savefig(png, format="png", dpi=120)
+    figure, png = FidelityDisplay(*drawn).plot().figure_, BytesIO()
+    figure.savefig(png, format="png", dpi=120)
+    pyplot().close(figure)
     data = base64.b64encode(png.getvalue()).decode()
     source = f"data:image/png;base64,{data}"
     return f'<div class="wide"><img alt="Real and synthetic columns" src="{source}"></div>'
-
-
-def drawn(real: pd.DataFrame, synthetic: pd.DataFrame) -> Any:
-    """The distributions of the first columns of both tables."""
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
-
-    names = real.columns[:DRAWN]
-    height = -(-len(names) // ACROSS)
-    figure = Figure(figsize=(12, 2.2 * height), layout="constrained")
-    for place, name in enumerate(names, 1):
-        ax = figure.add_subplot(height, ACROSS, place)
-        kind = {name: kind_of(real[name])}
-        cells = [plain(table[[name]], kind)[name].dropna() for table in (real, synthetic)]
-        if kind[name] == LABEL:
-            first, second = (labels.value_counts(normalize=True) for labels in cells)
-            shares = pd.DataFrame({0: first, 1: second.reindex(first.index)})[:BARS][::-1]
-            shares.rename(unset).plot.barh(ax=ax, color=COLORS, legend=False, ylabel="")
-        else:
-            ax.hist(cells, BINS, density=True, histtype="step", color=COLORS)
-        ax.set_title(unset(name), fontsize=11)
-    colors = [Rectangle((0, 0), 1, 1, color=color) for color in COLORS]
-    figure.legend(colors, ["real", "synthetic"], loc="outside upper right", ncols=2)
-    return figure
-
-
-def unset(name: str) -> str:
-    """A name to draw as it is, and not too long."""
-    return name[:WIDEST].replace("$", r"\$")

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from skvae._compare_tables import BOTH, LABEL, Case
+from skvae._compare_tables import BOTH, Case
+from skvae.display._tables import LABEL
 
 CHANCE = 1e-3  # of finding any rule at all in a table of independent columns
 SCREEN = 1000  # rows that rule most pairs out

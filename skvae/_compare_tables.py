@@ -6,24 +6,13 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
-from pandas.api import types
+
+from skvae.display._tables import DURATION, LABEL, TIME, kind_of
 
 FEWEST = 10  # rows: with fewer no figure means much
 MISSING = "missing"  # the label of a hole, where it counts as one
-LABEL = "label"
 BOTH = ["synthetic", "floor"]
 MICROSECOND = pd.Timedelta(1, "us")  # times are counted in these, which floats hold for centuries
-KINDS = {  # what pandas finds among Python's objects
-    "integer": "number",
-    "floating": "number",
-    "mixed-integer-float": "number",
-    "decimal": "number",
-    "datetime": "time",
-    "datetime64": "time",
-    "date": "time",
-    "timedelta": "duration",
-    "timedelta64": "duration",
-}
 
 
 class Case(NamedTuple):
@@ -111,23 +100,13 @@ def some(table: pd.DataFrame, most: int) -> pd.DataFrame:
     return table if len(table) <= most else table.sample(most, random_state=0)
 
 
-def kind_of(column: pd.Series) -> str:
-    """What a column holds: "number", "time", "duration" or "label"."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
-        return LABEL
-    if types.is_numeric_dtype(dtype):
-        return "number"
-    return KINDS.get(types.infer_dtype(column, skipna=True), LABEL)
-
-
 def floats(column: pd.Series) -> pd.Series:
     """Numbers as they are, times since 1970 and durations in microseconds."""
     kind = kind_of(column)
-    if kind == "time":
+    if kind == TIME:
         times = pd.to_datetime(column, utc=True).dt.as_unit("us")
         column = times - pd.Timestamp(0, tz="UTC").as_unit("us")
-    if kind in ("time", "duration"):
+    if kind in (TIME, DURATION):
         return (pd.to_timedelta(column) / MICROSECOND).astype(float)
     return pd.Series(column.to_numpy(dtype=float, na_value=np.nan), column.index)
 

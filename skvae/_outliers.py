@@ -155,6 +155,7 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`; cells may be missing.
         n_draws : int, default=64
             Draws of z behind a row, in turns given all of its cells and given those without one.
             Under `autoregressive` as in :meth:`VAETransformer.score_samples`, for each of 8 draws
@@ -168,7 +169,7 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
 
         See Also
         --------
-        VAETransformer.score_cells : log p(cell | others) itself.
+        VAETransformer.score_cells : The log-likelihood of a cell, given the others, itself.
 
         Examples
         --------

@@ -793,15 +793,17 @@ class VAETransformer(
         return scores
 
     def score_cells(self, X, n_draws=64):
-        """log p of each cell given the other observed cells of its row.
+        """Log-likelihood of each cell, given the other observed cells of its row.
 
-        In nats, in the units of X, as those of `score_samples`; so a cell of a rare label or of a
-        column of large units is low by itself. What a cell costs above what is usual for it is told
-        by :meth:`VAEOutlierDetector.explain`. Deterministic, and free of the other rows.
+        log p(cell | others), in nats, in the units of X, as those of `score_samples`; so a cell of
+        a rare label or of a column of large units is low by itself. What a cell costs above what is
+        usual for it is told by :meth:`VAEOutlierDetector.explain`. Deterministic, and free of the
+        other rows.
 
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            With the columns of `fit`; cells may be missing.
         n_draws : int, default=64
             Draws of z behind a row, in turns given all of its cells and given those without one.
 

@@ -1,3 +1,4 @@
+import pickle
 import re
 import warnings
 
@@ -83,8 +84,10 @@ def test_shapes_and_pairs_are_those_of_sdmetrics(alike):
         overall = report.get_properties().set_index("Property")["Score"]
         pd.testing.assert_series_equal(alike.quality[which], overall, check_names=False)
         for part, title in (("shapes", "Column Shapes"), ("pairs", "Column Pair Trends")):
-            scores = report.get_details(title, "t")["Score"]
-            np.testing.assert_allclose(getattr(alike, part)[which], scores, rtol=1e-9)
+            details = report.get_details(title, "t").rename(columns=str.lower)
+            names = details.filter(like="column")
+            pd.testing.assert_frame_equal(getattr(alike, part)[[*names]], names, check_dtype=False)
+            np.testing.assert_allclose(getattr(alike, part)[which], details["score"], rtol=1e-9)
     assert figure(alike, "column shapes") == alike.quality.loc["Column Shapes", "synthetic"]
 
 
@@ -255,6 +258,30 @@ def test_a_page_without_matplotlib_says_that_it_has_no_pictures(alike, tmp_path,
     alike.to_html(tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<img" not in text and "matplotlib is not installed" in text
+
+
+def test_a_page_draws_the_columns_as_displays_do_and_leaves_no_figure_open(alike, tmp_path):
+    import matplotlib.pyplot as plt
+
+    pages = [tmp_path / "before.html", tmp_path / "after.html"]
+    for page, style in zip(pages, ({}, {"axes.facecolor": "black"}), strict=True):
+        with plt.rc_context(style):
+            alike.to_html(page)
+    assert not plt.get_fignums()
+    assert pages[0].read_text() != pages[1].read_text()
+
+
+def test_pictures_tell_labels_apart_as_figures_do():
+    others = SYNTHETIC.assign(married=SYNTHETIC["married"].astype(int))
+    married = skvae.compare(REAL, others)._drawn[0]["married"]
+    assert married.difference < 0.1
+    assert sorted(married.support) == ["0", "1"]
+
+
+def test_a_comparison_keeps_no_cells_of_numbers(alike):
+    kept = pickle.loads(pickle.dumps(alike))
+    pd.testing.assert_frame_equal(kept.summary(), alike.summary())
+    assert not any(x.tobytes() in pickle.dumps(alike) for x in REAL["income"].dropna().to_numpy())
 
 
 def test_the_summary_is_what_is_printed(alike):

@@ -1,5 +1,8 @@
 """What pictures of tables show: the data that was drawn, read off their axes."""
 
+from datetime import date, timedelta
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -8,6 +11,7 @@ from scipy.stats import spearmanr
 from scipy.stats.contingency import association
 
 from skvae.display import FidelityDisplay, OutlierDisplay
+from skvae.display._tables import kind_of, numbers_of
 
 RNG = np.random.default_rng(0)
 
@@ -208,3 +212,25 @@ def test_cells_beyond_ten_are_summed_as_others():
 def test_a_row_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match="row=2, but X has 2 rows; give a number from 0 on"):
         OutlierDisplay.from_estimator(Detector([1.0]), ROWS, 2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "first"),
+    [
+        ([Decimal("1.5"), None], "number", 1.5),
+        ([date(1970, 1, 3), None], "time", 2),
+        (pd.date_range("1970-01-02", periods=2, tz="Europe/Paris"), "time", 1),
+        (pd.to_timedelta([36, None], "h"), "duration", 1.5),
+        ([timedelta(days=2), None], "duration", 2),
+        ([np.timedelta64(3, "D"), None], "duration", 3),
+    ],
+)
+def test_cells_of_all_kinds_are_numbers_times_and_durations_in_days(cells, kind, first):
+    for column in (pd.Series(cells), pd.Series(cells, dtype=object)):
+        assert kind_of(column) == kind
+        assert numbers_of(column)[0] == first
+
+
+@pytest.mark.parametrize("cells", [[True, False], ["1", "2"], pd.Categorical([1, 2]), [None, None]])
+def test_all_else_is_labels(cells):
+    assert kind_of(pd.Series(cells, dtype=getattr(cells, "dtype", object))) == "label"

@@ -35,10 +35,10 @@ MAY_IMPORT = {
         *COMPONENTS,
     },
     "_compare": {"_compare_tables", "_compare_figures", "_compare_rules", "_compare_page"},
-    "_compare_page": {"_compare_rules", "_compare_tables"},
+    "_compare_page": {"_compare_rules", "_compare_tables", "display"},
     "_compare_figures": {"_compare_tables"},
-    "_compare_rules": {"_compare_tables"},
-    "_compare_tables": set(),
+    "_compare_rules": {"_compare_tables", "display"},
+    "_compare_tables": {"display"},
     "callbacks": {"_watching", "_plan", "_plain", "training", "engine", *COMPONENTS, *BASE},
     "_around": {"_vae", *BASE},
     "_versions": {"engine", "_version"},
@@ -100,7 +100,7 @@ HEAVY = {
     "narwhals": {"table", "display", "_compare_tables"},
     "polars": {"table"},
     "pyarrow": {"table"},
-    "matplotlib": {"display", "_compare_page"},
+    "matplotlib": {"display"},
     "sdmetrics": {"_compare_figures"},
 }
 

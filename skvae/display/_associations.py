@@ -1,5 +1,6 @@
 """How strongly columns go together."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -44,7 +45,7 @@ def _in_bins(numbers: np.ndarray, real: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers))
 
 
-def _matrix(frame: Any, codes: list) -> Any:
+def _matrix(frame: Any, codes: Sequence) -> Any:
     """The associations of one table."""
     names = list(frame.columns)
     measured = {name: numbers_of(frame[name]) for name in names if kind_of(frame[name]) != LABEL}

@@ -21,8 +21,8 @@ MOST_LABELS = 8
 class Distribution(NamedTuple):
     """Shares of the observed cells of a column, (bins,) or (labels,)."""
 
-    kind: str  # "number", "time" or "label"
-    support: Any  # edges of bins, (bins + 1,), times in days since 1970; or labels
+    kind: str  # "number", "time", "duration" or "label"
+    support: Any  # edges of bins, (bins + 1,), of times and durations in days; or labels
     real: np.ndarray
     synthetic: np.ndarray
 
@@ -37,7 +37,7 @@ def distribution(real: Any, synthetic: Any) -> Distribution:
     kind = kind_of(real)
     if kind == LABEL:
         cells = labels_of(real), labels_of(synthetic)
-        support = levels_of(*cells, most=MOST_LABELS)
+        support: Any = levels_of(*cells, most=MOST_LABELS)
         shares = (_shares(in_levels(labels, support), len(support)) for labels in cells)
     else:
         cells = numbers_of(real), numbers_of(synthetic)

@@ -109,7 +109,7 @@ def tell_left_out(figure: Any, *columns: Any) -> None:
         figure.suptitle(left_out(*columns), fontsize=10)
 
 
-def ticks(axis: Any, places: Sequence, names: Sequence, size: int = 8) -> None:
+def ticks(axis: Any, places: Sequence | np.ndarray, names: Sequence, size: int = 8) -> None:
     """Names, shortened, at places along an axis."""
     axis.set_ticks(places, [short(name, 16) for name in names], fontsize=size)
 
@@ -129,7 +129,7 @@ def as_dates(axis: Any) -> None:
     axis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def dated(ax: Any, kind: str, sides: str) -> None:
+def dated(ax: Any, kind: str | None, sides: str) -> None:
     """Dates along some of the sides of Axes, if a column is one of times."""
     for side in sides if kind == "time" else "":
         as_dates(getattr(ax, f"{side}axis"))

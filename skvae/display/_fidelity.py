@@ -2,7 +2,7 @@
 
 from collections import Counter
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -75,25 +75,53 @@ class FidelityDisplay(Picture):
     4
     """
 
-    def __init__(self, distributions, associations, holes):
+    holes_ax_: Any  # None where no cell is missing
+
+    def __init__(self, distributions: dict, associations: list, holes: Any):
         self.distributions = distributions
         self.associations = associations
         self.holes = holes
 
     @cached_property
-    def differences(self):
-        """Total variation distance of each column."""
+    def differences(self) -> dict:
+        """Total variation distance of each column.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import FidelityDisplay
+        >>> real = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> display = FidelityDisplay.from_frames(real, real.assign(sex="f"))
+        >>> [*display.differences]
+        ['sex', 'age']
+        >>> plt.close(display.figure_)
+        """
         found = {name: one.difference for name, one in self.distributions.items()}
         return dict(Counter(found).most_common())
 
     @cached_property
-    def columns(self):
-        """Those with a panel each, in the order of the table."""
+    def columns(self) -> list:
+        """Those with a panel each, in the order of the table.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import FidelityDisplay
+        >>> real = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> display = FidelityDisplay.from_frames(real, real.assign(sex="f"))
+        >>> display.columns
+        ['age', 'sex']
+        >>> plt.close(display.figure_)
+        """
         shown = [*self.differences][:MOST_PANELS]
         return [name for name in self.distributions if name in shown]
 
     @classmethod
-    def from_frames(cls, real, synthetic, *, columns=None, ax=None):
+    def from_frames(
+        cls, real: Any, synthetic: Any, *, columns: list | None = None, ax: Any = None
+    ) -> Self:
         """Compare and draw two tables.
 
         Parameters
@@ -113,17 +141,21 @@ class FidelityDisplay(Picture):
         ------
         ValueError
             If a table has no rows, or lacks a column.
-        """
-        real, synthetic = frame_of(real), frame_of(synthetic)
-        names = list(real.columns if columns is None else columns)
-        real, synthetic = _taken(real, names, "real"), _taken(synthetic, names, "synthetic")
-        found = {name: distribution(real[name], synthetic[name]) for name in names}
-        paired = most_telling({name: one.difference for name, one in found.items()}, MOST_PAIRED)
-        holes = {"real": real.isna().mean(), "synthetic": synthetic.isna().mean()}
-        pairs = associations(real[paired], synthetic[paired])
-        return cls(found, pairs, type(real)(holes)).plot(ax)
 
-    def plot(self, ax=None):
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import FidelityDisplay
+        >>> real = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> display = FidelityDisplay.from_frames(real, real[:2])
+        >>> round(display.differences["sex"], 3)
+        0.167
+        >>> plt.close(display.figure_)
+        """
+        return cls(*compared(real, synthetic, columns)).plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
         """Draw the panels.
 
         Parameters
@@ -134,6 +166,19 @@ class FidelityDisplay(Picture):
         Returns
         -------
         display : FidelityDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import FidelityDisplay
+        >>> real = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> display = FidelityDisplay.from_frames(real, real[:2], columns=["sex"])
+        >>> plt.close(display.figure_)
+        >>> display.plot().ax_.get_title()
+        'sex: 17% differ'
+        >>> plt.close(display.figure_)
         """
         sizes = 2.3 * -(-len(self.columns) // 4), 4.8
         above, below = panels(ax, (2, 1), (12.5, sum(sizes)), height_ratios=sizes)[:, 0]
@@ -198,6 +243,18 @@ class FidelityDisplay(Picture):
         told = left_out(len(shown), len(missing), "those with most")
         ax.set_title(f"missing cells\n{told}".strip(), fontsize=9)
         ax.tick_params(labelsize=7)
+
+
+def compared(real: Any, synthetic: Any, columns: list | None = None) -> tuple:
+    """What is drawn of two tables: distributions, associations and holes."""
+    real, synthetic = frame_of(real), frame_of(synthetic)
+    names = list(real.columns if columns is None else columns)
+    real, synthetic = _taken(real, names, "real"), _taken(synthetic, names, "synthetic")
+    found = {name: distribution(real[name], synthetic[name]) for name in names}
+    paired = most_telling({name: one.difference for name, one in found.items()}, MOST_PAIRED)
+    holes = {"real": real.isna().mean(), "synthetic": synthetic.isna().mean()}
+    pairs = associations(real[paired], synthetic[paired])
+    return found, pairs, type(real)(holes)
 
 
 def _taken(frame: Any, names: list, told: str) -> Any:

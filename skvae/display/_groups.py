@@ -7,6 +7,7 @@ import numpy as np
 
 from skvae.display._draw import COLOURS, GREY, MARKERS, SHADES, colour, dated, pyplot, short
 from skvae.display._tables import (
+    DURATION,
     LABEL,
     NUMBER,
     OTHERS,
@@ -127,7 +128,7 @@ class Groups:
 def _kind(column: Any) -> str:
     """Whether a column is shown by labels or by numbers."""
     kind = kind_of(column)
-    return LABEL if kind == NUMBER and _is_few(numbers_of(column.dropna())) else kind
+    return LABEL if kind in (NUMBER, DURATION) and _is_few(numbers_of(column.dropna())) else kind
 
 
 def _is_few(numbers: np.ndarray) -> bool:

@@ -1,6 +1,6 @@
 """Where rows lie in the latent space."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class LatentSpaceDisplay(Picture):
     Parameters
     ----------
     Z : ndarray of shape (n_samples, latent_dim)
+        The latent points.
     y : array-like of shape (n_samples,), default=None
         Text, categories, booleans and whole numbers of at most 12 values are labels, with a legend;
         other numbers, and times, have a colour bar.
@@ -60,7 +61,15 @@ class LatentSpaceDisplay(Picture):
     (150, 2)
     """
 
-    def __init__(self, Z, y=None, *, dims=None, covariances=None, names=None):
+    def __init__(
+        self,
+        Z: np.ndarray,
+        y: Any = None,
+        *,
+        dims: Any = None,
+        covariances: Any = None,
+        names: list[str] | None = None,
+    ):
         self.Z = Z
         self.y = y
         self.dims = list(range(Z.shape[1]))[:MOST_DIMENSIONS] if dims is None else list(dims)
@@ -68,13 +77,24 @@ class LatentSpaceDisplay(Picture):
         self.names = [f"latent {i}" for i in range(Z.shape[1])] if names is None else names
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, dims=None, spread=False, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        dims: Any = None,
+        spread: bool = False,
+        ax: Any = None,
+    ) -> Self:
         """Draw the latent points of rows.
 
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
         y : array-like of shape (n_samples,), default=None
             What colours tell.
         dims : sequence of int, default=None
@@ -93,6 +113,19 @@ class LatentSpaceDisplay(Picture):
         ValueError
             If `dims` names a dimension that the latent space does not have, or y is of another
             length than X.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import LatentSpaceDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = LatentSpaceDisplay.from_estimator(vae, X, X["petal length (cm)"], spread=True)
+        >>> display.covariances.shape
+        (150, 2, 2)
+        >>> plt.close(display.figure_)
         """
         model = Model(estimator)
         dims = model.dimensions(dims, MOST_DIMENSIONS)
@@ -100,7 +133,7 @@ class LatentSpaceDisplay(Picture):
         covariances = _covariances(model.draws(X, N_DRAWS)) if spread else None
         return cls(model.codes(X), y, dims=dims, covariances=covariances, names=names).plot(ax)
 
-    def plot(self, ax=None, *, scatter_kwargs=None):
+    def plot(self, ax: Any = None, *, scatter_kwargs: dict | None = None) -> Self:
         """Draw the points.
 
         Parameters
@@ -113,6 +146,18 @@ class LatentSpaceDisplay(Picture):
         Returns
         -------
         display : LatentSpaceDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skvae.display import LatentSpaceDisplay
+        >>> Z = np.random.default_rng(0).normal(size=(50, 3))
+        >>> display = LatentSpaceDisplay(Z, Z[:, 0] > 0).plot(scatter_kwargs={"s": 2})
+        >>> display.axes_.shape
+        (2, 2)
+        >>> plt.close(display.figure_)
         """
         if self.y is not None and len(self.y) != len(self.Z):
             raise ValueError(f"y has {len(self.y)} values, but X has {len(self.Z)} rows.")
@@ -143,10 +188,10 @@ class LatentSpaceDisplay(Picture):
             return
         from matplotlib.collections import EllipseCollection
 
-        sides = _ellipses(self.covariances[:, pair][:, :, pair])
+        widths, heights, angles = _ellipses(self.covariances[:, pair][:, :, pair])
         place = {"offsets": self.Z[:, pair], "offset_transform": ax.transData, "units": "xy"}
         look = {"facecolors": groups.shades(), "alpha": 0.12, "linewidths": 0}
-        ax.add_collection(EllipseCollection(*sides, **place, **look))
+        ax.add_collection(EllipseCollection(widths, heights, angles, **place, **look))
 
     def _draw_curve(self, groups: Groups, style: dict) -> None:
         """One dimension, against a number or time, or as a histogram of each label."""

@@ -1,6 +1,6 @@
 """How training went."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -56,28 +56,42 @@ class LossCurveDisplay(Picture):
     True
     """
 
-    def __init__(self, history, best_iter):
+    def __init__(self, history: dict, best_iter: int):
         self.history = history
         self.best_iter = best_iter
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         ax : Axes, default=None
             Whose place is divided into the panels. None makes a figure.
 
         Returns
         -------
         display : LossCurveDisplay
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import LossCurveDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = LossCurveDisplay.from_estimator(vae)
+        >>> len(display.history["loss"])
+        2
+        >>> plt.close(display.figure_)
         """
         vae = Model(estimator).vae
         return cls(dict(vae.history_), vae.best_iter_).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -88,6 +102,19 @@ class LossCurveDisplay(Picture):
         Returns
         -------
         display : LossCurveDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> from skvae.display import LossCurveDisplay
+        >>> names = ["loss", "validation_loss", "log_likelihood", "kl", "beta"]
+        >>> history = dict.fromkeys(names, np.array([3.0, 2.0, 1.5]))
+        >>> display = LossCurveDisplay(history, best_iter=3).plot()
+        >>> display.ax_.get_ylabel().splitlines()
+        ['loss in nats per row', '(lower is better)']
+        >>> plt.close(display.figure_)
         """
         self.axes_ = panels(ax, (3, 1), (6.4, 6.4), height_ratios=(2, 1, 1))[:, 0]
         self._draw_curve(self.axes_[0])
@@ -106,15 +133,36 @@ class LossCurveDisplay(Picture):
         axes[-1].figure.align_ylabels(axes)
 
     @property
-    def epochs(self):
-        """Numbers of the epochs."""
+    def epochs(self) -> np.ndarray:
+        """Numbers of the epochs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae.display import LossCurveDisplay
+        >>> names = ["loss", "validation_loss", "log_likelihood", "kl", "beta"]
+        >>> history = dict.fromkeys(names, np.array([3.0, 2.0, 1.5]))
+        >>> LossCurveDisplay(history, best_iter=3).epochs
+        array([1, 2, 3])
+        """
         return np.arange(1, len(self.history["loss"]) + 1)
 
     @property
-    def limits(self):
-        """The losses between which the first panel is."""
+    def limits(self) -> tuple[float, float]:
+        """The losses between which the first panel is.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae.display import LossCurveDisplay
+        >>> names = ["loss", "validation_loss", "log_likelihood", "kl", "beta"]
+        >>> history = dict.fromkeys(names, np.array([3.0, 2.0, 1.5]))
+        >>> low, high = LossCurveDisplay(history, best_iter=3).limits
+        >>> low < 1.5 and high > 3.0
+        True
+        """
         losses = np.concatenate([self.history["loss"], self.history["validation_loss"]])
-        low, high, top = *np.quantile(losses, [0, SHARE_SEEN]), losses.max()
+        (low, high), top = np.quantile(losses, [0, SHARE_SEEN]), losses.max()
         span = high - low or 1.0
         top = top if top - low <= FAR * span else high + 0.3 * span
         return float(low - 0.08 * span), float(top + 0.08 * span)

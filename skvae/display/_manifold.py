@@ -1,6 +1,7 @@
 """What the points of the latent space stand for."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 from scipy.stats import norm
@@ -85,7 +86,16 @@ class ManifoldDisplay(RowsDisplay):
     (100, 4)
     """
 
-    def __init__(self, rows, quantiles, *, dims=(0, 1), shape=None, draw=None, columns=None):
+    def __init__(
+        self,
+        rows: Any,
+        quantiles: np.ndarray,
+        *,
+        dims: Sequence[int] = (0, 1),
+        shape: tuple | None = None,
+        draw: Callable | None = None,
+        columns: list | None = None,
+    ):
         self.rows = rows
         self.quantiles = quantiles
         self.dims = dims
@@ -94,12 +104,22 @@ class ManifoldDisplay(RowsDisplay):
         self.columns = columns or list(rows)[:MOST_PANELS]
 
     @classmethod
-    def from_estimator(cls, estimator, *, n=15, shape=None, draw=None, dims=(0, 1), ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        n: int = 15,
+        shape: tuple | None = None,
+        draw: Callable | None = None,
+        dims: Any = (0, 1),
+        ax: Any = None,
+    ) -> Self:
         """Restore and draw the rows of a grid.
 
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         n : int, default=15
             Points along each dimension.
         shape : tuple of int, default=None
@@ -120,6 +140,19 @@ class ManifoldDisplay(RowsDisplay):
         ------
         ValueError
             If `dims` are not one or two of those that there are, or `shape` is not that of a row.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import ManifoldDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = ManifoldDisplay.from_estimator(vae, n=5, dims=(1,))
+        >>> display.rows.shape
+        (5, 4)
+        >>> plt.close(display.figure_)
         """
         model = Model(estimator)
         dims = model.dimensions(dims[: model.latent_dim], 2)
@@ -131,7 +164,7 @@ class ManifoldDisplay(RowsDisplay):
         settings = {"dims": dims, "shape": shape, "draw": draw, "columns": columns}
         return cls(rows, quantiles, **settings).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the rows.
 
         Parameters
@@ -142,6 +175,19 @@ class ManifoldDisplay(RowsDisplay):
         Returns
         -------
         display : ManifoldDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skvae.display import ManifoldDisplay
+        >>> rows = pd.DataFrame({"age": [20.0, 30.0, 25.0, 40.0]})
+        >>> display = ManifoldDisplay(rows, np.array([-1.0, 1.0])).plot()
+        >>> display.ax_.get_title()
+        'age'
+        >>> plt.close(display.figure_)
         """
         self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
         return self
@@ -156,7 +202,7 @@ class ManifoldDisplay(RowsDisplay):
 
     def _draw_columns(self, ax: Any) -> Any:
         if self.draw is not None:
-            return self._draw_own(ax)
+            return self._draw_own(ax, self.draw)
         which, n = "those that vary most", self.rows.shape[1]
         axes = column_panels(ax, self.columns, n, which, (3.1, 2.5))
         for panel, name in zip(axes, self.columns, strict=True):
@@ -164,13 +210,13 @@ class ManifoldDisplay(RowsDisplay):
             draw(panel, self.rows[name], kind_of(self.rows[name]))
         return axes
 
-    def _draw_own(self, ax: Any) -> Any:
+    def _draw_own(self, ax: Any, draw: Callable) -> Any:
         """Each row by the user's function."""
         grid = self._grid_shape
         axes = panels(ax, grid, (0.6 * grid[1] + 0.4, 0.6 * grid[0] + 0.4))
         for i, panel in enumerate(axes[::-1].flat):
             panel.set(xticks=[], yticks=[])
-            self.draw(panel, row_of(self.rows, i))
+            draw(panel, row_of(self.rows, i))
         for i, z in enumerate(self.quantiles):
             axes[-1, i].set_xlabel(f"{z:.1f}", fontsize=8)
             if len(axes) > 1:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,7 +25,9 @@ class NetworkDisplay(Picture):
     encoder, decoder : list of (str, int)
         Name and width of each layer, from what goes in to what comes out.
     latent_dim : int
+        Latent dimensions.
     prior, posterior : str
+        What p(z) and q(z | x) are.
     likelihoods : dict of {str: list of columns}
         Columns of each likelihood.
     autoregressive : bool, default=False
@@ -50,7 +52,15 @@ class NetworkDisplay(Picture):
     """
 
     def __init__(
-        self, encoder, decoder, latent_dim, prior, posterior, likelihoods, *, autoregressive=False
+        self,
+        encoder: list,
+        decoder: list,
+        latent_dim: int,
+        prior: str,
+        posterior: str,
+        likelihoods: dict,
+        *,
+        autoregressive: bool = False,
     ):
         self.encoder = encoder
         self.decoder = decoder
@@ -61,27 +71,42 @@ class NetworkDisplay(Picture):
         self.autoregressive = autoregressive
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
         """Draw the networks of a fitted estimator.
 
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         ax : Axes, default=None
             None makes a figure.
 
         Returns
         -------
         display : NetworkDisplay
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import NetworkDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = NetworkDisplay.from_estimator(vae)
+        >>> display.decoder[0]
+        ('inputs', 2)
+        >>> plt.close(display.figure_)
         """
         model = Model(estimator)
         vae = model.vae
         networks = _layers(vae.encoder_), _layers(vae.decoder_)
-        distributions = repr(vae.prior_), repr(vae.posterior_), _by_likelihood(vae.likelihood_)
-        sees = vae.autoregressive
-        return cls(*networks, model.latent_dim, *distributions, autoregressive=sees).plot(ax)
+        distributions = repr(vae.prior_), repr(vae.posterior_)
+        of_cells, sees = _by_likelihood(vae.likelihood_), vae.autoregressive
+        display = cls(*networks, model.latent_dim, *distributions, of_cells, autoregressive=sees)
+        return display.plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the networks.
 
         Parameters
@@ -92,6 +117,18 @@ class NetworkDisplay(Picture):
         Returns
         -------
         display : NetworkDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skvae.display import NetworkDisplay
+        >>> layers = [("inputs", 4), ("Dense relu", 16), ("Dense", 4)]
+        >>> names = "Normal()", "Gaussian()", {"Gaussian()": ["age", "size"]}
+        >>> display = NetworkDisplay(layers, layers, 2, *names).plot()
+        >>> len(display.ax_.patches)
+        6
+        >>> plt.close(display.figure_)
         """
         bars = self._bars
         self.axes_ = one_panel(ax, (len(bars) + 3.5, 4.6))
@@ -169,7 +206,7 @@ def _few(layers: list) -> list:
 
 def _by_likelihood(likelihoods: dict) -> dict:
     """The columns of each likelihood."""
-    columns = {}
+    columns: dict[str, list] = {}
     for name, likelihood in likelihoods.items():
         columns.setdefault(repr(likelihood), []).append(name)
     return columns

@@ -1,6 +1,6 @@
 """Why a row is an outlier."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class OutlierDisplay(Picture):
     cells : list of str
         "column = value" of each observed cell.
     nats : ndarray of shape (n_cells,)
+        What each of them costs above what is usual.
     score : float
         Of the row, less the score below which rows are outliers.
     row : int
@@ -39,7 +40,7 @@ class OutlierDisplay(Picture):
     ['job = clerk', 'age = 3']
     """
 
-    def __init__(self, cells, nats, score, row):
+    def __init__(self, cells: list[str], nats: Any, score: float, row: int):
         order = np.argsort(-np.asarray(nats), kind="stable")
         self.cells = [cells[i] for i in order]
         self.nats = np.asarray(nats)[order]
@@ -47,13 +48,17 @@ class OutlierDisplay(Picture):
         self.row = row
 
     @classmethod
-    def from_estimator(cls, detector, X, row, *, n=10, ax=None):
+    def from_estimator(
+        cls, detector: Any, X: Any, row: int, *, n: int = 10, ax: Any = None
+    ) -> Self:
         """Explain and draw a row.
 
         Parameters
         ----------
         detector : VAEOutlierDetector
+            A fitted one.
         X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
         row : int
             The number of the row in X, from 0 on.
         n : int, default=10
@@ -69,6 +74,19 @@ class OutlierDisplay(Picture):
         ------
         ValueError
             If X does not have so many rows.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAEOutlierDetector, VAETransformer
+        >>> from skvae.display import OutlierDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> detector = VAEOutlierDetector(VAETransformer(max_iter=2), random_state=0).fit(X)
+        >>> display = OutlierDisplay.from_estimator(detector, X, 0)
+        >>> sorted(display.cells)[0]
+        'petal length (cm) = 1.4'
+        >>> plt.close(display.figure_)
         """
         one = _row(X, row)
         values, nats = frame_of(one), frame_of(detector.explain(one)).to_numpy(float)[0]
@@ -77,7 +95,7 @@ class OutlierDisplay(Picture):
         score = float(np.asarray(detector.score_samples(one))[0] - detector.offset_)
         return cls(cells, nats[seen], score, row).plot(ax, n=n)
 
-    def plot(self, ax=None, *, n=10):
+    def plot(self, ax: Any = None, *, n: int = 10) -> Self:
         """Draw the bars.
 
         Parameters
@@ -90,6 +108,16 @@ class OutlierDisplay(Picture):
         Returns
         -------
         display : OutlierDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skvae.display import OutlierDisplay
+        >>> display = OutlierDisplay(["age = 3", "job = clerk"], [0.2, 7.5], -4.0, 12).plot()
+        >>> display.ax_.get_title()
+        'row 12 is an outlier: decision score -4'
+        >>> plt.close(display.figure_)
         """
         names, nats = self._bars(n)
         self.axes_ = one_panel(ax, (6.4, 0.32 * len(names) + 1.3))

@@ -15,13 +15,32 @@ class Picture(ABC):
     axes_: np.ndarray
 
     @property
-    def ax_(self):
-        """The first panel."""
+    def ax_(self) -> Any:
+        """The first panel.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skvae.display import OutlierDisplay
+        >>> display = OutlierDisplay(["age = 3"], [7.5], -4.0, 12).plot()
+        >>> display.ax_.get_xlabel()
+        'nats above what is usual'
+        >>> plt.close(display.figure_)
+        """
         return self.axes_.flat[0]
 
     @property
-    def figure_(self):
-        """The figure."""
+    def figure_(self) -> Any:
+        """The figure.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from skvae.display import OutlierDisplay
+        >>> display = OutlierDisplay(["age = 3"], [7.5], -4.0, 12).plot()
+        >>> display.figure_.set_facecolor("white")
+        >>> plt.close(display.figure_)
+        """
         return self.ax_.figure
 
 
@@ -31,7 +50,7 @@ class RowsDisplay(Picture):
     A display has `_draw_images` and `_draw_columns`, which give back the panels that they drew.
     """
 
-    shape: tuple | None
+    shape: Any  # of an image; None of other rows
 
     def _image_panel(self, ax: Any, grid: tuple, width: float, more: tuple) -> Any:
         """A panel in which a grid of images fits, of so many inches and some more around."""

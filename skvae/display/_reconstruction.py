@@ -1,7 +1,7 @@
 """Rows before and after the latent space."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class ReconstructionDisplay(RowsDisplay):
     Parameters
     ----------
     before, after : DataFrame of shape (n_samples, n_features)
+        The same rows.
     shape : tuple of int, default=None
         Height and width of an image, and its colours if it has them.
 
@@ -60,29 +61,54 @@ class ReconstructionDisplay(RowsDisplay):
     True
     """
 
-    def __init__(self, before, after, *, shape=None):
+    def __init__(self, before: Any, after: Any, *, shape: tuple | None = None):
         self.before = before
         self.after = after
         self.shape = shape
 
     @cached_property
-    def restored(self):
-        """How well each column is restored."""
+    def restored(self) -> dict:
+        """How well each column is restored.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skvae.display import ReconstructionDisplay
+        >>> before = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> after = pd.DataFrame({"age": [22.0, 30.0, 38.0], "sex": ["f", "m", "m"]})
+        >>> display = ReconstructionDisplay(before, after)
+        >>> {name: round(share, 2) for name, share in display.restored.items()}
+        {'age': 0.96, 'sex': 0.67}
+        """
         return {name: self._share(name) for name in self.before.columns}
 
     @property
-    def columns(self):
-        """Those with a panel each."""
+    def columns(self) -> list:
+        """Those with a panel each.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skvae.display import ReconstructionDisplay
+        >>> before = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> after = pd.DataFrame({"age": [22.0, 30.0, 38.0], "sex": ["f", "m", "m"]})
+        >>> ReconstructionDisplay(before, after).columns
+        ['age', 'sex']
+        """
         return _few(self.restored, MOST_PANELS)
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, shape=None, n=8, ax=None):
+    def from_estimator(
+        cls, estimator: Any, X: Any, *, shape: tuple | None = None, n: int = 8, ax: Any = None
+    ) -> Self:
         """Restore and draw rows.
 
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
         shape : tuple of int, default=None
             Height and width of rows that are images, and how many colours if there are some.
         n : int, default=8
@@ -98,12 +124,25 @@ class ReconstructionDisplay(RowsDisplay):
         ------
         ValueError
             If `shape` is not that of a row.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import ReconstructionDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = ReconstructionDisplay.from_estimator(vae, X)
+        >>> display.after.shape
+        (150, 4)
+        >>> plt.close(display.figure_)
         """
         model = Model(estimator)
         X = X if shape is None else X[:n]
         return cls(model.own(X), model.restored(model.codes(X)), shape=shape).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the rows.
 
         Parameters
@@ -114,6 +153,19 @@ class ReconstructionDisplay(RowsDisplay):
         Returns
         -------
         display : ReconstructionDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import pandas as pd
+        >>> from skvae.display import ReconstructionDisplay
+        >>> before = pd.DataFrame({"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "f"]})
+        >>> after = pd.DataFrame({"age": [22.0, 30.0, 38.0], "sex": ["f", "m", "m"]})
+        >>> display = ReconstructionDisplay(before, after).plot()
+        >>> [ax.get_title().splitlines() for ax in display.axes_]
+        [['age', 'R² 0.96'], ['sex', '67% as before']]
+        >>> plt.close(display.figure_)
         """
         self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
         return self

@@ -4,15 +4,17 @@ from typing import Any
 
 import numpy as np
 
-NUMBER, TIME, LABEL = "number", "time", "label"
-KINDS_OF_OBJECTS = {
+NUMBER, TIME, DURATION, LABEL = "number", "time", "duration", "label"
+KINDS = {  # what pandas finds in cells
     "integer": NUMBER,
     "floating": NUMBER,
     "decimal": NUMBER,
     "mixed-integer-float": NUMBER,
     "date": TIME,
     "datetime": TIME,
-    "timedelta": NUMBER,
+    "datetime64": TIME,
+    "timedelta": DURATION,
+    "timedelta64": DURATION,
 }
 SECONDS = 86_400  # of a day, in which matplotlib counts
 OTHERS = "others"
@@ -42,29 +44,26 @@ def series_of(y: Any) -> Any:
 
 
 def kind_of(column: Any) -> str:
-    """What a column holds: numbers, times or labels."""
+    """What a column holds: numbers, times, durations or labels."""
     import pandas as pd
     from pandas.api import types
 
     if types.is_bool_dtype(column.dtype) or isinstance(column.dtype, pd.CategoricalDtype):
         return LABEL
-    if types.is_numeric_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
+    if types.is_numeric_dtype(column.dtype):
         return NUMBER
-    if types.is_datetime64_any_dtype(column.dtype):
-        return TIME
-    return KINDS_OF_OBJECTS.get(types.infer_dtype(column, skipna=True), LABEL)
+    return KINDS.get(types.infer_dtype(column, skipna=True), LABEL)
 
 
 def numbers_of(column: Any) -> np.ndarray:
     """A column of numbers or times as floats, NaN in holes; times and durations in days."""
     import pandas as pd
 
-    if kind_of(column) == TIME:
+    kind = kind_of(column)
+    if kind == TIME:
         column = pd.to_datetime(column).dt.tz_localize(None) - pd.Timestamp("1970-01-01")
-    if column.dtype == object and column.map(lambda cell: hasattr(cell, "days")).any():
-        column = pd.to_timedelta(column)
-    if pd.api.types.is_timedelta64_dtype(column.dtype):
-        return column.dt.total_seconds().to_numpy(float, na_value=np.nan) / SECONDS
+    if kind in (TIME, DURATION):
+        column = pd.to_timedelta(column).dt.total_seconds() / SECONDS
     return pd.to_numeric(column).to_numpy(float, na_value=np.nan)
 
 

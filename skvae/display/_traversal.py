@@ -1,7 +1,7 @@
 """What each latent dimension does to a row."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -69,7 +69,15 @@ class TraversalDisplay(RowsDisplay):
     [(11, 4), (11, 4)]
     """
 
-    def __init__(self, rows, steps, names, *, deviations=None, shape=None):
+    def __init__(
+        self,
+        rows: list,
+        steps: np.ndarray,
+        names: list[str],
+        *,
+        deviations: dict | None = None,
+        shape: tuple | None = None,
+    ):
         self.rows = rows
         self.steps = steps
         self.names = names
@@ -77,12 +85,22 @@ class TraversalDisplay(RowsDisplay):
         self.shape = shape
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, n=11, shape=None, dims=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any = None,
+        *,
+        n: int = 11,
+        shape: tuple | None = None,
+        dims: Any = None,
+        ax: Any = None,
+    ) -> Self:
         """Restore and draw rows along each latent dimension.
 
         Parameters
         ----------
         estimator : VAETransformer, estimator around one, or Pipeline that ends in one
+            A fitted one.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features), default=None
             Rows whose latent points say where the middle is and how wide a dimension is, and whose
             cells say how wide columns are; one row is the middle alone. None goes by the prior, a
@@ -104,6 +122,19 @@ class TraversalDisplay(RowsDisplay):
         ------
         ValueError
             If `dims` are not among those that there are, or `shape` is not that of a row.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> from sklearn.datasets import load_iris
+        >>> from skvae import VAETransformer
+        >>> from skvae.display import TraversalDisplay
+        >>> X = load_iris(as_frame=True).data
+        >>> vae = VAETransformer(max_iter=2, random_state=0).fit(X)
+        >>> display = TraversalDisplay.from_estimator(vae, X, n=5, dims=[1])
+        >>> [rows.shape for rows in display.rows]
+        [(5, 4)]
+        >>> plt.close(display.figure_)
         """
         model, steps = Model(estimator), np.linspace(-FARTHEST, FARTHEST, n)
         dims = model.dimensions(dims, MOST_LATENTS if shape is None else MOST_ROWS)
@@ -113,7 +144,7 @@ class TraversalDisplay(RowsDisplay):
         widths = None if shape else _deviations(model.drawn() if X is None else model.own(X))
         return cls(rows, steps, names, deviations=widths, shape=shape).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the rows.
 
         Parameters
@@ -124,11 +155,25 @@ class TraversalDisplay(RowsDisplay):
         Returns
         -------
         display : TraversalDisplay
+            Itself.
+
+        Examples
+        --------
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skvae.display import TraversalDisplay
+        >>> rows = pd.DataFrame({"age": [20.0, 30.0, 50.0]})
+        >>> steps, deviations = np.array([-1.0, 0.0, 1.0]), {"age": 10.0}
+        >>> display = TraversalDisplay([rows], steps, ["latent 0"], deviations=deviations)
+        >>> display.plot().ax_.get_title()
+        'latent 0'
+        >>> plt.close(display.figure_)
         """
         self.axes_ = np.array(self._draw_images(ax) if self.shape else self._draw_columns(ax))
         return self
 
-    def moves(self, i):
+    def moves(self, i: int) -> np.ndarray:
         """How far a dimension moves each column from the middle.
 
         Parameters
@@ -140,13 +185,24 @@ class TraversalDisplay(RowsDisplay):
         -------
         moves : ndarray of shape (n_features, n)
             In deviations of the column; NaN for labels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skvae.display import TraversalDisplay
+        >>> rows = pd.DataFrame({"age": [20.0, 30.0, 50.0]})
+        >>> steps, deviations = np.array([-1.0, 0.0, 1.0]), {"age": 10.0}
+        >>> display = TraversalDisplay([rows], steps, ["latent 0"], deviations=deviations)
+        >>> display.moves(0)
+        array([[-1.,  0.,  2.]])
         """
         return np.array([self._moves_of(self.rows[i][name]) for name in self.rows[i].columns])
 
     def _moves_of(self, column: Any) -> np.ndarray:
         if kind_of(column) == LABEL:
             return np.nan * self.steps
-        return _from_middle(numbers_of(column)) / self.deviations.get(column.name, 1.0)
+        return _from_middle(numbers_of(column)) / (self.deviations or {}).get(column.name, 1.0)
 
     def _draw_images(self, ax: Any) -> Any:
         images, (height, width) = self._images(self.rows), self.shape[:2]
@@ -168,10 +224,22 @@ class TraversalDisplay(RowsDisplay):
         return axes
 
     @property
-    def limits(self):
-        """The largest moves to both sides, which colours show."""
+    def limits(self) -> tuple[float, float]:
+        """The largest moves to both sides, which colours show.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skvae.display import TraversalDisplay
+        >>> rows = pd.DataFrame({"age": [20.0, 30.0, 50.0]})
+        >>> steps, deviations = np.array([-1.0, 0.0, 1.0]), {"age": 10.0}
+        >>> display = TraversalDisplay([rows], steps, ["latent 0"], deviations=deviations)
+        >>> display.limits
+        (-2.0, 2.0)
+        """
         moves = [np.nan_to_num(self.moves(i)) for i in range(len(self.rows))]
-        farthest = np.abs(moves).max() or 1.0
+        farthest = float(np.abs(moves).max()) or 1.0
         return -farthest, farthest
 
     def _draw_map(self, ax: Any, i: int) -> Any:
@@ -187,7 +255,7 @@ class TraversalDisplay(RowsDisplay):
             self._name_labels(ax, y, labels[chosen[y]])
         return image
 
-    def _name_labels(self, ax: Any, y: int, labels: np.ndarray) -> None:
+    def _name_labels(self, ax: Any, y: np.integer, labels: np.ndarray) -> None:
         """Each label in the middle of the steps that have it, with lines between."""
         starts = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1), len(labels)]
         for start, end in pairwise(starts):
