@@ -1,8 +1,10 @@
 """Synthetic rows, ready to use."""
 
+import warnings
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._around import Around, Later
@@ -18,6 +20,7 @@ from skvae.table import Aside, Rows, checked
 N_BINS = 100  # of numbers and times
 EPOCHS, SEEN = (10, 100), 800_000  # fewest and most; between, as many as so many rows make
 READY = {"latent_dim": 8, "prior": Mixture(50), "autoregressive": True}
+GAINING = "Training was still gaining"
 BY_MEANING = {"ordered": "categorical"}  # so that tables of pairs hold for them too
 
 
@@ -119,7 +122,10 @@ class VAESynthesizer(Around, Kept, CallbackSupportMixin, BaseEstimator):
                 "columns too."
             )
         vae = self.vae or _ready(_likelihoods(rows, aside), rows.n)
-        self.vae_ = fitted(vae, aside.rest(X), self, y)
+        with warnings.catch_warnings():
+            if self.vae is None:  # how long it trains is not the user's choice
+                warnings.filterwarnings("ignore", GAINING, ConvergenceWarning)
+            self.vae_ = fitted(vae, aside.rest(X), self, y)
         kept: Any = vars(self)
         for name in INPUTS:  # those of what is learned
             kept.pop(name, None)

@@ -1,5 +1,7 @@
 """The ready synthesiser: any table in, rows like its own out."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -121,6 +123,18 @@ def test_any_model_will_do_and_is_left_as_it_is():
 def test_epochs_are_fewer_where_rows_are_many(n, epochs, monkeypatch):
     monkeypatch.setattr(_synthesizer, "fitted", lambda vae, X, owner, y: vae)
     assert VAESynthesizer().fit(RNG.normal(size=(n, 1))).vae_.max_iter == epochs
+
+
+@pytest.mark.parametrize("is_default", [True, False])
+def test_a_model_of_its_own_does_not_ask_the_user_to_train_it_longer(is_default, monkeypatch):
+    x = np.repeat(RNG.normal(size=(2000, 1)), 6, axis=1) + 0.01 * RNG.normal(size=(2000, 6))
+    vae = VAETransformer(2, hidden_layer_sizes=16, max_iter=12)
+    monkeypatch.setattr(_synthesizer, "_ready", lambda *_: vae)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        VAESynthesizer(None if is_default else vae, random_state=0).fit(x)
+    told = ["still gaining" in str(warning.message) for warning in caught]
+    assert any(told) != is_default
 
 
 def test_nothing_to_learn_is_one_sentence():
