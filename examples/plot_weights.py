@@ -1,17 +1,18 @@
 """
-Rows that weigh
-===============
+Who answers for those who were not asked?
+=========================================
 
-A survey that asks some people more often than others, and a model of all of them.
-
-Old women are over-sampled here, eight to one. Each row weighs as many people as it stands for, the
-inverse of the share of them that was asked. A model that is told so draws people as they are.
+A survey asks some people more often than others: here old women, eight to one. Each row weighs as
+many people as it stands for, the inverse of the share of them that was asked. A model that is told
+so draws people as they are.
 """
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from skvae import VAETransformer
+from skvae.display import FidelityDisplay
 
 rng = np.random.default_rng(0)
 n = 20_000
@@ -27,11 +28,17 @@ share = np.where((people["sex"] == "female") & (people["age"] > 60), 0.4, 0.05)
 asked = rng.random(n) < share
 survey, weight = people[asked], 1 / share[asked]
 
-plain = VAETransformer(latent_dim=2, random_state=0).fit(survey)
-weighted = VAETransformer(latent_dim=2, random_state=0).fit(survey, sample_weight=weight)
+# %%
+# Two models of the survey: one takes the rows as they are, the other is told what they stand for.
+vae = VAETransformer(latent_dim=2, max_iter=60, early_stopping=False, random_state=0)
+plain = clone(vae).fit(survey)
+weighted = clone(vae).fit(survey, sample_weight=weight)
 
 
+# %%
+# Who is drawn? The weighted model draws the people, the other one those who were asked.
 def told(rows):
+    """What a reader of the survey would report."""
     return {
         "women": (rows["sex"] == "female").mean(),
         "age": rows["age"].mean(),
@@ -40,15 +47,27 @@ def told(rows):
     }
 
 
+drawn_plain = plain.sample(20_000, random_state=0)
+drawn = weighted.sample(20_000, random_state=0)
 print(
     pd.DataFrame(
         {
             "all people": told(people),
             "those asked": told(survey),
-            "drawn, without weights": told(plain.sample(20_000, random_state=0)),
-            "drawn, with weights": told(weighted.sample(20_000, random_state=0)),
+            "drawn, without weights": told(drawn_plain),
+            "drawn, with weights": told(drawn),
         }
     ).T.round(2)
 )
-print("nats a row of all people: without weights", round(plain.score(people), 2))
-print("with weights", round(weighted.score(people), 2))
+print(
+    f"nats per row of all people: {plain.score(people):.2f} without weights, "
+    f"{weighted.score(people):.2f} with weights"
+)
+
+# %%
+# All people beside those that the model without weights draws: too many women, too old.
+_ = FidelityDisplay.from_frames(people, drawn_plain)
+
+# %%
+# And beside those that the model with weights draws.
+_ = FidelityDisplay.from_frames(people, drawn)
