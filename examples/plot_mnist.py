@@ -2,7 +2,7 @@
 Where do the digits of MNIST lie?
 =================================
 
-The same three pictures as of the small digits, on 20,000 images of 28 x 28 pixels. The files of
+The same three pictures as of the small digits, on 15,000 images of 28 x 28 pixels. The files of
 MNIST are looked for in `mnist`, in the folder that the environment variable SKVAE_DATA names.
 """
 
@@ -23,7 +23,7 @@ def mnist(name, header, n):
     return np.frombuffer(content, np.uint8, offset=header)[: n * (784 if header == 16 else 1)]
 
 
-n = 20_000
+n = 15_000
 X = mnist("train-images-idx3-ubyte.gz", 16, n).reshape(n, 784) / np.float32(255)
 y = mnist("train-labels-idx1-ubyte.gz", 8, n)
 
@@ -31,7 +31,7 @@ y = mnist("train-labels-idx1-ubyte.gz", 8, n)
 # Fit two latent dimensions in a few epochs. It warns of pixels at the rim, in which one image alone
 # has much ink.
 start = perf_counter()
-vae = VAETransformer(2, likelihood="bernoulli", max_iter=20, early_stopping=False, random_state=0)
+vae = VAETransformer(2, likelihood="bernoulli", max_iter=15, early_stopping=False, random_state=0)
 vae.fit(X)
 print(f"{vae.n_iter_} epochs in {perf_counter() - start:.0f} s")
 
