@@ -6,6 +6,7 @@ The three pictures that tutorials of the Variational Auto-Encoder end with, on t
 digits of scikit-learn: the loss, two latent dimensions coloured by digit, and images along them.
 """
 
+import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 
 from skvae import VAETransformer
@@ -26,3 +27,4 @@ _ = LatentSpaceDisplay.from_estimator(vae, X / 16, y)
 # %%
 # The decoder makes an image of each point: here of 15 x 15, at the quantiles of the prior.
 _ = ManifoldDisplay.from_estimator(vae, n=15, shape=(8, 8))
+plt.show()

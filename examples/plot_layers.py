@@ -143,3 +143,4 @@ dims = recurrent.latent_kl_.argsort()[:-3:-1]
 _ = ManifoldDisplay.from_estimator(
     recurrent, n=7, dims=dims, draw=lambda ax, row: ax.plot(row, linewidth=1)
 )
+plt.show()

@@ -8,6 +8,7 @@ A million rows of six columns, in float32. Memory is that of the whole process, 
 import resource
 from time import perf_counter
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from skvae import VAETransformer
@@ -47,3 +48,4 @@ print("                   of new rows:", drawn.std(axis=0).round(2))
 # %%
 # Did it find what is behind the columns? Rows coloured by one of the two hidden numbers.
 _ = LatentSpaceDisplay.from_estimator(vae, X[:3000], hidden[:3000, 0])
+plt.show()

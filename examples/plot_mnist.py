@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from time import perf_counter
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from skvae import VAETransformer
@@ -46,3 +47,4 @@ _ = LatentSpaceDisplay.from_estimator(vae, X[:5000], y[:5000])
 # %%
 # The images of 15 x 15 points, at the quantiles of the prior.
 _ = ManifoldDisplay.from_estimator(vae, n=15, shape=(28, 28))
+plt.show()

@@ -105,3 +105,4 @@ axes.fill_between(ages["age"], lower["income"], upper["income"], alpha=0.3, labe
 axes.plot(ages["age"], median["income"], label="median of draws")
 axes.set(xlabel="age", ylabel="income", ylim=(0, np.quantile(income, 0.995)))
 _ = axes.legend()
+plt.show()

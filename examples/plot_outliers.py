@@ -6,6 +6,7 @@ A table of diamonds, in which a few cells were spoiled: each is a value that ano
 that no column looks odd by itself. The detector finds the rows, and names the cells.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -82,3 +83,4 @@ told = pd.Series("ordinary", index=spoiled.index, name="row")
 told[rows] = "spoiled"
 dims = detector.vae_.latent_kl_.argsort()[:-3:-1]
 _ = LatentSpaceDisplay.from_estimator(detector, spoiled, told, dims=dims)
+plt.show()

@@ -9,6 +9,7 @@ beta can be chosen by it too.
 
 from warnings import catch_warnings
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
@@ -49,3 +50,4 @@ _ = LossCurveDisplay.from_estimator(best)
 print("nats of each latent dimension:", best.latent_kl_.round(1))
 dims = best.latent_kl_.argsort()[:-4:-1]
 _ = LatentSpaceDisplay.from_estimator(best, X_train, y_train, dims=dims)
+plt.show()

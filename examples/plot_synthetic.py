@@ -8,6 +8,7 @@ were kept away from the model: the floor. Nothing can be expected to do better t
 
 from importlib.util import find_spec
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
@@ -59,3 +60,4 @@ if find_spec("sdmetrics") is not None:
     print(report.dependence.to_string())
     report.to_html("report.html")
     print("the whole of it with pictures: report.html")
+plt.show()

@@ -9,6 +9,7 @@ gradient-boosted trees, made for that one task, stand beside it.
 
 from io import StringIO
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -106,3 +107,4 @@ _ = ReconstructionDisplay.from_estimator(vae, test)
 _ = LatentSpaceDisplay.from_estimator(
     vae, test, test["kind"], dims=vae.latent_kl_.argsort()[:-4:-1]
 )
+plt.show()

@@ -7,6 +7,7 @@ many people as it stands for, the inverse of the share of them that was asked. A
 so draws people as they are.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -71,3 +72,4 @@ _ = FidelityDisplay.from_frames(people, drawn_plain)
 # %%
 # And beside those that the model with weights draws.
 _ = FidelityDisplay.from_frames(people, drawn)
+plt.show()
