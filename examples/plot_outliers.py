@@ -77,7 +77,7 @@ print(
 )
 
 # %%
-# The latent space tells less: most of the odd rows lie among the others there, since a latent point
+# The latent space tells less: many of the odd rows lie among the others there, since a latent point
 # is what a row would be if it were an ordinary one.
 told = pd.Series("ordinary", index=spoiled.index, name="row")
 told[rows] = "spoiled"
