@@ -46,7 +46,7 @@ def convolutional_decoder(n_inputs, n_outputs):
 
 
 images, held_out = train_test_split(load_digits().data / 16, random_state=0)
-settings = {"latent_dim": 8, "likelihood": "bernoulli", "max_iter": 30, "early_stopping": False}
+settings = {"latent_dim": 8, "likelihood": "bernoulli", "max_iter": 20, "early_stopping": False}
 dense = VAETransformer(**settings, random_state=0).fit(images)
 convolutional = VAETransformer(
     **settings,
@@ -116,7 +116,7 @@ recurrent = VAETransformer(
     encoder=recurrent_encoder,
     decoder=recurrent_decoder,
     hide=0.2,
-    max_iter=30,
+    max_iter=20,
     early_stopping=False,
     learning_rate=5e-3,
     random_state=0,
