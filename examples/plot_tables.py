@@ -62,8 +62,8 @@ for column, likelihood in vae.likelihood_.items():
     print(f"{column:10} {likelihood}")
 
 # %%
-# New rows, and new rows under a condition. Each column is drawn given the latent point, which knows
-# the month of a date and not its day: `VAESynthesizer` keeps an order and its delivery together.
+# New rows, and new rows under a condition. Each column is drawn given the latent point alone, so an
+# order and its delivery may come apart: `VAESynthesizer` keeps them together.
 print(vae.sample(3, random_state=0).round(2).to_string(index=False))
 drawn = vae.sample(1000, random_state=0, given={"kind": "shoes", "customer": "new"})
 real = orders.query("kind == 'shoes' and customer == 'new'")
