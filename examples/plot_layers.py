@@ -1,6 +1,6 @@
 """
-Networks of your own
-====================
+What if the columns are images or series?
+=========================================
 
 Images have neighbours and series have an order. An encoder or a decoder that knows it is a
 function of two numbers, those of its inputs and of its outputs, that builds a Keras model.
@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skvae import VAETransformer
+from skvae.display import ManifoldDisplay, NetworkDisplay, ReconstructionDisplay
 
 # %%
 # Convolutions
@@ -45,10 +46,14 @@ def convolutional_decoder(n_inputs, n_outputs):
 
 
 images, held_out = train_test_split(load_digits().data / 16, random_state=0)
-settings = {"latent_dim": 8, "likelihood": "bernoulli", "max_iter": 60, "random_state": 0}
-dense = VAETransformer(**settings).fit(images)
+settings = {"latent_dim": 8, "likelihood": "bernoulli", "max_iter": 20, "early_stopping": False}
+dense = VAETransformer(**settings, random_state=0).fit(images)
 convolutional = VAETransformer(
-    **settings, encoder=convolutional_encoder, decoder=convolutional_decoder, learning_rate=5e-3
+    **settings,
+    encoder=convolutional_encoder,
+    decoder=convolutional_decoder,
+    learning_rate=5e-3,
+    random_state=0,
 ).fit(images)
 
 for name, vae in {"dense": dense, "convolutional": convolutional}.items():
@@ -56,6 +61,13 @@ for name, vae in {"dense": dense, "convolutional": convolutional}.items():
     print(
         f"digits, {name:13}: {vae.score(held_out):.2f} nats per held-out image, {n_weights} weights"
     )
+
+# %%
+# The networks, and what they keep of new images.
+_ = NetworkDisplay.from_estimator(convolutional)
+
+# %%
+_ = ReconstructionDisplay.from_estimator(convolutional, held_out, shape=(8, 8), n=12)
 
 # %%
 # Recurrence
@@ -91,7 +103,7 @@ def recurrent_decoder(n_inputs, n_outputs):
 rng = np.random.default_rng(0)
 time = np.arange(40)
 amplitude, frequency, phase = (
-    rng.uniform(*limits, (2000, 1)) for limits in ((0.5, 2), (0.1, 0.4), (0, 2 * np.pi))
+    rng.uniform(*limits, (1200, 1)) for limits in ((0.5, 2), (0.1, 0.4), (0, 2 * np.pi))
 )
 truth = amplitude * np.sin(frequency * time + phase)
 waves = truth + 0.1 * rng.normal(size=truth.shape)
@@ -100,10 +112,12 @@ cut[:, 25:] = np.nan
 
 recurrent = VAETransformer(
     4,
+    likelihood="gaussian",
     encoder=recurrent_encoder,
     decoder=recurrent_decoder,
     hide=0.2,
-    max_iter=40,
+    max_iter=20,
+    early_stopping=False,
     learning_rate=5e-3,
     random_state=0,
 ).fit(waves[200:])
@@ -115,19 +129,18 @@ print(
 )
 
 # %%
-# On the left, digits drawn from the convolutional model; on the right, waves and how the
-# recurrent one continues them.
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
-drawn = convolutional.inverse_transform(
-    convolutional.sample_latent(n_draws=36, random_state=0)
-).reshape(6, 6, 8, 8)
-framed = np.pad(drawn, ((0, 0), (0, 0), (1, 1), (1, 1)))
-left.imshow(framed.transpose(0, 2, 1, 3).reshape(60, 60), cmap="gray_r")
-left.set(title="digits drawn", xticks=[], yticks=[])
+# Three waves: given on the left of the line, continued on its right.
+figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for i, color in enumerate(["C0", "C1", "C2"]):
-    right.plot(time, waves[i] + 4 * i, ".", color=color, alpha=0.4)
-    right.plot(time[25:], continued[i, 25:] + 4 * i, color=color)
-right.axvline(24.5, color="gray", linestyle=":")
-right.set(title="waves: given (left of the line) and continued", xlabel="time step", yticks=[])
-figure.savefig("layers.png", dpi=120)
+    axes.plot(time, waves[i] + 4 * i, ".", color=color, alpha=0.4)
+    axes.plot(time[25:], continued[i, 25:] + 4 * i, color=color)
+axes.axvline(24.5, color="gray", linestyle=":")
+axes.set(xlabel="time step", yticks=[])
+
+# %%
+# Waves along the two latent dimensions that carry most. `draw` tells how a row is drawn.
+dims = recurrent.latent_kl_.argsort()[:-3:-1]
+_ = ManifoldDisplay.from_estimator(
+    recurrent, n=7, dims=dims, draw=lambda ax, row: ax.plot(row, linewidth=1)
+)
+plt.show()

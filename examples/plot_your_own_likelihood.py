@@ -1,10 +1,10 @@
 """
-A likelihood of your own
-========================
+What if no likelihood fits a column?
+====================================
 
-A template: copy the class, and write your own formula into its methods. The Weibull distribution
-of how long things last has about everything that a likelihood may have; two attributes and four
-methods are all that one needs, and the comments say which.
+Write your own. A template: copy the class, and put your own formula into its methods. The Weibull
+distribution of how long things last has about everything that a likelihood may have; two attributes
+and four methods are all that one needs, and the comments say which.
 
 The table: how many days four parts of a machine last. A machine that works hard wears out most of
 them sooner. The truth is known here, so that scores can be compared with it.

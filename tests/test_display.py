@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from copy import copy
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -112,6 +113,7 @@ def test_an_estimator_without_a_latent_space_is_refused():
 def test_without_matplotlib_it_is_said_what_to_install():
     code = """
 import sys
+from copy import copy
 sys.modules["matplotlib"] = sys.modules["matplotlib.pyplot"] = None
 from skvae.display import LossCurveDisplay
 one = dict.fromkeys(("loss", "validation_loss", "log_likelihood", "kl", "beta"), [1.0])
@@ -145,6 +147,15 @@ def test_latent_points_are_drawn_with_a_colour_and_a_name_for_each_label(vae):
     assert legend_of(display.ax_) == ["cat", "dog", "emu"]
     colours = [tuple(part.get_facecolor()[0]) for part in display.ax_.collections]
     assert len(set(colours)) == 3
+
+
+def test_two_latent_dimensions_have_the_axes_of_the_manifold_whatever_they_carry(vae):
+    other = copy(vae)
+    for nats in ([1.0, 2.0], [2.0, 1.0]):
+        other.latent_kl_ = np.array(nats)
+        display = LatentSpaceDisplay.from_estimator(other, X)
+        assert display.ax_.get_xlabel().startswith("latent 0")
+        assert display.ax_.get_ylabel().startswith("latent 1")
 
 
 def test_numbers_have_a_colour_bar_and_holes_are_grey_crosses(vae):

@@ -209,6 +209,12 @@ def test_cells_beyond_ten_are_summed_as_others():
     assert ax.get_title() == "row 4 is no outlier: decision score 1"
 
 
+def test_bars_are_labelled_to_a_hundredth_of_a_nat():
+    ax = OutlierDisplay(list("abcd"), np.array([1234.5, 2.345, 8e-8, -0.001]), -1.0, 0).plot().ax_
+    labels = [text.get_text() for text in ax.texts]
+    assert labels == ["1,234", "2.3", "0", "0"]
+
+
 def test_a_row_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match="row=2, but X has 2 rows; give a number from 0 on"):
         OutlierDisplay.from_estimator(Detector([1.0]), ROWS, 2)

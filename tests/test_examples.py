@@ -1,6 +1,10 @@
-"""The template of a likelihood in the examples: it has all that the package asks of its own."""
+"""Examples: they open with a question and run; the template of a likelihood has what it needs."""
 
+import ast
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ from scipy import stats
 from skvae.likelihoods import ZeroInflated
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 PROPERTIES = [
     properties.test_probabilities_sum_to_one,
     properties.test_samples_have_the_log_probability_that_log_prob_expects,
@@ -90,3 +95,20 @@ def test_the_example_learns_what_it_says(example):
     means = example.X_new.mean(axis=0)
     np.testing.assert_allclose(example.drawn.mean(axis=0), means, rtol=0.15)
     assert Path("your_own_likelihood.png").exists()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_each_example_opens_with_a_question(script):
+    title, line, *_ = ast.get_docstring(ast.parse(script.read_text())).splitlines()
+    assert title.endswith("?")
+    assert line == "=" * len(title)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_each_example_runs_as_a_script(script, tmp_path):
+    if "SKVAE_DATA" in script.read_text() and "SKVAE_DATA" not in os.environ:
+        pytest.skip("its table is not at hand")
+    settings = os.environ | {"MPLBACKEND": "agg", "PYTHONPATH": str(EXAMPLES.parent)}
+    command = [sys.executable, str(script)]
+    subprocess.run(command, cwd=tmp_path, env=settings, check=True, capture_output=True)

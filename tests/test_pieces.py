@@ -36,6 +36,14 @@ def test_pieces_teach_as_much_as_epochs_over_all_of_them():
     assert learned(PIECES * 5, beta=schedules.Constant()).score(LATER) > whole.score(LATER) - 0.3
 
 
+@pytest.mark.parametrize("beta", [2.0, schedules.LinearWarmup(200, 2.0)])
+def test_losses_of_all_pieces_are_at_the_last_beta(beta):
+    history = learned([table(100)] * 3, beta=beta).history_
+    at_two = 2 * history["kl"] - history["log_likelihood"]
+    assert history["beta"].max() < 0.1
+    np.testing.assert_allclose(history["loss"], at_two, rtol=1e-5)
+
+
 def test_each_call_is_an_epoch_and_beta_rises_with_steps():
     vae = learned(PIECES[:3])
     assert vae.n_iter_ == 3

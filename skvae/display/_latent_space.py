@@ -98,7 +98,8 @@ class LatentSpaceDisplay(Picture):
         y : array-like of shape (n_samples,), default=None
             What colours tell.
         dims : sequence of int, default=None
-            The dimensions to show. None is the five that carry most nats, most first, or all.
+            The dimensions to show. None is both of two, else the five that carry most nats, most
+            first, or all.
         spread : bool, default=False
             Whether to draw an ellipse of one deviation of q(z | x) around each point.
         ax : Axes, default=None
@@ -128,6 +129,8 @@ class LatentSpaceDisplay(Picture):
         >>> plt.close(display.figure_)
         """
         model = Model(estimator)
+        if dims is None and model.latent_dim == 2:
+            dims = (0, 1)  # the axes of ManifoldDisplay
         dims = model.dimensions(dims, MOST_DIMENSIONS)
         names = [model.told(i) for i in range(model.latent_dim)]
         covariances = _covariances(model.draws(X, N_DRAWS)) if spread else None

@@ -123,9 +123,7 @@ class OutlierDisplay(Picture):
         self.axes_ = one_panel(ax, (6.4, 0.32 * len(names) + 1.3))
         shades = [colour(int(value > 0)) for value in nats]
         bars = self.ax_.barh(np.arange(len(names)), nats, color=shades)
-        self.ax_.bar_label(
-            bars, fmt=lambda x: f"{x:,.0f}" if abs(x) >= 100 else f"{x:.2g}", padding=3, fontsize=8
-        )
+        self.ax_.bar_label(bars, fmt=_figure, padding=3, fontsize=8)
         if len(self.cells) > n:
             bars[-1].set_color(GREY)
         self.ax_.set_yticks(np.arange(len(names)), names)
@@ -153,6 +151,11 @@ def _row(X: Any, row: int) -> Any:
     if not 0 <= row < n_rows:
         raise ValueError(f"row={row}, but X has {n_rows} rows; give a number from 0 on.")
     return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
+
+
+def _figure(nats: float) -> str:
+    """Nats with the digits that tell."""
+    return f"{nats:,.0f}" if abs(nats) >= 100 else f"{nats:.2g}" if abs(nats) >= 0.005 else "0"
 
 
 def _told(value: Any) -> str:
