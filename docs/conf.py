@@ -34,9 +34,6 @@ source_suffix = {".rst": "restructuredtext"}  # Markdown is included, never a pa
 exclude_patterns = ["_build", "_templates", "gallery/backreferences", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # a setting of sphinx-gallery holds a class
-if not (HERE.parent / "CHANGELOG.md").exists():
-    exclude_patterns.append("changelog.rst")
-    suppress_warnings.append("toc.excluded")
 default_role = "literal"
 html_math_renderer = "mathml"
 
