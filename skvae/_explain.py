@@ -26,8 +26,9 @@ def _by_cell(vae: Any, X: Any, read: Callable) -> Any:
     """What `read` makes of the numbers of rows, in the place of cells; NaN in holes."""
     rows, codec, found = vae._rows(X), vae._codec, []
     for part in parts(rows.n, len(codec.names), AT_ONCE):
-        numbers = codec.read(rows.part(part))
-        found.append(np.where(np.isnan(numbers), np.nan, read(numbers)))
+        numbers = codec.read(rows.part(part), part.start)
+        holes = np.isnan(numbers) | codec.scaling.unknown
+        found.append(np.where(holes, np.nan, read(numbers)))
     return codec.frame.table(list(np.concatenate(found).T), rows.n, X)
 
 
@@ -65,7 +66,8 @@ def _given_others(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int)
 def _left_out(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> np.ndarray:
     """What rows score above what they do without a cell, (rows, columns)."""
     score = partial(_scores, model, codec, n_draws=n_draws)
-    found = [score(numbers) - score(without) for without in _each_without(numbers)]
+    whole = score(numbers)
+    found = [whole - score(without) for without in _each_without(numbers)]
     return np.stack(found, axis=1)
 
 

@@ -141,12 +141,26 @@ def test_far_cells_and_rows_without_any_cell_give_numbers(numbers):
     assert not np.isinf(costs).any()
 
 
+def test_what_scores_refuse_is_refused_here_too():
+    counts = detector(1, likelihood="poisson", max_iter=1).fit(RNG.poisson(3, (60, 2)))
+    for tell in (counts.explain, counts.vae_.score_cells):
+        with pytest.raises(ValueError, match=r"column 0 has -3 \(row 1\)"):
+            tell([[1.0, 2.0], [-3.0, 2.0]])
+
+
+def test_a_column_of_which_fit_saw_no_cell_tells_nothing():
+    empty = detector(1, max_iter=1).fit(np.c_[X[:, :2], np.full(N, np.nan)])
+    assert np.isnan(empty.explain([[0.0, 0.0, 5.0]])).tolist() == [[False, False, True]]
+
+
 def test_of_many_columns_the_oddest_is_found():
     wide = Z @ RNG.normal(size=(1, 60)) + 0.3 * RNG.normal(size=(N, 60))
     model = detector(1, max_iter=40).fit(wide)
     off = wide[:30].copy()
     off[np.arange(30), np.arange(30)] += 6
     assert (model.explain(off).argmax(axis=1) == np.arange(30)).mean() > 0.9
+    off[:, 30:] = np.nan
+    assert (np.nanargmax(model.explain(off), axis=1) == np.arange(30)).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", known(Likelihood, likelihoods))

@@ -66,6 +66,7 @@ class _Rows:
             return np.broadcast_to(self.cells, (len(x), len(self.cells)))
         first = self._scores(x, whole)
         cost = (first.expected - first.log_prob)[:, self.cells]
+        cost[np.isnan(x[:, self.cells])] = -np.inf  # holes cost nothing
         return self.cells[np.argsort(-cost, axis=1, kind="stable")[:, :MOST]]
 
     def _one_each(self, cells: np.ndarray, n_cells: int) -> np.ndarray:

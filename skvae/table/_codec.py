@@ -143,12 +143,17 @@ class Codec:
         The logarithm of it; that of levels is 0.
         """
         every = parts(rows.n, len(self.names), NUMBERS)
-        numbers = (self.read(rows.part(part)) for part in every)
+        numbers = (self._numbers(rows.part(part), {}) for part in every)
         return np.concatenate([self.log_units_of(own).sum(axis=1) for own in numbers])
 
-    def read(self, rows: Rows) -> np.ndarray:
-        """Numbers of some rows, (rows, columns): NaN in a hole, -1 for an unseen level."""
-        return self._numbers(rows, {})
+    def read(self, rows: Rows, first: int) -> np.ndarray:
+        """Numbers of some rows, from row `first` on, (rows, columns); a ValueError as in `encode`.
+
+        NaN in a hole, -1 for an unseen level.
+        """
+        numbers = self._numbers(rows, {})
+        self._check_support(numbers, first)
+        return numbers
 
     def encoded(self, numbers: np.ndarray) -> Encoded:
         """The same as cells."""
