@@ -148,8 +148,8 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         in its place is in the mean: -log p(cell | others) less the mean of that of draws from
         p(cell | others), in nats. It is about 0 in the mean over rows like those of `fit`, some
         nats where a cell does not go with the others, and at most log(rows + 1) for a label that
-        `fit` never saw. Numbers count as in `score_samples`, so that multiplying a column by 1000 changes
-        nothing. Where two cells disagree, both cost: which is wrong is told by a third.
+        `fit` never saw. Numbers count as in `score_samples`, so that multiplying a column by 1000
+        changes nothing. Where two cells disagree, both cost: which is wrong is told by a third.
         Deterministic, and free of the other rows.
 
         Parameters
