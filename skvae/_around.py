@@ -21,7 +21,9 @@ class Around(BaseEstimator):
     def _shown(self) -> BaseEstimator:
         """One of the same name and parameters, but for None."""
         kind: Any = type(type(self).__name__, (BaseEstimator,), {"__init__": type(self).__init__})
-        return kind(**self.get_params(deep=False) | {"vae": self._model()})
+        shown = kind.__new__(kind)  # the __init__ of a subclass may call its parent's
+        vars(shown).update(self.get_params(deep=False), vae=self._model())
+        return shown
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         return self._shown().__repr__(N_CHAR_MAX)

@@ -50,3 +50,15 @@ def test_diagrams_have_a_box_for_the_model_in_pipelines_too():
         html = estimator._repr_html_()
         assert "vae: VAETransformer" in html
         assert "iwae" in html
+
+
+class Named(VAEImputer):
+    def __init__(self, vae=None, *, name="a"):
+        super().__init__(vae)
+        self.name = name
+
+
+def test_a_subclass_is_shown_too():
+    shown = repr(Named(name="b"))
+    assert shown.startswith("Named(") and "name='b'" in shown and "hide=0.2" in shown
+    assert "Named" in Named()._repr_html_()
