@@ -93,6 +93,26 @@ def test_of_many_columns_those_that_vary_most_are_shown_and_it_is_said():
     assert display.figure_.get_suptitle() == "12 of 24 columns: those that vary most"
 
 
+def test_a_title_tells_how_columns_were_chosen_only_if_the_display_chose_them():
+    rows = pd.DataFrame(RNG.normal(size=(4, 20)), columns=[f"c{j}" for j in range(20)])
+    z = np.array([-1.0, 1.0])
+    assert ManifoldDisplay(rows, z).plot().figure_.get_suptitle() == "12 of 20 columns"
+    chosen = ManifoldDisplay(rows, z, columns=["c19", "c3"]).plot()
+    assert chosen.figure_.get_suptitle() == "2 of 20 columns"
+    assert [panel.get_title() for panel in chosen.axes_] == ["c19", "c3"]
+
+
+def test_one_overshooting_pixel_leaves_the_colours_of_images():
+    images = RNG.random(size=(4, 12))
+    images[0, 0] = 7.0
+    z = np.array([-1.0, 1.0])
+    drawn = ManifoldDisplay(pd.DataFrame(images), z, shape=(2, 2, 3)).plot().ax_.images[0]
+    np.testing.assert_allclose(drawn.get_array()[:2, 3:5], images[3].reshape(2, 2, 3))
+    np.testing.assert_allclose(drawn.get_array()[3, 0], np.minimum(images[0, :3], 1))
+    drawn = ManifoldDisplay(pd.DataFrame(255 * images), z, shape=(2, 2, 3)).plot().ax_.images[0]
+    np.testing.assert_allclose(drawn.get_array()[:2, 3:5], images[3].reshape(2, 2, 3))
+
+
 def test_an_image_of_another_size_is_refused(vae):
     with pytest.raises(ValueError, match=r"shape=\(3, 2\), but a row has 4 columns; give the"):
         ManifoldDisplay.from_estimator(vae, shape=(3, 2))
@@ -101,6 +121,19 @@ def test_an_image_of_another_size_is_refused(vae):
 def test_a_grid_of_three_dimensions_is_refused():
     with pytest.raises(ValueError, match="a grid has one or two dimensions"):
         ManifoldDisplay.from_estimator(small(3, max_iter=1).fit(X), dims=(0, 1, 2))
+
+
+@pytest.mark.parametrize("dims", [1, (0, 1, 9), ()])
+def test_a_grid_of_dimensions_that_there_are_not_is_refused(vae, dims):
+    with pytest.raises(ValueError, match=r"but the latent space has the dimensions \[0, 1\]; give"):
+        ManifoldDisplay.from_estimator(vae, dims=dims)
+
+
+def test_without_dimensions_a_grid_has_the_two_that_carry_most(vae):
+    assert ManifoldDisplay.from_estimator(vae, n=2, dims=None).dims == [0, 1]
+    three = small(3).fit(X)
+    display = ManifoldDisplay.from_estimator(three, n=2, dims=None)
+    assert display.dims == np.argsort(-three.latent_kl_)[:2].tolist()
 
 
 def test_rows_come_back_through_the_steps_before_a_model():

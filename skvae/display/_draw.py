@@ -100,7 +100,7 @@ def on_dark() -> bool:
 
 def left_out(shown: int, of: int, which: str) -> str:
     """What a title says of columns that are not shown; nothing if all are."""
-    return f"{shown} of {of} columns: {which}" if shown < of else ""
+    return f"{shown} of {of} columns: {which}".removesuffix(": ") if shown < of else ""
 
 
 def tell_left_out(figure: Any, *columns: Any) -> None:

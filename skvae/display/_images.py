@@ -37,7 +37,8 @@ def _visible(images: np.ndarray) -> np.ndarray:
     """Images whose colours, if there are some, are shares; they may go to 255 before."""
     if images.ndim == 4:
         return images
-    return np.clip(images / (255 if images.max() > 1.5 else 1), 0, 1)
+    bright = np.nanquantile(images, 0.99, method="lower")  # restored pixels may overshoot
+    return np.clip(images / (255 if bright > 1.5 else 1), 0, 1)
 
 
 def centres(n: int, size: int) -> np.ndarray:

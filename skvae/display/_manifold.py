@@ -86,6 +86,8 @@ class ManifoldDisplay(RowsDisplay):
     (100, 4)
     """
 
+    _which = ""  # how from_estimator chose columns
+
     def __init__(
         self,
         rows: Any,
@@ -127,8 +129,8 @@ class ManifoldDisplay(RowsDisplay):
         draw : callable, default=None
             ``draw(ax, row)`` draws one row: an array where columns are numbered, else a Series.
         dims : sequence of int, default=(0, 1)
-            The dimensions that are varied; the others are 0. A latent space of one dimension has
-            ``(0,)``.
+            The dimensions that are varied, one or two; the others are 0. None is the two that carry
+            most nats. A latent space of one dimension has ``(0,)``.
         ax : Axes, default=None
             Whose place is divided into panels. None makes a figure.
 
@@ -155,14 +157,14 @@ class ManifoldDisplay(RowsDisplay):
         >>> plt.close(display.figure_)
         """
         model = Model(estimator)
-        dims = model.dimensions(dims[: model.latent_dim], 2)
-        if len(dims) > 2:
-            raise ValueError(f"dims={dims!r}, but a grid has one or two dimensions; give two.")
+        dims = _one_or_two(model, dims)
         quantiles = norm.ppf((np.arange(n) + 0.5) / n)
         rows = model.restored(_grid(quantiles, dims, model.latent_dim))
         columns = None if shape or draw else _columns(model, rows)
         settings = {"dims": dims, "shape": shape, "draw": draw, "columns": columns}
-        return cls(rows, quantiles, **settings).plot(ax)
+        display = cls(rows, quantiles, **settings)
+        display._which = "those that vary most"
+        return display.plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the rows.
@@ -203,8 +205,7 @@ class ManifoldDisplay(RowsDisplay):
     def _draw_columns(self, ax: Any) -> Any:
         if self.draw is not None:
             return self._draw_own(ax, self.draw)
-        which, n = "those that vary most", self.rows.shape[1]
-        axes = column_panels(ax, self.columns, n, which, (3.1, 2.5))
+        axes = column_panels(ax, self.columns, self.rows.shape[1], self._which, (3.1, 2.5))
         for panel, name in zip(axes, self.columns, strict=True):
             draw = self._draw_map if len(self.dims) == 2 else self._draw_curve
             draw(panel, self.rows[name], kind_of(self.rows[name]))
@@ -257,6 +258,16 @@ class ManifoldDisplay(RowsDisplay):
             shown = few(len(places))
             ticks(axis, places[shown], [f"{z:.1f}" for z in self.quantiles[shown]])
             axis.set_label_text(f"latent {i}", fontsize=8)
+
+
+def _one_or_two(model: Model, dims: Any) -> list[int]:
+    """The dimensions of a grid, if there are such; all that there are by default."""
+    if model.latent_dim <= 2 and (dims is None or np.array_equal(dims, (0, 1))):
+        return list(range(model.latent_dim))
+    chosen = model.dimensions(dims, 2)
+    if len(chosen) > 2:
+        raise ValueError(f"dims={dims!r}, but a grid has one or two dimensions; give so many.")
+    return chosen
 
 
 def _columns(model: Model, rows: Any) -> list | None:

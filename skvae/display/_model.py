@@ -86,11 +86,11 @@ class Model:
         """Dimensions that were asked for, if there are such, or those that carry most."""
         if dims is None:
             return self.used(most)
-        known = range(self.latent_dim)
-        if not len(dims) or not set(dims) <= set(known):
+        known, asked = range(self.latent_dim), list(dims) if np.iterable(dims) else []
+        if not asked or len(set(asked)) < len(asked) or not set(asked) <= set(known):
             raise ValueError(
-                f"dims={dims!r}, but the latent space has the dimensions {list(known)}; give some "
-                "of these."
+                f"dims={dims!r}, but the latent space has the dimensions {list(known)}; give a "
+                "list of some of these, each once."
             )
         return [int(i) for i in dims]
 
