@@ -115,8 +115,9 @@ def ticks(axis: Any, places: Sequence | np.ndarray, names: Sequence, size: int =
 
 
 def quiet(ax: Any, text: str, place: tuple, **settings: Any) -> Any:
-    """A small grey remark, by shares of the panel."""
-    style = {"transform": ax.transAxes, "fontsize": 8, "color": GREY, "va": "top"}
+    """A small grey remark, by shares of the panel, on a ground that keeps lines off it."""
+    ground = {"facecolor": ax.get_facecolor(), "alpha": 0.8, "lw": 0, "pad": 1}
+    style = {"transform": ax.transAxes, "fontsize": 8, "color": GREY, "va": "top", "bbox": ground}
     return ax.text(*place, text, **style | settings)
 
 
