@@ -160,6 +160,15 @@ def test_a_traversal_tells_moves_in_deviations_and_labels_where_they_change(mixe
     assert names == ["size", "day", "kind", "whole", "same"]
 
 
+def test_the_middle_is_among_the_steps_whose_moves_count_from_it(vae):
+    display = TraversalDisplay.from_estimator(vae, X, n=4)
+    np.testing.assert_allclose(display.steps, [-2.5, -1.25, 0, 1.25, 2.5])
+    np.testing.assert_array_equal(display.moves(0)[:, 2], 0)
+    rows = pd.DataFrame({"age": [20.0, 30.0, 50.0]})
+    moves = TraversalDisplay([rows], np.array([0.0, 1.0, 2.0]), ["latent 0"]).moves(0)
+    np.testing.assert_array_equal(moves, [[0, 10, 30]])
+
+
 def test_without_rows_a_traversal_starts_from_the_middle_of_the_prior(vae):
     display = TraversalDisplay.from_estimator(vae, n=3, shape=(2, 2))
     image = display.ax_.images[0].get_array()

@@ -22,9 +22,9 @@ class TraversalDisplay(RowsDisplay):
     """Rows along one latent dimension at a time, the others held in the middle.
 
     Images are shown in a row for each dimension. Rows of a table have a map for each: its colours
-    tell how far numbers and times move from the middle, in deviations of their column, and labels
-    are named where they change. Dimensions that carry most nats come first. Of many columns those
-    are shown that a dimension moves most.
+    tell how far numbers and times move from the middle, the step nearest 0, in deviations of their
+    column, and labels are named where they change. Dimensions that carry most nats come first. Of
+    many columns those are shown that a dimension moves most.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class TraversalDisplay(RowsDisplay):
             cells say how wide columns are; one row is the middle alone. None goes by the prior, a
             normal distribution, and by rows that the model draws.
         n : int, default=11
-            Steps, from -2.5 to 2.5 deviations.
+            Steps, from -2.5 to 2.5 deviations; one more if it is even, since 0 is among them.
         shape : tuple of int, default=None
             Height and width of rows that are images, and how many colours if there are some.
         dims : sequence of int, default=None
@@ -136,7 +136,7 @@ class TraversalDisplay(RowsDisplay):
         [(5, 4)]
         >>> plt.close(display.figure_)
         """
-        model, steps = Model(estimator), np.linspace(-FARTHEST, FARTHEST, n)
+        model, steps = Model(estimator), np.linspace(-FARTHEST, FARTHEST, n | 1)
         dims = model.dimensions(dims, MOST_LATENTS if shape is None else MOST_ROWS)
         codes = None if X is None else model.codes(X)
         rows = [model.restored(_line(codes, i, steps, model.latent_dim)) for i in dims]
@@ -202,7 +202,8 @@ class TraversalDisplay(RowsDisplay):
     def _moves_of(self, column: Any) -> np.ndarray:
         if kind_of(column) == LABEL:
             return np.nan * self.steps
-        return _from_middle(numbers_of(column)) / (self.deviations or {}).get(column.name, 1.0)
+        numbers, middle = numbers_of(column), np.argmin(np.abs(self.steps))
+        return (numbers - numbers[middle]) / (self.deviations or {}).get(column.name, 1.0)
 
     def _draw_images(self, ax: Any) -> Any:
         images, (height, width) = self._images(self.rows), self.shape[:2]
@@ -272,11 +273,6 @@ class TraversalDisplay(RowsDisplay):
     @property
     def _told_steps(self) -> np.ndarray:
         return np.array([f"{step:+.2g}" if step else "0" for step in self.steps])
-
-
-def _from_middle(numbers: np.ndarray) -> np.ndarray:
-    """Less the one in the middle."""
-    return numbers - numbers[len(numbers) // 2]
 
 
 def _line(codes: np.ndarray | None, i: int, steps: np.ndarray, latent_dim: int) -> np.ndarray:
