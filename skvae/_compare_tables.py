@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from skvae.display._tables import DURATION, LABEL, TIME, kind_of
+from skvae.display._tables import DURATION, LABEL, TIME, kind_of, labels
 
 FEWEST = 10  # rows: with fewer no figure means much
 MISSING = "missing"  # the label of a hole, where it counts as one
@@ -109,18 +109,6 @@ def floats(column: pd.Series) -> pd.Series:
     if kind in (TIME, DURATION):
         return (pd.to_timedelta(column) / MICROSECOND).astype(float)
     return pd.Series(column.to_numpy(dtype=float, na_value=np.nan), column.index)
-
-
-def labels(column: pd.Series) -> pd.Series:
-    """Text; 1, 1.0 and True are one label."""
-    cells = column.astype(object).where(column.notna(), np.nan)
-    return cells.map(_text, na_action="ignore").astype(object)
-
-
-def _text(level: Any) -> str:
-    """A label as text."""
-    whole = isinstance(level, (bool, np.bool_, float, np.floating)) and level % 1 == 0
-    return str(int(level) if whole else level)
 
 
 def frame_of(X: Any, name: str) -> pd.DataFrame:

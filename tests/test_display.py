@@ -171,8 +171,21 @@ def test_numbers_have_a_colour_bar_and_holes_are_grey_crosses(vae):
 def test_labels_beyond_twelve_are_the_most_frequent_ones_and_others():
     y = np.repeat([f"label {i:02}" for i in range(20)], np.arange(20, 0, -1))
     display = LatentSpaceDisplay(RNG.normal(size=(len(y), 2)), y).plot()
-    assert legend_of(display.ax_) == [*(f"label {i:02}" for i in range(11)), "others"]
-    assert len(offsets(display.ax_)["others"]) == (y > "label 10").sum()
+    assert legend_of(display.ax_) == [*(f"label {i:02}" for i in range(11)), "9 others"]
+    assert len(offsets(display.ax_)["9 others"]) == (y > "label 10").sum()
+
+
+def test_a_label_called_others_is_one_like_the_rest():
+    y = np.repeat(["others", *(f"label {i:02}" for i in range(15))], np.arange(16, 0, -1))
+    drawn = offsets(LatentSpaceDisplay(RNG.normal(size=(len(y), 2)), y).plot().ax_)
+    assert len(drawn["others"]) == 16 and len(drawn["5 others"]) == 15
+
+
+def test_labels_that_begin_with_an_underscore_are_in_the_legend():
+    labels = np.resize(["_private", "open"], 20)
+    for Z in (RNG.normal(size=(20, 2)), RNG.normal(size=(20, 1))):
+        names = legend_of(LatentSpaceDisplay(Z, labels).plot().ax_)
+        assert [name.strip() for name in names] == ["_private", "open"]
 
 
 def test_whole_numbers_are_told_in_their_order():

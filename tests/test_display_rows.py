@@ -224,11 +224,32 @@ def test_columns_are_drawn_before_against_after_without_holes(mixed):
     assert display.restored["size"] == pytest.approx(r2_score(*expected.T))
     agree = (after["kind"] == holed["kind"])[:91]
     assert display.restored["kind"] == pytest.approx(agree.mean())
-    levels = [label.get_text() for label in kind.get_xticklabels()]
+    levels = [label.get_text() for label in kind.get_yticklabels()]
     shares = pd.crosstab(after["kind"][:91], holed["kind"][:91], normalize="columns")
     shares = shares.reindex(levels, fill_value=0)[levels]
     np.testing.assert_allclose(kind.images[0].get_array(), shares)
+    common = holed["kind"].value_counts(normalize=True)
+    told = [label.get_text() for label in kind.get_xticklabels()]
+    assert told == [f"{level} {common[level]:.0%}" for level in levels]
     assert kind.get_title() == f"kind\n{agree.mean():.0%} as before"
+
+
+def test_labels_that_do_not_come_back_count_among_the_rows_before():
+    before = pd.DataFrame({"kind": ["a", "a", "a", "a", "b"]})
+    after = pd.DataFrame({"kind": ["a", "new", None, "a", "b"]})
+    panel = ReconstructionDisplay(before, after).plot().ax_
+    names = [label.get_text() for label in panel.get_yticklabels()]
+    shares = pd.DataFrame(panel.images[0].get_array(), names, names)
+    assert shares["a"].to_dict() == {"a": 0.5, "b": 0, "new": 0.25}
+    assert shares["b"].to_dict() == {"a": 0, "b": 1, "new": 0}
+    assert panel.images[0].colorbar.ax.get_yticklabels()[-1].get_text() == "100%"
+
+
+def test_a_label_comes_back_whatever_its_type():
+    before = pd.DataFrame({"flag": [True, False, True]})
+    display = ReconstructionDisplay(before, before.astype(float).astype(object)).plot()
+    assert display.restored == {"flag": 1} and display.ax_.get_title() == "flag\n100% as before"
+    assert {label.get_text() for label in display.ax_.get_yticklabels()} == {"True", "False"}
 
 
 def test_of_many_columns_some_are_shown_from_the_best_restored_to_the_worst():

@@ -83,8 +83,109 @@ def test_labels_are_counted_among_those_that_are_there(display):
 def test_rare_labels_are_counted_together():
     cells = np.repeat([f"label {i:02}" for i in range(20)], np.arange(20, 0, -1))
     drawn = bars(FidelityDisplay.from_frames(cells[:, None], cells[:, None]).axes_[0])["real"]
-    assert [*drawn] == [*(f"label {i:02}" for i in range(7)), "others"]
-    assert drawn["others"] == pytest.approx(np.mean(cells > "label 06"))
+    assert [*drawn] == [*(f"label {i:02}" for i in range(7)), "13 others"]
+    assert drawn["13 others"] == pytest.approx(np.mean(cells > "label 06"))
+
+
+def test_a_label_called_others_is_not_the_rarest_together():
+    cells = np.repeat([f"label {i:02}" for i in range(19)] + ["others"], np.arange(20, 0, -1))
+    real, synthetic = cells[:, None], np.where(cells == "others", "label 18", cells)[:, None]
+    drawn = bars(FidelityDisplay.from_frames(real, synthetic).axes_[0])["real"]
+    assert "others" not in drawn and drawn["13 others"] == pytest.approx(
+        np.mean(cells > "label 06")
+    )
+    drawn = bars(FidelityDisplay.from_frames(cells[::-1][:9, None], real).axes_[0])["real"]
+    assert drawn["others"] == pytest.approx(1 / 9)
+
+
+def test_labels_count_alike_in_tables_of_different_height():
+    levels = [f"label {i:02}" for i in range(20)]
+    real, synthetic = pd.DataFrame({"x": levels[:7] * 2}), pd.DataFrame({"x": levels[7:] * 1000})
+    drawn = bars(FidelityDisplay.from_frames(real, synthetic).axes_[0])["real"]
+    assert [*drawn] == [*levels[:7], "13 others"]
+
+
+@pytest.mark.parametrize("synthetic", [[1, 0], [1.0, 0.0], [True, False], pd.Categorical([1, 0])])
+def test_one_and_true_are_one_label_with_the_name_of_the_real_one(synthetic):
+    frame = pd.DataFrame({"flag": pd.Series(synthetic)})
+    for real in ([True, False], pd.Categorical([1, 0]), pd.Categorical([1.0, 0.0])):
+        display = FidelityDisplay.from_frames(pd.DataFrame({"flag": pd.Series(real)}), frame)
+        assert display.differences == {"flag": 0}
+    display = FidelityDisplay.from_frames(pd.DataFrame({"flag": [True, False]}), frame)
+    assert bars(display.axes_[0])["synthetic"] == {"True": 0.5, "False": 0.5}
+
+
+def test_truth_values_are_not_the_text_that_names_them():
+    real = pd.DataFrame({"flag": [True, False]})
+    assert FidelityDisplay.from_frames(real, real.astype(str)).differences == {"flag": 1}
+
+
+@pytest.mark.parametrize("constant", [5, 1.5, 1e-3, -2e6])
+@pytest.mark.parametrize("step", [1, 1e-4, 1e6])
+def test_a_constant_differs_from_what_lies_elsewhere(constant, step):
+    real = pd.DataFrame({"x": np.repeat(constant, 400)})
+    for shift in (step, -step):
+        synthetic = pd.DataFrame({"x": np.repeat([constant, constant + shift], [100, 300])})
+        display = FidelityDisplay.from_frames(real, synthetic)
+        assert display.differences == {"x": 0.75}
+        drawn = display.axes_[0].patches[1].get_data()
+        assert drawn.values.tolist() == ([0.25, 0.75] if shift > 0 else [0.75, 0.25])
+    assert FidelityDisplay.from_frames(real, real).differences == {"x": 0}
+
+
+@pytest.mark.parametrize(
+    ("odd", "apart", "alike"), [(1.5, 7, 1e-4), (1.5, 0.01, -1e-3), (900, 7, 0.4), (5, 1, 0.0)]
+)
+def test_what_is_nearly_a_constant_differs_from_what_is_apart_by_its_own_scale(odd, apart, alike):
+    real = pd.DataFrame({"x": [odd] + [0.0] * 399})
+    for cells, difference in ((apart, 1), (-apart, 1), (alike, 1 / 400), (odd, 1 - 1 / 400)):
+        synthetic = pd.DataFrame({"x": np.repeat(float(cells), 50)})
+        found = FidelityDisplay.from_frames(real, synthetic).differences["x"]
+        assert found == pytest.approx(difference, abs=1 / 400)
+
+
+def test_cells_beyond_nearly_all_real_ones_have_a_bin_of_their_own_on_each_side():
+    real = pd.DataFrame({"count": [0, 1] * 50, "size": [0.5, 1.5] * 50})
+    synthetic = pd.DataFrame({"count": [0, 7, 1, -3] * 25, "size": [0.5, 9.5, 1.5, -7.5] * 25})
+    display = FidelityDisplay.from_frames(real, synthetic)
+    assert display.differences == {"count": 0.5, "size": 0.5}
+    edges, values = display.distributions["count"].support, display.distributions["count"].synthetic
+    np.testing.assert_array_equal(edges, [-1.5, -0.5, 0.5, 1.5, 2.5])
+    np.testing.assert_array_equal(values, [0.25] * 4)
+
+
+def test_a_column_without_cells_in_one_table_is_told_and_comes_first():
+    real = pd.DataFrame({"x": [1.5, 2.5, 3.5], "kind": ["a", "b", "b"], "y": [1.0, 2.0, 3.0]})
+    empty = real.assign(x=np.nan, kind=None, y=[1.0, 2.0, 2.0])
+    display = FidelityDisplay.from_frames(real, empty)
+    titles = [ax.get_title() for ax in display.axes_]
+    assert titles == ["x: no synthetic cells", "kind: no synthetic cells", "y: 33% differ"]
+    assert display.differences == {"x": 1, "kind": 1, "y": pytest.approx(1 / 3)}
+    titles = [ax.get_title() for ax in FidelityDisplay.from_frames(empty, real).axes_]
+    assert titles[:2] == ["x: no real cells", "kind: no real cells"]
+
+
+def test_the_legend_covers_no_panel(display):
+    display.figure_.canvas.draw()
+    legend = display.axes_[0].get_legend().get_window_extent()
+    assert legend_names(display) == ["real", "synthetic"]
+    assert not any(legend.overlaps(ax.get_window_extent()) for ax in display.axes_)
+    assert not legend.overlaps(display.axes_[0].title.get_window_extent())
+
+
+def legend_names(display):
+    return [text.get_text() for text in display.axes_[0].get_legend().get_texts()]
+
+
+def test_times_of_two_zones_are_compared_by_their_instant():
+    hours = pd.date_range("2020-01-01", periods=48, freq="h", tz="UTC")
+    real = pd.DataFrame({"time": hours.tz_convert("Europe/Paris")})
+    synthetic = pd.DataFrame({"time": hours.tz_convert("America/New_York")})
+    mixed = pd.DataFrame(
+        {"time": pd.Series([*real["time"][:24], *synthetic["time"][24:]], dtype=object)}
+    )
+    for other in (synthetic, mixed):
+        assert FidelityDisplay.from_frames(real, other).differences == {"time": 0}
 
 
 def test_associations_are_spearmans_for_numbers_and_cramers_where_there_are_labels(display):
@@ -154,8 +255,31 @@ def test_columns_without_any_cell_or_with_one_value_are_drawn():
 def test_tables_that_do_not_compare_are_refused():
     with pytest.raises(ValueError, match=r"The synthetic table lacks the columns \['x'\]; give"):
         FidelityDisplay.from_frames(REAL, SYNTHETIC.drop(columns="x"))
-    with pytest.raises(ValueError, match="The real table has no rows"):
+    with pytest.raises(ValueError, match="The real table has 0 rows and 6 columns, but there is"):
         FidelityDisplay.from_frames(REAL[:0], SYNTHETIC)
+    with pytest.raises(ValueError, match="The real table has 300 rows and 0 columns, but there is"):
+        FidelityDisplay.from_frames(REAL[[]], SYNTHETIC)
+    twice = pd.concat([SYNTHETIC, SYNTHETIC[["x"]]], axis=1)
+    with pytest.raises(ValueError, match="The synthetic table has two columns called 'x'; rename"):
+        FidelityDisplay.from_frames(REAL, twice)
+    with pytest.raises(ValueError, match="The real table has two columns called 'x'; rename"):
+        FidelityDisplay.from_frames(twice, SYNTHETIC)
+
+
+@pytest.mark.parametrize("columns", [[], "kind", ["x", "x"]])
+def test_what_is_no_list_of_different_columns_is_refused(columns):
+    with pytest.raises(ValueError, match=r"columns=.*, but a list of columns is expected, one at"):
+        FidelityDisplay.from_frames(REAL, SYNTHETIC, columns=columns)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("x", "number"), ("day", "time")])
+@pytest.mark.parametrize("other", ["kind", "x", "day"])
+def test_numbers_and_times_are_not_compared_with_other_cells(name, kind, other):
+    if name == other:
+        other = "kind"
+    synthetic = SYNTHETIC.assign(**{name: SYNTHETIC[other]})
+    with pytest.raises(ValueError, match=f"Column '{name}' holds {kind}s in the real table, but"):
+        FidelityDisplay.from_frames(REAL, synthetic)
 
 
 class Detector:
@@ -225,7 +349,7 @@ def test_a_row_that_there_is_not_is_refused():
     [
         ([Decimal("1.5"), None], "number", 1.5),
         ([date(1970, 1, 3), None], "time", 2),
-        (pd.date_range("1970-01-02", periods=2, tz="Europe/Paris"), "time", 1),
+        (pd.date_range("1970-01-02 01:00", periods=2, tz="Europe/Paris"), "time", 1),
         (pd.to_timedelta([36, None], "h"), "duration", 1.5),
         ([timedelta(days=2), None], "duration", 2),
         ([np.timedelta64(3, "D"), None], "duration", 3),

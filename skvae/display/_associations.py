@@ -30,7 +30,7 @@ def _codes(real: Any, synthetic: Any) -> list:
     if kind_of(real) != LABEL:
         numbers = numbers_of(real), numbers_of(synthetic)
         return [_in_bins(own, numbers[0][~np.isnan(numbers[0])]) for own in numbers]
-    cells = labels_of(real), labels_of(synthetic)
+    cells = labels_of(real, synthetic)
     levels = levels_of(*cells, most=MOST_LABELS)
     return [in_levels(labels, levels) for labels in cells]
 

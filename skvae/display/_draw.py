@@ -121,6 +121,15 @@ def quiet(ax: Any, text: str, place: tuple, **settings: Any) -> Any:
     return ax.text(*place, text, **style | settings)
 
 
+def legend_above(ax: Any) -> None:
+    """A legend between a panel's title and what is above, where it covers nothing."""
+    from matplotlib.transforms import offset_copy
+
+    above = offset_copy(ax.transAxes, ax.figure, y=18, units="points")
+    style = {"frameon": False, "fontsize": 8, "borderpad": 0, "borderaxespad": 0, "ncols": 2}
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), bbox_transform=above, **style)
+
+
 def as_dates(axis: Any) -> None:
     """Days since 1970 along an axis as dates."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter

@@ -15,6 +15,7 @@ from skvae.display._draw import (
     column_panels,
     dated,
     left_out,
+    legend_above,
     panels,
     pyplot,
     short,
@@ -31,8 +32,9 @@ WHICH = "those that differ most"
 class FidelityDisplay(Picture):
     """Real against synthetic rows: each column, pairs of columns, and holes.
 
-    Numbers and times are counted in common bins, of which the first and the last also hold what
-    lies beyond; labels are counted too, the rarest together. Maps show how strongly columns go
+    Numbers and times, these in UTC, are counted in common bins, one of which on each side holds all
+    that lies beyond nearly all real cells; a constant has a bin of its own. Labels are counted too,
+    the rarest together: 1, 1.0 and True are one label. Maps show how strongly columns go
     together in the real rows, in the synthetic ones, and the difference: Spearman's rank
     correlation of numbers and times, Cramér's V where labels are involved (with numbers in ten
     bins). Of many columns those are shown whose distribution differs most.
@@ -52,7 +54,7 @@ class FidelityDisplay(Picture):
         As given.
     differences : dict of {column: float}
         Total variation distance between the shares, from 0 to 1, that of the largest difference
-        first.
+        first; 1 where one table alone has no observed cell.
     columns : list
         Those with a panel each.
     axes_ : ndarray of Axes
@@ -140,7 +142,8 @@ class FidelityDisplay(Picture):
         Raises
         ------
         ValueError
-            If a table has no rows, or lacks a column.
+            If a table has no rows, lacks a column or has two of one name, if numbers or times are
+            to be compared with other cells, or if `columns` is no list of columns.
 
         Examples
         --------
@@ -195,11 +198,12 @@ class FidelityDisplay(Picture):
         axes = column_panels(ax, self.columns, len(self.distributions), WHICH, (2.6, 2.2))
         for panel, name in zip(axes, self.columns, strict=True):
             found = self.distributions[name]
-            panel.set_title(f"{short(name)}: {found.difference:.0%} differ", fontsize=9)
+            told = f"no {found.empty} cells" if found.empty else f"{found.difference:.0%} differ"
+            panel.set_title(f"{short(name)}: {told}", fontsize=9)
             draw = self._draw_labels if found.kind == LABEL else self._draw_numbers
             draw(panel, *found[1:])
             dated(panel, found.kind, "x")
-        axes[0].legend(fontsize=8)
+        legend_above(axes[0])
         return axes
 
     def _draw_numbers(self, ax: Any, edges: np.ndarray, *shares: np.ndarray) -> None:
@@ -247,9 +251,9 @@ class FidelityDisplay(Picture):
 
 def compared(real: Any, synthetic: Any, columns: list | None = None) -> tuple:
     """What is drawn of two tables: distributions, associations and holes."""
-    real, synthetic = frame_of(real), frame_of(synthetic)
-    names = list(real.columns if columns is None else columns)
-    real, synthetic = _taken(real, names, "real"), _taken(synthetic, names, "synthetic")
+    frames = {"real": frame_of(real), "synthetic": frame_of(synthetic)}
+    names = list(frames["real"].columns) if columns is None else _listed(columns)
+    real, synthetic = (_taken(frame, names, told) for told, frame in frames.items())
     found = {name: distribution(real[name], synthetic[name]) for name in names}
     paired = most_telling({name: one.difference for name, one in found.items()}, MOST_PAIRED)
     holes = {"real": real.isna().mean(), "synthetic": synthetic.isna().mean()}
@@ -257,13 +261,31 @@ def compared(real: Any, synthetic: Any, columns: list | None = None) -> tuple:
     return found, pairs, type(real)(holes)
 
 
+def _listed(columns: Any) -> list:
+    """Columns to compare, if they are a list of some, each once."""
+    if isinstance(columns, str) or not 0 < len(columns) == len(set(columns)):
+        raise ValueError(
+            f"columns={columns!r}, but a list of columns is expected, one at least and each once; "
+            "None is all of the real table."
+        )
+    return list(columns)
+
+
 def _taken(frame: Any, names: list, told: str) -> Any:
-    """Some columns of a table that has them, and rows."""
+    """Some columns of a table that has them, each once, and rows."""
     lacking = [name for name in names if name not in frame.columns]
     if lacking:
         raise ValueError(
             f"The {told} table lacks the columns {lacking}; give both the same columns."
         )
-    if frame.empty:
-        raise ValueError(f"The {told} table has no rows, but there is nothing to compare then.")
-    return frame[names]
+    chosen = frame[names]
+    if chosen.empty:
+        n_rows, n_columns = chosen.shape
+        raise ValueError(
+            f"The {told} table has {n_rows} rows and {n_columns} columns, but there is nothing to "
+            "compare then; give one of each at least."
+        )
+    if not chosen.columns.is_unique:
+        twice = chosen.columns[chosen.columns.duplicated()][0]
+        raise ValueError(f"The {told} table has two columns called {twice!r}; rename one.")
+    return chosen

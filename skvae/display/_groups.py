@@ -10,7 +10,7 @@ from skvae.display._tables import (
     DURATION,
     LABEL,
     NUMBER,
-    OTHERS,
+    Others,
     in_levels,
     kind_of,
     labels_of,
@@ -32,7 +32,7 @@ class Groups:
         self.kind = None if y is None else _kind(column)
         self.name = getattr(y, "name", None) if name is None else name
         if self.kind == LABEL:
-            labels = labels_of(column)
+            (labels,) = labels_of(column)
             self.levels = _in_order(levels_of(labels, most=MOST_LABELS))
             self.places = in_levels(labels, self.levels)
         elif self.kind is not None:
@@ -61,11 +61,12 @@ class Groups:
 
     def _style(self, i: int) -> dict:
         """How points of the i-th label look."""
-        marker = MARKERS[i // len(COLOURS)]
-        return {"color": self._shade(i), "marker": marker, "label": short(self.levels[i])}
+        marker, label = MARKERS[i // len(COLOURS)], short(self.levels[i])
+        label = " " * label.startswith("_") + label  # else matplotlib keeps it off the legend
+        return {"color": self._shade(i), "marker": marker, "label": label}
 
     def _shade(self, i: int) -> str:
-        return GREY if self.levels[i] == OTHERS else colour(i)
+        return GREY if isinstance(self.levels[i], Others) else colour(i)
 
     @property
     def is_measured(self) -> bool:
@@ -137,8 +138,10 @@ def _is_few(numbers: np.ndarray) -> bool:
 
 
 def _in_order(levels: list) -> list:
-    """Labels in the order of numbers, if they are, or of the alphabet."""
+    """Labels in the order of numbers, if they are, or of the alphabet; the rarest are the last."""
+    named = [level for level in levels if not isinstance(level, Others)]
     try:
-        return sorted(levels, key=float)
+        named.sort(key=float)
     except ValueError:
-        return sorted(levels, key=lambda level: (level == OTHERS, level))
+        named.sort()
+    return named + levels[len(named) :]

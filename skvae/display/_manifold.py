@@ -232,7 +232,7 @@ class ManifoldDisplay(RowsDisplay):
             values = numbers_of(column).reshape(self._grid_shape)
             dated(number_map(ax, values, cmap=SHADES).ax, kind, "y")
             return
-        labels = labels_of(column)
+        (labels,) = labels_of(column)
         levels = levels_of(labels, most=MOST_LABELS)
         label_map(ax, in_levels(labels, levels).reshape(self._grid_shape), levels)
 
@@ -240,7 +240,7 @@ class ManifoldDisplay(RowsDisplay):
         """The values of a column along one dimension."""
         ax.set_xlabel(f"latent {self.dims[0]}", fontsize=8)
         if kind == LABEL:
-            labels = [short(label, 14) for label in labels_of(column)]
+            labels = [short(label, 14) for label in labels_of(column)[0]]
             ax.step(self.quantiles, labels, where="mid", color=colour(0))
         else:
             ax.plot(self.quantiles, numbers_of(column), color=colour(0))

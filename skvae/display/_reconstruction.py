@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from skvae.display._draw import GREY, colour, column_panels, dated, short, ticks
+from skvae.display._draw import GREY, colour, column_panels, dated, number_map, short, ticks
 from skvae.display._images import centres, show
 from skvae.display._model import Model
 from skvae.display._picture import RowsDisplay
@@ -20,7 +20,8 @@ class ReconstructionDisplay(RowsDisplay):
 
     Images are shown above those that are restored. Rows of a table have a panel for each column: a
     scatter for numbers and times, with the diagonal on which they would be restored exactly, and
-    for labels a map of how often each comes back as which. Cells that are missing before are left
+    for labels a map of how often each comes back as which, with the share of the rows that have it
+    before, since that of a rare label comes from few rows. Cells that are missing before are left
     out. Of many columns twelve are shown, from the best restored to the worst.
 
     Parameters
@@ -181,9 +182,9 @@ class ReconstructionDisplay(RowsDisplay):
     def _cells(self, name: Any) -> tuple:
         """The observed cells of a column as numbers or labels, before and after."""
         kind = kind_of(self.before[name])
-        read = labels_of if kind == LABEL else numbers_of
-        seen = self.before[name].notna().to_numpy()
-        return read(self.before[name])[seen], read(self.after[name])[seen]
+        pair, seen = (self.before[name], self.after[name]), self.before[name].notna().to_numpy()
+        cells = labels_of(*pair) if kind == LABEL else [numbers_of(column) for column in pair]
+        return cells[0][seen], cells[1][seen]
 
     def _draw_images(self, ax: Any) -> Any:
         images = self._images([self.before, self.after])
@@ -195,7 +196,7 @@ class ReconstructionDisplay(RowsDisplay):
 
     def _draw_columns(self, ax: Any) -> Any:
         which = "from the best restored to the worst"
-        axes = column_panels(ax, self.columns, len(self.restored), which, (2.9, 3.1))
+        axes = column_panels(ax, self.columns, len(self.restored), which, (3.3, 3.1))
         for panel, name in zip(axes, self.columns, strict=True):
             kind = kind_of(self.before[name])
             draw = self._draw_labels if kind == LABEL else self._draw_numbers
@@ -214,25 +215,28 @@ class ReconstructionDisplay(RowsDisplay):
 
     def _draw_labels(self, ax: Any, name: Any, before: np.ndarray, after: np.ndarray) -> None:
         """Shares of the labels after, given those before."""
-        levels = levels_of(before, most=MOST_LABELS)
-        shares = _shares_of_pairs(*(in_levels(labels, levels) for labels in (after, before)))
-        ax.imshow(shares, cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
-        for axis in (ax.xaxis, ax.yaxis):
-            ticks(axis, range(len(levels)), [short(level, 12) for level in levels])
-        ax.tick_params(axis="x", rotation=90)
+        levels = levels_of(before, after, most=MOST_LABELS)
+        places = in_levels(before, levels), in_levels(after, levels)
+        common, shares = _pairs(*places, len(levels))
+        bar = number_map(ax, shares, cmap="cividis", vmin=0, vmax=1)
+        bar.ax.yaxis.set_major_formatter("{x:.0%}")
+        names = [short(level, 12) for level in levels]
+        ticks(ax.yaxis, range(len(levels)), names)
+        told = [f"{name} {share:.0%}" for name, share in zip(names, common, strict=True)]
+        ax.set_xticks(range(len(levels)), told, fontsize=8, rotation=90)
         self._head(ax, name, f"{self.restored[name]:.0%} as before")
 
     def _head(self, ax: Any, name: Any, text: str) -> None:
         ax.set_title(f"{short(name)}\n{text}", fontsize=9)
 
 
-def _shares_of_pairs(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """How often places come in a row given their column, (places, places)."""
-    n = 1 + max(columns, default=0)
+def _pairs(before: np.ndarray, after: np.ndarray, n: int) -> tuple:
+    """How common places before are, and after them which, (places,) and (after, before)."""
     counts = np.zeros((n, n))
-    seen = (rows >= 0) & (rows < n)
-    np.add.at(counts, (rows[seen], columns[seen]), 1)
-    return counts / np.maximum(counts.sum(axis=0), 1)
+    came_back = after >= 0
+    np.add.at(counts, (after[came_back], before[came_back]), 1)
+    rows = np.bincount(before, minlength=n)
+    return rows / max(1, len(before)), counts / np.maximum(rows, 1)
 
 
 def _few(restored: dict, most: int) -> list:

@@ -1,6 +1,6 @@
 """Tables as pictures need them: frames of pandas, kinds of columns, numbers, labels."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,15 @@ KINDS = {  # what pandas finds in cells
     "timedelta64": DURATION,
 }
 SECONDS = 86_400  # of a day, in which matplotlib counts
-OTHERS = "others"
+
+
+class Others(NamedTuple):
+    """So many labels, the rarest, together; no text, since a label may be called "others"."""
+
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.n} others"
 
 
 def frame_of(X: Any, names: Any = None) -> Any:
@@ -61,32 +69,56 @@ def numbers_of(column: Any) -> np.ndarray:
 
     kind = kind_of(column)
     if kind == TIME:
-        column = pd.to_datetime(column).dt.tz_localize(None) - pd.Timestamp("1970-01-01")
+        column = pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")
     if kind in (TIME, DURATION):
         column = pd.to_timedelta(column).dt.total_seconds() / SECONDS
     return pd.to_numeric(column).to_numpy(float, na_value=np.nan)
 
 
-def labels_of(column: Any) -> np.ndarray:
-    """A column as text, None in holes."""
-    labels = column.astype(object).map(str).to_numpy(object)
-    labels[column.isna().to_numpy()] = None
-    return labels
+def labels(column: Any) -> Any:
+    """A column as text, NaN in holes; 1, 1.0 and True are one label."""
+    cells = column.astype(object).where(column.notna(), np.nan)
+    return cells.map(_text, na_action="ignore").astype(object)
+
+
+def _text(level: Any) -> str:
+    """A label as text."""
+    whole = isinstance(level, bool | np.bool_ | float | np.floating) and level % 1 == 0
+    return str(int(level) if whole else level)
+
+
+def labels_of(*columns: Any) -> list:
+    """Columns as arrays of text, None in holes; truth values by their names, if these are free."""
+    from pandas.api.types import infer_dtype
+
+    names, text = {"0": "False", "1": "True"}, [labels(column) for column in columns]
+    flags = any(infer_dtype(column.astype(object), skipna=True) == "boolean" for column in columns)
+    if flags and not any(own.isin(names.values()).any() for own in text):
+        text = [own.replace(names) for own in text]
+    return [np.where(own.isna(), None, own) for own in text]
 
 
 def levels_of(*columns: Any, most: int) -> list:
-    """The labels of some arrays, most frequent first; the rarest are "others" if too many."""
-    from pandas import Series
+    """The labels of some arrays, by the sum of their shares; the rarest together if too many."""
+    import pandas as pd
 
-    levels = list(Series(np.concatenate(columns)).value_counts().index)
-    return levels if len(levels) <= most else [*levels[: most - 1], OTHERS]
+    shares = [pd.Series(own, dtype=object).value_counts(normalize=True) for own in columns]
+    ranked = pd.concat(shares).groupby(level=0, sort=False).sum()
+    levels = list(ranked.sort_values(ascending=False, kind="stable").index)
+    rest = len(levels) - most + 1
+    return levels if rest <= 1 else [*levels[: most - 1], Others(rest)]
 
 
-def in_levels(labels: np.ndarray, levels: list) -> np.ndarray:
+def in_levels(cells: np.ndarray, levels: list) -> np.ndarray:
     """The number of each label among levels, -1 in holes."""
     places = {level: i for i, level in enumerate(levels)}
-    others = places.get(OTHERS, -1)
-    return np.array([-1 if label is None else places.get(label, others) for label in labels], int)
+    others = next((i for level, i in places.items() if isinstance(level, Others)), -1)
+    return np.array([-1 if label is None else places.get(label, others) for label in cells], int)
+
+
+def n_rows_of(X: Any) -> int:
+    """How many rows a table of any kind has."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
 
 
 def telling(scores: np.ndarray, most: int) -> np.ndarray:

@@ -245,7 +245,7 @@ class TraversalDisplay(RowsDisplay):
 
     def _draw_map(self, ax: Any, i: int) -> Any:
         """The columns that a dimension moves most."""
-        moves, labels = self.moves(i), [labels_of(cells) for _, cells in self.rows[i].items()]
+        moves, labels = self.moves(i), [labels_of(cells)[0] for _, cells in self.rows[i].items()]
         chosen = telling(_spans(moves, labels), MOST_COLUMNS)
         low, high = self.limits
         image = ax.imshow(moves[chosen], cmap=DIFFERENCES, aspect="auto", vmin=low, vmax=high)
