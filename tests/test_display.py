@@ -234,9 +234,24 @@ def test_dimensions_that_there_are_not_are_refused(vae):
         LatentSpaceDisplay.from_estimator(vae, X, dims=[5])
 
 
-def test_a_y_of_another_length_is_refused(vae):
-    with pytest.raises(ValueError, match="y has 3 values, but X has 120 rows"):
-        LatentSpaceDisplay.from_estimator(vae, X, [1, 2, 3])
+@pytest.mark.parametrize("dims", [5, (), (0, 0), "0"])
+def test_dimensions_that_are_no_list_of_different_ones_are_refused(vae, dims):
+    with pytest.raises(
+        ValueError, match="but the latent space has .* give a list of some of these"
+    ):
+        LatentSpaceDisplay.from_estimator(vae, X, dims=dims)
+
+
+@pytest.mark.parametrize(("y", "n"), [([1, 2, 3], 3), (np.zeros((120, 2)), 240)])
+def test_a_y_of_another_length_is_refused_before_rows_are_encoded(vae, y, n):
+    broken = copy(vae)
+    broken.transform = None  # calling it would raise
+    with pytest.raises(
+        ValueError, match=f"y has {n} values, but X has 120 rows; give one for each"
+    ):
+        LatentSpaceDisplay.from_estimator(broken, X, y)
+    with pytest.raises(ValueError, match=f"y has {n} values, but X has 120 rows"):
+        LatentSpaceDisplay(X, y).plot()
 
 
 def test_rows_go_through_the_steps_before_a_model():

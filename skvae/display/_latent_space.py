@@ -8,6 +8,7 @@ from skvae.display._draw import dated, one_panel, panels
 from skvae.display._groups import Groups
 from skvae.display._model import Model
 from skvae.display._picture import Picture
+from skvae.display._tables import n_rows_of, series_of
 
 MOST_DIMENSIONS = 5
 N_DRAWS = 100  # of each row's q(z | x)
@@ -129,6 +130,7 @@ class LatentSpaceDisplay(Picture):
         >>> plt.close(display.figure_)
         """
         model = Model(estimator)
+        _check_length(y, n_rows_of(X))
         if dims is None and model.latent_dim == 2:
             dims = (0, 1)  # the axes of ManifoldDisplay
         dims = model.dimensions(dims, MOST_DIMENSIONS)
@@ -162,8 +164,7 @@ class LatentSpaceDisplay(Picture):
         (2, 2)
         >>> plt.close(display.figure_)
         """
-        if self.y is not None and len(self.y) != len(self.Z):
-            raise ValueError(f"y has {len(self.y)} values, but X has {len(self.Z)} rows.")
+        _check_length(self.y, len(self.Z))
         n = len(self.dims) - 1
         self.axes_ = panels(ax, (n, n), (2.6 * n, 2.3 * n)) if n > 1 else one_panel(ax)
         style = {"s": SMALL if len(self.Z) > 1000 else LARGE, "alpha": 0.7}
@@ -211,6 +212,13 @@ class LatentSpaceDisplay(Picture):
     def _spans(self, i: int) -> np.ndarray:
         """One deviation to both sides of each point."""
         return self.Z[:, i] + np.outer([-1, 1], np.sqrt(self.covariances[:, i, i]))
+
+
+def _check_length(y: Any, n_rows: int) -> None:
+    """Refuse a y that does not go with the rows."""
+    n = n_rows if y is None else len(series_of(y))
+    if n != n_rows:
+        raise ValueError(f"y has {n} values, but X has {n_rows} rows; give one for each row.")
 
 
 def _ellipses(covariances: np.ndarray) -> tuple:
