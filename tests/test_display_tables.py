@@ -9,7 +9,12 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 from scipy.stats.contingency import association
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from skvae import VAETransformer
 from skvae.display import FidelityDisplay, OutlierDisplay
 from skvae.display._tables import kind_of, numbers_of
 
@@ -322,6 +327,55 @@ def test_the_cells_that_cost_most_are_on_top(X):
 def test_cells_of_an_array_have_the_numbers_of_columns_and_holes_are_left_out():
     display = OutlierDisplay.from_estimator(Detector([np.nan, 2.0]), np.array([[np.nan, 7.0]]), 0)
     assert display.cells == ["1 = 7"]
+
+
+def test_a_row_goes_through_the_steps_before_a_detector_and_is_shown_as_the_user_gave_it():
+    rows = pd.DataFrame({"age": [20.0, 40.0], "size": [1.0, 5.0]})
+    scaler = StandardScaler().fit(rows)
+    seen = []
+    detector = Detector([2.0, 1.0])
+    detector.explain = lambda X: seen.append(X) or np.array([[2.0, 1.0]])
+    for table in (rows, rows.to_numpy()):
+        display = OutlierDisplay.from_estimator(pipeline_of(scaler.fit(table), detector), table, 1)
+        np.testing.assert_allclose(seen.pop(), [[1, 1]])
+        assert display.cells == [
+            f"{name} = {value}"
+            for name, value in zip(list(pd.DataFrame(table)), (40, 5), strict=True)
+        ]
+
+
+def test_columns_that_steps_make_are_shown_as_the_detector_sees_them():
+    rows = pd.DataFrame({"age": [20.0, 40.0], "size": [1.0, 5.0]})
+    for step, names in (
+        (PCA(2), ["pca0", "pca1"]),
+        (FunctionTransformer(np.negative), ["age", "size"]),
+    ):
+        step = step.fit(rows)
+        display = OutlierDisplay.from_estimator(pipeline_of(step, Detector([2.0, 1.0])), rows, 1)
+        values = np.asarray(step.transform(rows))[1]
+        assert display.cells == [
+            f"{name} = {value:.5g}" for name, value in zip(names, values, strict=True)
+        ]
+
+
+def pipeline_of(step, detector):
+    """Of a step and a detector that are fitted."""
+    return Pipeline([("step", step), ("detector", detector)])
+
+
+def test_cells_that_steps_fill_are_left_out():
+    rows = pd.DataFrame({"age": [20.0, np.nan], "size": [1.0, 5.0]})
+    step = SimpleImputer().fit(rows)
+    display = OutlierDisplay.from_estimator(pipeline_of(step, Detector([9.0, 1.0])), rows, 1)
+    assert display.cells == ["size = 5"]
+
+
+def test_what_explains_no_rows_is_refused():
+    for estimator in (VAETransformer(3), pipeline_of(StandardScaler(), VAETransformer(3))):
+        with pytest.raises(
+            TypeError, match=r"VAETransformer\(latent_dim=3\) does not explain .* give a fitted"
+        ):
+            OutlierDisplay.from_estimator(estimator, ROWS, 0)
 
 
 def test_cells_beyond_ten_are_summed_as_others():

@@ -6,7 +6,7 @@ import numpy as np
 
 from skvae.display._draw import GREY, colour, one_panel, short
 from skvae.display._picture import Picture
-from skvae.display._tables import frame_of
+from skvae.display._tables import frame_of, n_rows_of
 
 
 class OutlierDisplay(Picture):
@@ -49,14 +49,15 @@ class OutlierDisplay(Picture):
 
     @classmethod
     def from_estimator(
-        cls, detector: Any, X: Any, row: int, *, n: int = 10, ax: Any = None
+        cls, estimator: Any, X: Any, row: int, *, n: int = 10, ax: Any = None
     ) -> Self:
         """Explain and draw a row.
 
         Parameters
         ----------
-        detector : VAEOutlierDetector
-            A fitted one.
+        estimator : VAEOutlierDetector, or Pipeline that ends in one
+            A fitted one. Steps before it that change columns, and not only their cells, are seen:
+            the columns are those that the detector gets.
         X : array-like or DataFrame of shape (n_samples, n_features)
             Rows with the columns of `fit`.
         row : int
@@ -72,6 +73,8 @@ class OutlierDisplay(Picture):
 
         Raises
         ------
+        TypeError
+            If `estimator` does not explain rows, as a VAETransformer does not.
         ValueError
             If X does not have so many rows.
 
@@ -88,11 +91,14 @@ class OutlierDisplay(Picture):
         'petal length (cm) = 1.4'
         >>> plt.close(display.figure_)
         """
+        before, detector = _steps(estimator)
         one = _row(X, row)
-        values, nats = frame_of(one), frame_of(detector.explain(one)).to_numpy(float)[0]
-        seen = np.flatnonzero(~np.isnan(nats))
+        given = one if before is None else before.transform(one)
+        nats = frame_of(detector.explain(given)).to_numpy(float)[0]
+        values = _values(before, given, frame_of(one))
+        seen = np.flatnonzero(~np.isnan(nats) & values.notna().to_numpy()[0])
         cells = [f"{short(name)} = {_told(values[name].iloc[0])}" for name in values.columns[seen]]
-        score = float(np.asarray(detector.score_samples(one))[0] - detector.offset_)
+        score = float(np.asarray(detector.score_samples(given))[0] - detector.offset_)
         return cls(cells, nats[seen], score, row).plot(ax, n=n)
 
     def plot(self, ax: Any = None, *, n: int = 10) -> Self:
@@ -145,12 +151,34 @@ class OutlierDisplay(Picture):
         ax.set(title=title, xlabel="nats above what is usual", xmargin=0.18)
 
 
+def _steps(estimator: Any) -> tuple:
+    """The steps before a detector, if there are some, and the detector."""
+    steps = hasattr(estimator, "steps")
+    detector = estimator[-1] if steps else estimator
+    if not hasattr(detector, "explain"):
+        raise TypeError(
+            f"{detector!r} does not explain why a row is an outlier; give a fitted "
+            "VAEOutlierDetector, or a Pipeline that ends in one."
+        )
+    return estimator[:-1] if steps and len(estimator) > 1 else None, detector
+
+
+def _values(before: Any, given: Any, rows: Any) -> Any:
+    """Cells as the user gave them, or where steps make other columns as a detector sees them."""
+    try:
+        names = list(before.get_feature_names_out())
+    except AttributeError:  # no steps, or some that do not tell
+        return rows if before is None else frame_of(given)
+    numbered = [f"x{i}" for i in range(rows.shape[1])]
+    same = names == list(getattr(before, "feature_names_in_", numbered))
+    return rows if same else frame_of(given, names)
+
+
 def _row(X: Any, row: int) -> Any:
     """One row of a table, as a table."""
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    if not 0 <= row < n_rows:
-        raise ValueError(f"row={row}, but X has {n_rows} rows; give a number from 0 on.")
-    return X.iloc[[row]] if hasattr(X, "iloc") else X[row : row + 1]
+    if not 0 <= row < n_rows_of(X):
+        raise ValueError(f"row={row}, but X has {n_rows_of(X)} rows; give a number from 0 on.")
+    return getattr(X, "iloc", X)[row : row + 1]
 
 
 def _figure(nats: float) -> str:
