@@ -94,10 +94,9 @@ def privacy(case: Case) -> pd.DataFrame:
 
 def nearness(case: Case) -> dict:
     """How near synthetic rows come, beside test rows; and one half of these beside the other."""
-    test = some(case.test, TEST_ROWS)
     found = {
-        "synthetic": nearer(case.real, test, case.synthetic),
-        "floor": nearer(case.real, test[1::2], test[::2]),
+        "synthetic": nearer(case.real, case.test, case.synthetic),
+        "floor": nearer(case.real, case.test[1::2], case.test[::2]),
     }
     names = ["nearer to real rows", "distance to real rows"]
     return pd.DataFrame(found, names).T.to_dict()
@@ -234,8 +233,8 @@ def is_regression(real: pd.DataFrame, target: str) -> bool:
 
 def copies(train: pd.DataFrame, rows: pd.DataFrame) -> float:
     """The share of rows whose cells are all those of a training row, or missing where its are."""
-    found = rows.merge(train.drop_duplicates(), how="left", indicator="found")["found"]
-    return (found == "both").mean()
+    rows, train = (t.set_axis(range(t.shape[1]), axis=1) for t in (rows, train.drop_duplicates()))
+    return (rows.merge(train, how="left", indicator=True)["_merge"] == "both").mean()
 
 
 def singled_out(real: pd.DataFrame, rows: pd.DataFrame) -> float:
@@ -273,8 +272,8 @@ def nearer(train: pd.DataFrame, test: pd.DataFrame, rows: pd.DataFrame) -> tuple
     the rows that are equally near. NaN where most test rows repeat training rows.
     """
     space = distance_space(train).fit(filled(train))
-    near = some(rows, PRIVACY_ROWS)
-    x, x_test, x_new = (placed(space, table) for table in (train, test, near))
+    tables = train, some(test, TEST_ROWS), some(rows, PRIVACY_ROWS)
+    x, x_test, x_new = (placed(space, table) for table in tables)
     shares, to_train = nearest(np.concatenate([x, x_test]), x_new, len(x))
     usual = np.median(nearest(x, x_test, len(x))[1])
     votes = shares.mean() / len(x), (1 - shares.mean()) / len(x_test)

@@ -154,8 +154,8 @@ def test_rows_that_are_near_to_one_table_alone_are_nearer_to_it():
 
 
 def test_a_hole_is_no_label_and_minus_zero_is_zero():
-    train = pd.DataFrame({"x": ["missing", None, "a"], "y": [1.0, 2.0, 0.0]})
-    rows = pd.DataFrame({"x": [None, None, "a", "a"], "y": [1.0, 2.0, -0.0, np.nan]})
+    train = pd.DataFrame({"x": ["missing", None, "a"], "_merge": [1.0, 2.0, 0.0]})
+    rows = pd.DataFrame({"x": [None, None, "a", "a"], "_merge": [1.0, 2.0, -0.0, np.nan]})
     assert copies(train, rows) == 0.5
 
 
