@@ -93,7 +93,7 @@ def told_apart(members, others, synthetic, scores=None):
     ).tables.values()
     space = distance_space(members).fit(filled(members))
     x, *near = (placed(space, table) for table in (synthetic, members, others))
-    distances = np.concatenate([nearest(x, rows, len(x))[1] for rows in near])
+    distances = np.concatenate([nearest(x, rows) for rows in near])
     by_score = None if scores is None else roc_auc_score(is_member, np.concatenate(scores))
     return {"AUC, nearest": roc_auc_score(is_member, -distances), "AUC, likelihood": by_score}
 

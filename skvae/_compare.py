@@ -64,7 +64,9 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     >>> compare(train, rows, test=test, target="income").to_html("report.html")  # doctest: +SKIP
     """
     if find_spec("sdmetrics") is None:
-        raise ImportError("compare needs sdmetrics: in the folder of skvae, pip install '.[report]'.")
+        raise ImportError(
+            "compare needs sdmetrics: in the folder of skvae, pip install '.[report]'."
+        )
     from skvae import _compare_figures as figures
     from skvae._compare_page import pictured
     from skvae._compare_rules import dependence, holes

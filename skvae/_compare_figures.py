@@ -16,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import pairwise_distances_chunked, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -94,9 +95,10 @@ def privacy(case: Case) -> pd.DataFrame:
 
 def nearness(case: Case) -> dict:
     """How near synthetic rows come, beside test rows; and one half of these beside the other."""
+    real, test = case.real, case.tables["test"]
     found = {
-        "synthetic": nearer(case.real, case.test, case.synthetic),
-        "floor": nearer(case.real, case.test[1::2], case.test[::2]),
+        "synthetic": nearer(real, test, case.synthetic),
+        "floor": nearer(real, test[1::2], test[::2]),
     }
     names = ["nearer to real rows", "distance to real rows"]
     return pd.DataFrame(found, names).T.to_dict()
@@ -274,10 +276,13 @@ def nearer(train: pd.DataFrame, test: pd.DataFrame, rows: pd.DataFrame) -> tuple
     space = distance_space(train).fit(filled(train))
     tables = train, some(test, TEST_ROWS), some(rows, PRIVACY_ROWS)
     x, x_test, x_new = (placed(space, table) for table in tables)
-    shares, to_train = nearest(np.concatenate([x, x_test]), x_new, len(x))
-    usual = np.median(nearest(x, x_test, len(x))[1])
-    votes = shares.mean() / len(x), (1 - shares.mean()) / len(x_test)
-    return votes[0] / sum(votes), np.median(to_train) / usual if usual > TIE else np.nan
+    to_train, to_test = nearest(x, x_new), nearest(x_test, x_new)
+    votes, ties = 1.0 * (to_train < to_test), np.isclose(to_train, to_test, TIE, TIE)
+    if ties.any():
+        votes[ties] = shared(np.concatenate([x, x_test]), x_new[ties], len(x))
+    weighed = votes.mean() / len(x), (1 - votes.mean()) / len(x_test)
+    usual = np.median(nearest(x, x_test))
+    return weighed[0] / sum(weighed), np.median(to_train) / usual if usual > TIE else np.nan
 
 
 def placed(space: ColumnTransformer, table: pd.DataFrame) -> np.ndarray:
@@ -285,18 +290,20 @@ def placed(space: ColumnTransformer, table: pd.DataFrame) -> np.ndarray:
     return space.transform(filled(table))
 
 
-def nearest(x: np.ndarray, rows: np.ndarray, n_first: int) -> list[np.ndarray]:
-    """Of each row: the share of the first of x among the nearest, and the distance to these."""
+def nearest(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The distance of each row to the nearest of x."""
+    return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(x).kneighbors(rows)[0][:, 0]
 
-    def of_some(distances: np.ndarray, _: int) -> tuple[np.ndarray, np.ndarray]:
-        first, rest = np.split(distances, [n_first], axis=1)
-        to_first = first.min(axis=1)
-        least = np.minimum(to_first, rest.min(axis=1, initial=np.inf))
-        near = [(part <= (least * (1 + TIE) + TIE)[:, None]).sum(axis=1) for part in (first, rest)]
-        return near[0] / sum(near), to_first
+
+def shared(x: np.ndarray, rows: np.ndarray, n_first: int) -> np.ndarray:
+    """The share of the first of x among those that are nearest to each row."""
+
+    def of_some(distances: np.ndarray, _: int) -> np.ndarray:
+        near = distances <= distances.min(axis=1, keepdims=True) * (1 + TIE) + TIE
+        return near[:, :n_first].sum(axis=1) / near.sum(axis=1)
 
     parts = pairwise_distances_chunked(rows, x, reduce_func=of_some, working_memory=MEGABYTES)
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+    return np.concatenate([*parts])
 
 
 def distance_space(train: pd.DataFrame) -> ColumnTransformer:

@@ -62,8 +62,8 @@ FIGURES = {  # what is ideal, and what it means
     ),
     "distance to real rows": (
         "1",
-        "The median distance to the nearest real row, over that of rows held out; 0 is copying. None "
-        "where most rows held out repeat real ones.",
+        "The median distance to the nearest real row, over that of rows held out; 0 is copying. "
+        "There is none where most rows held out repeat real ones.",
     ),
     "exact copies": (
         "floor",

@@ -286,7 +286,8 @@ def test_labels_beyond_what_trees_take_are_taken():
 
 def test_a_page_needs_nothing_else_and_runs_nothing(tmp_path):
     evil = {"age": "<script>alert(1)</script>", "city": "a$b$c&<b>"}
-    given = [frame[:60].rename(columns=evil) for frame in (REAL, SYNTHETIC, TEST)]
+    shown = [*evil, "married"]
+    given = [frame[:60][shown].rename(columns=evil) for frame in (REAL, SYNTHETIC, TEST)]
     found = skvae.compare(*given[:2], test=given[2], target="married")
     found.to_html(tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
