@@ -137,14 +137,14 @@ MIXED = ["adult", "shoppers", "beijing", "ames", "mushroom", "snsdata", "NMES198
 RAW = ["ames", "beijing", "snsdata", "NMES1988", "mushroom", "california", "shoppers", "flchain",
        "nafld1", "credit"]  # fmt: skip
 IDENTIFIERS = ["No", "Order", "PID", "rownames"]
-TARGETS = {  # and the class to find, or None where the target is a number
-    "adult": ("class", ">50K"),
-    "shoppers": ("Revenue", True),
-    "magic": ("class", "g"),
-    "default": ("cat-23", 1.0),
-    "beijing": ("pm2.5", None),
-    "ames": ("SalePrice", None),
-    "mushroom": ("class", "p"),
+TARGETS = {
+    "adult": "class",
+    "shoppers": "Revenue",
+    "magic": "class",
+    "default": "cat-23",
+    "beijing": "pm2.5",
+    "ames": "SalePrice",
+    "mushroom": "class",
 }
 NUMERIC = {  # name and how many of its leading numeric columns
     "banknote": ("banknote", 4),
@@ -164,13 +164,13 @@ def fidelity(arguments):
     for name in arguments.sets or ["adult"]:
         train, test = split(name, arguments.quick, 0.1)
         target = TARGETS.get(name)
-        rows[f"{name}, real rows"] = compare(train, test, test, target, learn_from=train)
+        rows[f"{name}, real rows"] = compare(train, test, target)
         for label, generate in generators(train, arguments).items():
             runs = []
             for seed in range(arguments.seeds):
                 make = partial(generate, train, len(train), arguments.quick, seed)
                 seconds, synthetic = timed(make)
-                own = compare(train, test, synthetic, target) | {"fit and sample s": seconds}
+                own = compare(train, test, target, synthetic) | {"fit and sample s": seconds}
                 runs.append(own)
             rows[f"{name}, {label}"] = means(runs)
     needed = "" if sdmetrics_is_there() else " The first three columns need sdmetrics."
@@ -770,7 +770,7 @@ def kept_from(least, seed, name, train, test, quick):
         **settings(MIN_COUNT_VAE | {"random_state": seed, "min_count": least}, quick)
     ).fit(train)
     scores = np.sort(vae.score_samples(test, n_draws=20))
-    likeness = compare(train, test, vae.sample(len(train), random_state=0), TARGETS.get(name))
+    likeness = compare(train, test, TARGETS.get(name), vae.sample(len(train), random_state=0))
     return {
         "nats": scores.mean(),
         "nats but for 1 %": scores[len(scores) // 100 :].mean(),

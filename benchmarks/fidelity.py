@@ -1,9 +1,12 @@
 """How like real rows synthetic ones are: the figures of `skvae.compare`, and more."""
 
+from importlib.util import find_spec
+
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from skvae._compare_figures import (
+    MOST,
     auc_of_telling,
     copies,
     distance_space,
@@ -17,45 +20,36 @@ from skvae._compare_figures import (
 )
 from skvae._compare_tables import case_of, filled
 from skvae._compare_tables import plain as with_holes
-from skvae.display._tables import kind_of
+from skvae.display._tables import LABEL, kind_of
 
 FEW_ROWS = 50  # a category with fewer real rows may be missing among synthetic ones
 
 
-def compare(train, test, synthetic, target, learn_from=None):
-    """One table row. Real rows are their own test rows, so they have no share of nearer rows."""
-    real = learn_from is not None
-    missing = missing_categories(train, synthetic)
-    train, test, synthetic = tables(train, test, synthetic)
-    shape, trend, all_trends = quality_errors(train, synthetic)
-    nearer_share, distance = (None, 1.0) if real else nearer(train, test, synthetic)
+def compare(train, test, target=None, synthetic=None):
+    """One table row: of synthetic rows, or of the test rows, beside which none are nearer."""
+    rows = test if synthetic is None else synthetic
+    case = case_of({"real": train, "synthetic": rows, "test": test})
+    few = case.some(MOST)
+    shape, trend, all_trends = quality_errors(few.real, few.synthetic)
+    learn_from = few.real if synthetic is None else few.synthetic
+    none_nearer = None, 1.0
+    near = none_nearer if synthetic is None else nearer(few.real, few.test, few.synthetic)
     return {
         "shape error %": shape,
         "trend error %": trend,
         "of all pairs %": all_trends,
-        "AUC or R2": utility(train if real else synthetic, train, test, *target)
-        if target
-        else None,
-        "C2ST": told(train, test if real else synthetic),
-        "nearer to training rows": nearer_share,
-        "copies %": 100 * copies(train, synthetic),
-        "distance": distance,
-        "missing categories": missing,
+        "AUC or R2": target and utility(learn_from, case, target),
+        "C2ST": told(few.real, few.synthetic),
+        "nearer to training rows": near[0],
+        "copies %": 100 * copies(case.real, case.synthetic),
+        "distance": near[1],
+        "missing categories": missing_categories(case),
         "fit and sample s": None,
     }
 
 
-def tables(*frames):
-    """Frames as `skvae.compare` sees them, by what the columns of the first one hold."""
-    return case_of(dict(enumerate(frames))).tables.values()
-
-
 def sdmetrics_is_there():
-    try:
-        import sdmetrics  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("sdmetrics") is not None
 
 
 def quality_errors(real, synthetic):
@@ -66,23 +60,24 @@ def quality_errors(real, synthetic):
     return all_pairs["Column Shapes"], own["Column Pair Trends"], all_pairs["Column Pair Trends"]
 
 
-def utility(rows, train, test, target, _):
-    """Test score of boosted trees that learned from `rows`; `train` gives the categories."""
-    score = learned_score(rows, train, test, target)
+def utility(rows, case, target):
+    """Test score of boosted trees that learned from `rows`."""
+    score = learned_score(rows, case.real, case.test, target)
     return None if np.isnan(score) else score
 
 
 def two_samples(real, synthetic):
     """2 (1 - AUC) of XGBoost at telling as many real rows as synthetic ones: 1 is ideal."""
-    return told(*tables(real, synthetic))
+    few = case_of({"real": real, "synthetic": synthetic}).some(MOST)
+    return told(few.real, few.synthetic)
 
 
 def told(real, synthetic):
-    """The same, of tables."""
-    try:
-        from xgboost import XGBClassifier
-    except ImportError:
+    """The same, of tables made plain."""
+    if find_spec("xgboost") is None:
         return None
+    from xgboost import XGBClassifier
+
     model = XGBClassifier(enable_categorical=True, random_state=0, n_jobs=1, tree_method="hist")
     return indistinct(auc_of_telling(real, synthetic, model))
 
@@ -93,7 +88,9 @@ def told_apart(members, others, synthetic, scores=None):
     0.5 is ideal.
     """
     is_member = np.repeat([1, 0], [len(members), len(others)])
-    members, others, synthetic = tables(members, others, synthetic)
+    members, others, synthetic = case_of(
+        {"members": members, "others": others, "synthetic": synthetic}
+    ).tables.values()
     space = distance_space(members).fit(filled(members))
     x, *near = (placed(space, table) for table in (synthetic, members, others))
     distances = np.concatenate([nearest(x, rows) for rows in near])
@@ -101,12 +98,12 @@ def told_apart(members, others, synthetic, scores=None):
     return {"AUC, nearest": roc_auc_score(is_member, -distances), "AUC, likelihood": by_score}
 
 
-def missing_categories(train, synthetic):
+def missing_categories(case):
+    """How many labels of many real rows the synthetic ones lack."""
     missing = 0
-    for column in train:
-        if not is_number(train[column]):
-            counts = train[column].value_counts()
-            missing += (~counts.index[counts >= FEW_ROWS].isin(synthetic[column].unique())).sum()
+    for column in (name for name, kind in case.kinds.items() if kind == LABEL):
+        counts = case.real[column].value_counts()
+        missing += (~counts.index[counts >= FEW_ROWS].isin(case.synthetic[column])).sum()
     return int(missing)
 
 

@@ -23,8 +23,8 @@ t = rng.uniform(-1.5 * np.pi, 1.5 * np.pi, 300)
 X = np.stack([(1 + np.sin(t)) / 2, (np.sign(t) * (np.cos(t) - 1) + 2) / 4], axis=1)
 
 # %%
-# Three ways to learn the S-curve, one argument apart. The first warns that its latent dimension is
-# not used.
+# Three ways to learn the S-curve, one argument apart. Warnings are silenced: the first fit would
+# tell that its latent dimension is not used.
 settings = {"latent_dim": 1, "max_iter": 80, "early_stopping": False, "random_state": 0}
 MODELS = {
     "squared error": VAETransformer(likelihood=Gaussian(scale=1.0), **settings),

@@ -49,7 +49,7 @@ _ = FidelityDisplay.from_frames(train, synthetic)
 # %%
 # The report. What stands in the column "floor" is what real rows would get.
 if find_spec("sdmetrics") is None:
-    print('The report needs sdmetrics: pip install "skvae[report]"')
+    print("The report needs sdmetrics: pip install '.[report]'")
 else:
     report = compare(train, synthetic, test=test, target="premium")
     print(report)

@@ -14,11 +14,11 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     give in place of the synthetic ones. No synthetic rows need be better.
 
     Shapes and pairs are those of the QualityReport of sdmetrics, which is under the MIT licence
-    (``pip install "skvae[report]"``). Numbers and times are told from labels by the dtypes of
+    (``pip install '.[report]'``). Numbers and times are told from labels by the dtypes of
     `real`: those of the same column in the other tables may differ, such as integers and floats.
-    Tables of more than 50,000 rows are represented by so many of them, boosted trees see at most
-    20,000 rows of each table, and nearest rows are looked for those of 5,000 synthetic ones; always
-    the same rows, so that the same tables give the same figures. On two cores, 20,000 rows of 15
+    Tables of more than 50,000 rows are represented by so many of them, and nearest rows are looked
+    for those of 5,000 synthetic ones; always the same rows, so that the same tables give the same
+    figures. On two cores, 20,000 rows of 15
     columns took 15 to 25 seconds, and 2,000 rows of 200 columns, one half of which are labels, 140
     to 300, two thirds of them in sdmetrics, which looks at each of their 19,900 pairs.
 
@@ -44,7 +44,7 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     ------
     ValueError
         If the tables have other columns than `real`, or other kinds of cells in them, or fewer
-        than 10 rows, or if there is no such target.
+        than 10 rows, or no cells, or if there is no such target or nothing to predict it from.
     ImportError
         If sdmetrics is missing.
 
@@ -64,7 +64,9 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     >>> compare(train, rows, test=test, target="income").to_html("report.html")  # doctest: +SKIP
     """
     if find_spec("sdmetrics") is None:
-        raise ImportError('compare needs sdmetrics: pip install "skvae[report]".')
+        raise ImportError(
+            "compare needs sdmetrics: in the folder of skvae, pip install '.[report]'."
+        )
     from skvae import _compare_figures as figures
     from skvae._compare_page import pictured
     from skvae._compare_rules import dependence, holes
@@ -116,12 +118,13 @@ class Comparison:
     utility : DataFrame
         What boosted trees that learned from rows score at predicting `target` in `test`, or in a
         quarter of `real`: ROC AUC (of each class against the rest), or R2 of numbers of more than
-        two values. The floor is that of learning from `real`, but for this quarter. Empty without
-        `target`.
+        two values; of numbers of two values, others are the nearer one. The floor is that of
+        learning from `real`, but for this quarter. Empty without `target`.
     privacy : DataFrame
         The share of rows that are nearer to a row of `real` than to one of `test`, as if there were
-        as many (of the floor: one half of `test` against the other); their median distance to
-        `real` over that of `test`; exact copies of rows of `real`; and how often the cells of a row
+        as many, of several that are equally near each for its part (of the floor: one half of
+        `test` against the other); their median distance to `real` over that of `test`, NaN where
+        this is 0; exact copies of rows of `real`; and how often the cells of a row
         in three columns are those of one row of `real` and of no other. The first two need `test`.
 
     See Also

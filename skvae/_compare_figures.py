@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import pairwise_distances_chunked, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -22,13 +22,19 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skvae._compare_tables import BOTH, FEWEST, Case, figures, filled, numbers, some
 
-BOOSTER = {"categorical_features": "from_dtype", "random_state": 0}
+BOOSTER = {  # a part held out to stop early would have to have two rows of each class
+    "categorical_features": "from_dtype",
+    "early_stopping": False,
+    "random_state": 0,
+}
 FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
 LEVELS = 255  # most labels of a column that boosted trees and distances tell apart
 CLASSES = 30  # most that a target may have
-MOST, BOOSTED = 50_000, 20_000  # rows of a table that are looked at, and that a booster learns from
+MOST = 50_000  # rows of a table that are looked at
 PRIVACY_ROWS = 5000  # synthetic rows whose nearest real row is looked for
 TEST_ROWS = 10_000  # rows held out that they may be nearer to
+TIE = 1e-6  # distances that differ by less, or by less of their size, are one
+MEGABYTES = 128  # of distances at a time
 TABLE = "table"  # what sdmetrics calls it
 HELD_OUT = 0.25  # share of the real rows that boosters are judged on, where there are no others
 TOGETHER, SUBSETS = 3, 50  # columns that single a row out, and how many such sets are tried
@@ -59,7 +65,7 @@ def details(reports: dict, title: str, names: list) -> pd.DataFrame:
 
 def two_samples(case: Case) -> pd.DataFrame:
     """The AUC of telling rows from real ones, and the score made of it."""
-    auc = pd.Series(case.some(BOOSTED).beside(auc_of_telling))
+    auc = pd.Series(case.some(MOST).beside(auc_of_telling))
     return figures({"two-sample score": indistinct(auc), "ROC AUC": auc})
 
 
@@ -68,7 +74,7 @@ def utility(case: Case, target: str | None) -> pd.DataFrame:
     if target is None:
         return figures({})
     case = case if case.test is not None else held_out(case)
-    few = case.some(BOOSTED)
+    few = case.some(MOST)
     learn = partial(learned_score, real=case.real, test=case.test, target=target)
     name = "R2" if is_regression(case.real, target) else "ROC AUC"
     return figures({name: {"synthetic": learn(few.synthetic), "floor": learn(few.real)}})
@@ -89,10 +95,10 @@ def privacy(case: Case) -> pd.DataFrame:
 
 def nearness(case: Case) -> dict:
     """How near synthetic rows come, beside test rows; and one half of these beside the other."""
-    test = some(case.test, TEST_ROWS)
+    real, test = case.real, case.tables["test"]
     found = {
-        "synthetic": nearer(case.real, test, case.synthetic),
-        "floor": nearer(case.real, test[1::2], test[::2]),
+        "synthetic": nearer(real, test, case.synthetic),
+        "floor": nearer(real, test[1::2], test[::2]),
     }
     names = ["nearer to real rows", "distance to real rows"]
     return pd.DataFrame(found, names).T.to_dict()
@@ -108,6 +114,11 @@ def checked_target(target: Any, case: Case) -> str | None:
     for table, rows in case.tables.items():
         if (n := rows[name].count()) < FEWEST:
             raise ValueError(f"The target {name!r} has {n} cells in {table}, but needs {FEWEST}.")
+        if rows.drop(columns=name).isna().all(axis=None):
+            raise ValueError(
+                f"{table} has no cells but those of the target {name!r}; give it columns to "
+                "predict the target from, or no target."
+            )
     classes = case.real[name].nunique()
     if classes < 2 or (classes > CLASSES and not is_regression(case.real, name)):
         raise ValueError(
@@ -202,7 +213,10 @@ def learned_score(rows: pd.DataFrame, real: pd.DataFrame, test: pd.DataFrame, ta
 def _task(table: pd.DataFrame, real: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Series]:
     """What is known of rows, and what is to be predicted."""
     rows = table.dropna(subset=[target])
-    return learnable(rows, real).drop(columns=target), rows[target]
+    y = rows[target]
+    if target in numbers(real) and not is_regression(real, target):
+        y = y > (real[target].min() + real[target].max()) / 2  # the nearer of its two values
+    return learnable(rows, real).drop(columns=target), y
 
 
 def _each_against_the_rest(model: Any, X: pd.DataFrame, y: pd.Series) -> float:
@@ -220,9 +234,9 @@ def is_regression(real: pd.DataFrame, target: str) -> bool:
 
 
 def copies(train: pd.DataFrame, rows: pd.DataFrame) -> float:
-    """The share of rows whose cells are all those of a training row."""
-    rows, train = (pd.util.hash_pandas_object(filled(t), index=False) for t in (rows, train))
-    return rows.isin(train).mean()
+    """The share of rows whose cells are all those of a training row, or missing where its are."""
+    rows, train = (t.set_axis(range(t.shape[1]), axis=1) for t in (rows, train.drop_duplicates()))
+    return (rows.merge(train, how="left", indicator=True)["_merge"] == "both").mean()
 
 
 def singled_out(real: pd.DataFrame, rows: pd.DataFrame) -> float:
@@ -256,33 +270,40 @@ def unique(codes: np.ndarray, n_real: int) -> float:
 def nearer(train: pd.DataFrame, test: pd.DataFrame, rows: pd.DataFrame) -> tuple[float, float]:
     """Share of rows nearer to a training row, and how far they are beside test rows.
 
-    Votes are weighed as if there were as many test rows as training rows. A little noise on the
-    real rows breaks ties at random.
+    Votes are weighed as if there were as many test rows as training rows, and shared evenly among
+    the rows that are equally near. NaN where most test rows repeat training rows.
     """
-    rng = np.random.default_rng(0)
     space = distance_space(train).fit(filled(train))
-    near = rows.sample(min(PRIVACY_ROWS, len(rows)), random_state=0)
-    x, x_test, x_new = (placed(space, table) for table in (train, test, near))
-    x, x_test = (moved(rng, points) for points in (x, x_test))
+    tables = train, some(test, TEST_ROWS), some(rows, PRIVACY_ROWS)
+    x, x_test, x_new = (placed(space, table) for table in tables)
     to_train, to_test = nearest(x, x_new), nearest(x_test, x_new)
-    share = float(np.mean(to_train < to_test))
-    votes = share / len(x), (1 - share) / len(x_test)
-    return votes[0] / sum(votes), np.median(to_train) / np.median(nearest(x, x_test))
+    votes, ties = 1.0 * (to_train < to_test), np.isclose(to_train, to_test, TIE, TIE)
+    if ties.any():
+        votes[ties] = shared(np.concatenate([x, x_test]), x_new[ties], len(x))
+    weighed = votes.mean() / len(x), (1 - votes.mean()) / len(x_test)
+    usual = np.median(nearest(x, x_test))
+    return weighed[0] / sum(weighed), np.median(to_train) / usual if usual > TIE else np.nan
 
 
 def placed(space: ColumnTransformer, table: pd.DataFrame) -> np.ndarray:
     """Rows as points."""
-    return space.transform(filled(table)).astype(np.float32)
-
-
-def moved(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
-    """Points a little aside."""
-    return x + rng.normal(0, 1e-4, x.shape).astype(np.float32)
+    return space.transform(filled(table))
 
 
 def nearest(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The distance of each row to the nearest of x."""
     return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(x).kneighbors(rows)[0][:, 0]
+
+
+def shared(x: np.ndarray, rows: np.ndarray, n_first: int) -> np.ndarray:
+    """The share of the first of x among those that are nearest to each row."""
+
+    def of_some(distances: np.ndarray, _: int) -> np.ndarray:
+        near = distances <= distances.min(axis=1, keepdims=True) * (1 + TIE) + TIE
+        return near[:, :n_first].sum(axis=1) / near.sum(axis=1)
+
+    parts = pairwise_distances_chunked(rows, x, reduce_func=of_some, working_memory=MEGABYTES)
+    return np.concatenate([*parts])
 
 
 def distance_space(train: pd.DataFrame) -> ColumnTransformer:

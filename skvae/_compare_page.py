@@ -10,11 +10,11 @@ import pandas as pd
 
 from skvae._compare_rules import AT_MOST, DETERMINES
 from skvae._compare_tables import BOTH, Case, figures
-from skvae.display._draw import pyplot
 from skvae.display._fidelity import FidelityDisplay, compared
 from skvae.display._tables import DURATION, TIME
 
 DASH = "-"
+WIDTH = 12.5  # of the pictures, in inches
 LONGEST = 30  # rows of a table that are shown
 FIGURES = {  # what is ideal, and what it means
     "column shapes": (
@@ -62,7 +62,8 @@ FIGURES = {  # what is ideal, and what it means
     ),
     "distance to real rows": (
         "1",
-        "The median distance to the nearest real row, over that of rows held out; 0 is copying.",
+        "The median distance to the nearest real row, over that of rows held out; 0 is copying. "
+        "There is none where most rows held out repeat real ones.",
     ),
     "exact copies": (
         "floor",
@@ -209,9 +210,12 @@ def _pictures(drawn: tuple) -> str:
     """Pictures of both tables, in the page itself."""
     if find_spec("matplotlib") is None:
         return "<p>Pictures are left out, since matplotlib is not installed.</p>"
-    figure, png = FidelityDisplay(*drawn).plot().figure_, BytesIO()
+    from matplotlib.figure import Figure
+
+    display, png = FidelityDisplay(*drawn), BytesIO()
+    figure = Figure((WIDTH, 2.3 * -(-len(display.columns) // 4) + 4.8), layout="constrained")
+    display.plot(figure.subplots())
     figure.savefig(png, format="png", dpi=120)
-    pyplot().close(figure)
     data = base64.b64encode(png.getvalue()).decode()
     source = f"data:image/png;base64,{data}"
     return f'<div class="wide"><img alt="Real and synthetic columns" src="{source}"></div>'

@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+from pandas.api.types import infer_dtype
 
-from skvae.display._tables import DURATION, LABEL, TIME, kind_of, labels
+from skvae.display._tables import DURATION, KINDS, LABEL, NUMBER, TIME, kind_of, labels
 
 FEWEST = 10  # rows: with fewer no figure means much
-MISSING = "missing"  # the label of a hole, where it counts as one
+MISSING = "\0missing"  # the label of a hole, where it counts as one; no cell has it
+HOLE, MIXED = "hole", "mixed cell"
+CELLS = KINDS | {"boolean": NUMBER, "string": "text"}  # what pandas finds in them
 BOTH = ["synthetic", "floor"]
 MICROSECOND = pd.Timedelta(1, "us")  # times are counted in these, which floats hold for centuries
 
@@ -49,6 +52,8 @@ def case_of(frames: dict) -> Case:
     kinds, tables = kinds_of(real), {}
     for name, frame in frames.items():
         _check_columns(real, frame, name)
+        for column in kinds:
+            _check_cells(real[column], frame[column], name)
         tables[name] = plain(frame, kinds, name)
     return Case(kinds, tables)
 
@@ -74,11 +79,11 @@ def _read(column: pd.Series, kind: str, name: str) -> pd.Series:
     if kind == LABEL:
         return labels(column)
     try:
-        cells = floats(column)
-    except (TypeError, ValueError, OverflowError) as error:
+        cells = floats(column, kind)
+    except (ValueError, OverflowError) as error:
         raise ValueError(
-            f"Column {column.name!r} holds {kind}s in real, but {name} has other cells there "
-            f"({error}); give it the same kind of values."
+            f"Column {column.name!r} of {name} has {kind}s that cannot be counted ({error}); mark "
+            "them missing."
         ) from error
     if np.isinf(cells).any():
         raise ValueError(f"Column {column.name!r} of {name} has infinite cells; mark them missing.")
@@ -100,9 +105,8 @@ def some(table: pd.DataFrame, most: int) -> pd.DataFrame:
     return table if len(table) <= most else table.sample(most, random_state=0)
 
 
-def floats(column: pd.Series) -> pd.Series:
+def floats(column: pd.Series, kind: str) -> pd.Series:
     """Numbers as they are, times since 1970 and durations in microseconds."""
-    kind = kind_of(column)
     if kind == TIME:
         times = pd.to_datetime(column, utc=True).dt.as_unit("us")
         column = times - pd.Timestamp(0, tz="UTC").as_unit("us")
@@ -119,6 +123,8 @@ def frame_of(X: Any, name: str) -> pd.DataFrame:
             f"{name} has {len(frame)} rows and {frame.shape[1]} columns; a comparison needs "
             f"{FEWEST} rows and a column at least."
         )
+    if frame.isna().all(axis=None):
+        raise ValueError(f"All cells of {name} are missing, so there is nothing to compare.")
     frame.columns = [str(column) for column in frame.columns]
     _check_names(frame.columns, name)
     return frame.reset_index(drop=True)
@@ -167,3 +173,21 @@ def _check_columns(real: pd.DataFrame, frame: pd.DataFrame, name: str) -> None:
             f"{name} must have the columns of real, but it lacks {lacks} and has {more} that real "
             "has not."
         )
+
+
+def _check_cells(real: pd.Series, column: pd.Series, name: str) -> None:
+    """Refuse a column with cells of another kind than those of the real one."""
+    known, found = _cells_of(real), _cells_of(column)
+    unlike = found not in (known, HOLE) and known != HOLE
+    if unlike and (kind_of(real) != LABEL or MIXED not in (known, found)):
+        raise ValueError(
+            f"Column {column.name!r} holds {known}s in real, but {found}s in {name}; give it the "
+            "same kind of cells."
+        )
+
+
+def _cells_of(column: pd.Series) -> str:
+    """What the cells of a column are, whatever its dtype."""
+    cells = column.dropna()
+    kind = kind_of(cells) if len(cells) else HOLE
+    return kind if kind != LABEL else CELLS.get(infer_dtype(cells.astype(object)), MIXED)

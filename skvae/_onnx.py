@@ -44,7 +44,7 @@ def to_onnx(vae: VAETransformer, part: str = "transform") -> "ModelProto":
     Raises
     ------
     ImportError
-        Without the extra: ``pip install "skvae[onnx]"``.
+        Without the extra: ``pip install '.[onnx]'``.
     ValueError
         If a likelihood is of your own, a column holds text and numbers together, empty text or
         text that ends in a NUL as labels, whole numbers that float64 has not, or datetimes with a
@@ -90,8 +90,8 @@ def _check(vae: Any, part: str) -> None:
     missing = [name for name in ("ndonnx", "tf2onnx") if find_spec(name) is None]
     if missing:
         raise ImportError(
-            f"to_onnx needs {' and '.join(missing)}, which are not installed: pip install "
-            '"skvae[onnx]".'
+            f"to_onnx needs {' and '.join(missing)}, which are not installed: in the folder of "
+            "skvae, pip install '.[onnx]'."
         )
 
 

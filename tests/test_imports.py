@@ -100,7 +100,7 @@ HEAVY = {
     "narwhals": {"table", "display", "_compare_tables"},
     "polars": {"table"},
     "pyarrow": {"table"},
-    "matplotlib": {"display"},
+    "matplotlib": {"display", "_compare_page"},
     "sdmetrics": {"_compare_figures"},
 }
 

@@ -284,7 +284,7 @@ def test_only_fitted_models_and_known_parts_are_taken():
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     vae = VAETransformer(1, random_state=0, max_iter=1).fit(NORMAL)
     monkeypatch.setattr("skvae._onnx.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"ndonnx and tf2onnx.*pip install \"skvae\[onnx\]\""):
+    with pytest.raises(ImportError, match=r"ndonnx and tf2onnx.*pip install '\.\[onnx\]'"):
         to_onnx(vae)
 
 

@@ -1,6 +1,8 @@
 """What the site says of the package, held to what is there."""
 
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -53,6 +55,14 @@ def blocks(page):
     """The code of a page, block by block."""
     found = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", page.read_text() + "\n")
     return [textwrap.dedent(block) for block in found]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: page.stem)
+def test_the_code_of_the_guide_has_no_unknown_names(page):
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "-"]
+    code = "\n".join(blocks(page))
+    found = subprocess.run(ruff, input=code, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout
 
 
 @pytest.mark.slow

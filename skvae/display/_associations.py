@@ -59,8 +59,13 @@ def _matrix(frame: Any, codes: Sequence) -> Any:
 
 
 def _cramers_v(a: np.ndarray, b: np.ndarray) -> float:
-    """Of the rows that have both."""
+    """Of the rows that have both, without what chance adds in few of them (Bergsma 2013)."""
     both = (a >= 0) & (b >= 0)
     if both.sum() < FEWEST or min(len(set(a[both])), len(set(b[both]))) < 2:
         return np.nan
-    return contingency.association(contingency.crosstab(a[both], b[both]).count, method="cramer")
+    counts = contingency.crosstab(a[both], b[both]).count
+    levels, n = np.array(counts.shape), counts.sum() - 1
+    square = contingency.association(counts, method="cramer") ** 2 * (levels.min() - 1)
+    most = (levels - (levels - 1) ** 2 / n).min() - 1
+    square = max(0.0, square - np.prod(levels - 1) / n)
+    return np.sqrt(min(1.0, square / most)) if most > 0 else np.nan

@@ -140,9 +140,12 @@ def as_dates(axis: Any) -> None:
 
 
 def dated(ax: Any, kind: str | None, sides: str) -> None:
-    """Dates along some of the sides of Axes, if a column is one of times."""
-    for side in sides if kind == "time" else "":
-        as_dates(getattr(ax, f"{side}axis"))
+    """Dates along some of the sides of Axes if a column is one of times; days if of durations."""
+    for axis in (getattr(ax, f"{side}axis") for side in sides):
+        if kind == "time":
+            as_dates(axis)
+        elif kind == "duration" and not axis.get_label_text():
+            axis.set_label_text("days", fontsize=8)
 
 
 def number_map(ax: Any, values: np.ndarray, **style: Any) -> Any:
