@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from skvae import VAETransformer, schedules
+from skvae.engine import _training
 
 RNG = np.random.default_rng(0)
 
@@ -100,6 +101,14 @@ def test_a_piece_follows_a_fit_and_a_fit_starts_anew():
 def test_pieces_may_be_small(n):
     vae = learned(PIECES[:1]).partial_fit(PIECES[1][:n])
     assert np.isfinite(vae.score(LATER))
+
+
+def test_small_pieces_of_other_sizes_share_a_program():
+    vae = learned([PIECES[0][:9]])
+    before = _training.trainer.cache_info().misses
+    for n in (1, 5, 30):
+        vae.partial_fit(PIECES[1][:n])
+    assert _training.trainer.cache_info().misses == before
 
 
 def test_what_cannot_come_in_pieces_is_refused():

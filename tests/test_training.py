@@ -46,7 +46,7 @@ def traces():
 
 
 def test_a_second_fit_of_the_same_architecture_traces_nothing():
-    small(dropout=0.1).fit(X).score(X)
+    small(dropout=0.1, batch_size=17).fit(X).score(X)
     before = traces()
     vae = small(
         dropout=0.3,
@@ -119,13 +119,13 @@ print((resident() - before) / 2**20)
     assert float(result.stdout) < 40  # of 80 fits; the programs of one take 16
 
 
-def stepped(xla, dropout, seed=(1, 2)):
+def stepped(xla, dropout, seed=(1, 2), batch_size=32):
     """Weights and slots after five steps."""
     network, rows, rng = network_of(5, 16), X.astype(np.float32), np.random.default_rng(0)
     model = untrained(network, Dense(rows), [Column()] * 5, np.ones(5), rng)
     order = rng.integers(0, 300, (2, 3, 32)).astype(np.int32)
     recipe = Recipe(Network.losses, adam, 2, drops=True, hides=True, sparse=False, xla=xla)
-    program = _training.trainer(model.architecture, recipe)
+    program = _training.trainer(model.architecture, recipe, batch_size)
     state = State(model.weights, program.steps.start(model.weights))
     place, seed = np.array([0, 5], np.int32), np.array(seed, np.int32)
     rates, sums = Rates(dropout, 0.3, 0.01, np.ones(2, np.float32)), np.zeros(3, np.float32)
@@ -137,6 +137,13 @@ def stepped(xla, dropout, seed=(1, 2)):
 def test_xla_and_plain_programs_take_the_same_steps():
     for plain, fused in zip(stepped(False, 0.0), stepped(True, 0.0), strict=True):
         np.testing.assert_allclose(plain, fused, rtol=1e-3, atol=1e-4)
+
+
+def test_a_program_for_batches_of_any_size_takes_the_same_steps():
+    for known, unknown in zip(
+        stepped(False, 0.5), stepped(False, 0.5, batch_size=None), strict=True
+    ):
+        np.testing.assert_allclose(known, unknown, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("xla", [False, True])

@@ -17,12 +17,11 @@ class State(NamedTuple):
 
 
 def gradients(function: Callable, arrays: Any) -> tuple[Any, Any]:
-    """What a function of arrays gives and the gradients of the first of it."""
+    """Of a function that gives two: the second, and the gradients of the first."""
     with tf.GradientTape() as tape:
         tape.watch(arrays)
-        values = function(arrays)
-        first = values[0]
-    return values, tape.gradient(first, arrays, unconnected_gradients="zero")
+        first, second = function(arrays)
+    return second, tape.gradient(first, arrays, unconnected_gradients="zero")
 
 
 def gradient_of(function: Callable, array: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skvae.engine._process import enter
 from skvae.engine._tensorflow import tf
-from skvae.engine._tensors import tensor
+from skvae.engine._tensors import cut, tensor
 from skvae.model import Architecture, Model
 
 AT_ONCE = 8  # blocks that cores share
@@ -60,7 +60,7 @@ def compiled(function: Callable, architecture: Architecture, mapped: int = 0) ->
 
     @tf.function(autograph=False, input_signature=_signature(function, architecture, mapped))
     def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
-        w = architecture.layout.read(weights, constants)
+        w = architecture.layout.read(*map(cut, architecture.layout, (weights, constants)))
         of_arrays = partial(function, architecture.network, w)
         if not mapped:
             return of_arrays(*arrays)

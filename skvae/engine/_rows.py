@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from skvae.engine._tensorflow import tf
-from skvae.engine._tensors import tensor
+from skvae.engine._tensors import size, tensor
 
 
 class SparseRows(NamedTuple):
@@ -26,8 +26,8 @@ def spec_of_rows(sparse: bool, n_cells: int) -> Any:
     """What TensorFlow is told of rows."""
     if not sparse:
         return tf.TensorSpec([None, n_cells])
-    kinds = tf.int64, tf.int32, tf.float32, tf.float32
-    return SparseRows(*(tf.TensorSpec([None], kind) for kind in kinds))
+    starts, columns, cells = map(tf.TensorSpec, [[None]] * 3, [tf.int64, tf.int32, tf.float32])
+    return SparseRows(starts, columns, cells, tf.TensorSpec([n_cells]))
 
 
 def taken(rows: Any, places: Any) -> Any:
@@ -43,4 +43,4 @@ def _dense(rows: SparseRows, order: Any) -> Any:
     x = tf.tile(rows.base[None], [tf.size(places), 1])
     cells = tf.stack([own.value_rowids(), columns], axis=1)
     x = tf.tensor_scatter_nd_update(x, cells, tf.gather(rows.cells, own.values))
-    return tf.reshape(x, [*tf.unstack(tf.shape(order)), -1])
+    return tf.reshape(x, [-1, size(order, 1), x.shape[1]])

@@ -1,9 +1,11 @@
-"""Arrays and tensors on the same memory."""
+"""Tensors on the memory of arrays, those in a vector, and sizes."""
 
+from math import prod
 from typing import Any
 
 from skvae._memory import ALIGNMENT
 from skvae.engine._tensorflow import tf
+from skvae.model import Nest
 
 
 def tensor(array: Any) -> tf.Tensor:
@@ -14,3 +16,14 @@ def tensor(array: Any) -> tf.Tensor:
     if flags.c_contiguous and flags.writeable and array.ctypes.data % ALIGNMENT == 0:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return tf.constant(array)
+
+
+def cut(nest: Nest, vector: Any) -> list:
+    """The arrays in a vector, one after the other."""
+    parts = tf.split(vector, list(map(prod, nest.shapes))) if nest.shapes else []
+    return [tf.reshape(part, shape) for part, shape in zip(parts, nest.shapes, strict=True)]
+
+
+def size(x: Any, axis: int) -> Any:
+    """The size of an axis: a number where it is known."""
+    return x.shape[axis] or tf.shape(x)[axis]

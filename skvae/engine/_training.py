@@ -12,6 +12,7 @@ from skvae.engine._program import vectors
 from skvae.engine._random import Step, hashed_bits, normal, random_bits, with_holes
 from skvae.engine._rows import spec_of_rows, taken
 from skvae.engine._tensorflow import tf
+from skvae.engine._tensors import cut, size
 from skvae.model import Architecture, Network
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
@@ -69,15 +70,20 @@ def chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int) 
 
 
 @lru_cache(maxsize=32)
-def trainer(architecture: Architecture, recipe: Recipe) -> Program:
-    """The program of a recipe; later fits of the same one reuse it without tracing."""
+def trainer(architecture: Architecture, recipe: Recipe, batch_size: int | None) -> Program:
+    """The program of a recipe; later fits of the same one reuse it without tracing.
+
+    Where a batch has a known size, gradients need no arithmetic of shapes, which is long to trace.
+    """
     n = architecture.layout.weights.size
     steps = recipe.optimizer(n)
     slots = steps.start(np.zeros(n, np.float32))
     inner = _Chunk(architecture, recipe, steps)
     chunk = tf.function(inner, jit_compile=recipe.xla, autograph=False)
 
-    @tf.function(autograph=False, input_signature=_signature(architecture, recipe, slots))
+    @tf.function(
+        autograph=False, input_signature=_signature(architecture, recipe, slots, batch_size)
+    )
     # these are tensors
     def chunks(state, sums, data, order, place, seed, rates):  # type: ignore[no-untyped-def]
         """The state and the sums after the chunks whose rows `order` has, from a place on."""
@@ -98,14 +104,14 @@ def trainer(architecture: Architecture, recipe: Recipe) -> Program:
     return Program(chunks.get_concrete_function(), steps)
 
 
-def _signature(architecture: Architecture, recipe: Recipe, slots: tuple) -> list:
+def _signature(architecture: Architecture, recipe: Recipe, slots: tuple, batch_size: Any) -> list:
     weights, constants = vectors(architecture)
     own = tuple(tf.TensorSpec(slot.shape, slot.dtype) for slot in slots)
     return [
         State(weights, own),
         tf.TensorSpec([3]),  # sums of loss at the last beta, log-likelihood and KL
         (constants, spec_of_rows(recipe.sparse, architecture.network.width + recipe.beside)),
-        tf.TensorSpec([None] * 3, tf.int32),
+        tf.TensorSpec([None, None, batch_size], tf.int32),
         tf.TensorSpec([2], tf.int32),  # the first chunk, and steps of the epoch
         tf.TensorSpec([2], tf.int32),
         Rates(*map(tf.TensorSpec, [[], [], [], [2]])),
@@ -123,7 +129,7 @@ class _Chunk:
 
     def fetched(self, rows: Any, order: Any, seed: Any, rates: Rates) -> tuple:
         """Rows, noise and random bits (or their seeds) of all steps."""
-        length, batch = tf.unstack(tf.shape(order))
+        length, batch = tf.shape(order)[0], size(order, 1)
         shapes = self._droppable(batch)
         seeds = tf.random.split(seed, 3 + len(shapes))
         width = self.network.latent_dim + self.recipe.noise
@@ -138,7 +144,8 @@ class _Chunk:
         self, state: Any, constants: Any, x: Any, noise: Any, bits: Any, n_steps: Any, rates: Any
     ) -> tuple:
         state, rates = State(*state), Rates(*rates)
-        states = apart(state, self.layout.weights.cut) if self.apart else [state]
+        constants = cut(self.layout.constants, constants)
+        states = apart(state, partial(cut, self.layout.weights)) if self.apart else [state]
 
         def step(i: Any, states: list, sums: Any) -> tuple:
             mode = Step(self._bits(i, bits, x), rates.dropout)
@@ -149,7 +156,7 @@ class _Chunk:
                 State(*self.steps.update(*state, gradient, rates.learning_rate))
                 for state, gradient in zip(states, found, strict=True)
             ]
-            return i + 1, self._with_states(states, mode.states), sums + means[1:]
+            return i + 1, self._with_states(states, mode.states), sums + means
 
         start = tf.constant(0), states, tf.zeros(3)
         loop = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
@@ -157,16 +164,21 @@ class _Chunk:
 
     def _means(
         self, constants: Any, x: Any, noise: Any, mode: Step, betas: Any, weights: list
-    ) -> Any:
-        """Means of both losses, log-likelihood and KL; losses have the penalties of layers."""
-        w = self.layout.read(weights if self.apart else weights[0], constants)
+    ) -> tuple[Any, Any]:
+        """The mean loss, and those of the loss at the last beta, log-likelihood and KL.
+
+        Losses have the penalties of layers.
+        """
+        weights = weights if self.apart else cut(self.layout.weights, *weights)
+        w = self.layout.read(weights, constants)
         loss, shown, *others = self.recipe.loss(self.network, w, x, noise, mode, betas)
         totals = [tf.add_n([tf.reduce_mean(one), *mode.penalties]) for one in (loss, shown)]
-        return tf.stack([*totals, *map(tf.reduce_mean, others)])
+        # apart from those whose gradients nobody needs
+        return totals[0], tf.stack([totals[1], *map(tf.reduce_mean, others)])
 
     def _bits(self, i: Any, bits: Any, x: Any) -> list:
         if self.hashed:
-            return hashed_bits(i, self._droppable(tf.shape(x)[1]), bits)
+            return hashed_bits(i, self._droppable(size(x, 1)), bits)
         return [own[i] for own in bits]
 
     def _droppable(self, batch: Any) -> list[tuple]:
@@ -180,6 +192,7 @@ class _Chunk:
         if not new:
             return states
         (state,) = states
-        weights = self.layout.weights.unpack(state.weights)
+        nest = self.layout.weights
+        weights = nest.filled(cut(nest, state.weights))
         weights |= {part: {**weights[part], "state": own} for part, own in new.items()}
         return [state._replace(weights=joined(tf.nest.flatten(weights)))]

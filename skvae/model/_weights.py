@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from skvae._math import ops
 from skvae._memory import aligned
 
 
@@ -33,12 +32,10 @@ class Nest(NamedTuple):
         return sum(map(prod, self.shapes))
 
     def cut(self, vector: Any) -> list:
-        """The arrays in a vector, one after the other; NumPy's or tensors, as that is."""
-        ends = list(accumulate(map(prod, self.shapes)))
-        if isinstance(vector, np.ndarray):
-            parts = [vector[start:stop] for start, stop in pairwise([0, *ends])]
-            return list(map(np.reshape, parts, self.shapes))
-        return list(map(ops.reshape, ops.split(vector, ends[:-1]), self.shapes))
+        """The arrays in a vector, one after the other."""
+        ends = accumulate(map(prod, self.shapes), initial=0)
+        parts = [vector[start:stop] for start, stop in pairwise(ends)]
+        return list(map(np.reshape, parts, self.shapes))
 
     def filled(self, arrays: list) -> Any:
         """The nested dicts and lists with arrays in their places."""
@@ -56,9 +53,11 @@ class Layout(NamedTuple):
     constants: Nest
 
     def read(self, weights: Any, constants: Any) -> dict:
-        """The argument `w` out of weights (a vector, or a list of arrays) and constants."""
-        arrays = weights if isinstance(weights, list) else self.weights.cut(weights)
-        return merged(self.weights.filled(arrays), self.constants.unpack(constants))
+        """The argument `w` out of weights and constants: vectors, or lists of tensors."""
+        both = zip(self, (weights, constants), strict=True)
+        return merged(
+            *(nest.filled(a) if isinstance(a, list) else nest.unpack(a) for nest, a in both)
+        )
 
 
 def merged(weights: dict, constants: dict) -> dict:

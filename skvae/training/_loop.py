@@ -47,7 +47,9 @@ class Task(NamedTuple):
     @property
     def program(self) -> Program:
         """The compiled steps."""
-        return trainer(self.model.architecture, self.recipe)
+        # the few rows of pieces may be other ones each time
+        full = None if self.batch_size == len(self.rows) else self.batch_size
+        return trainer(self.model.architecture, self.recipe, full)
 
     def kept(self, state: State) -> Model:
         """The model with the weights of a state that are judged and kept."""
