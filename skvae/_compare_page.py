@@ -137,7 +137,7 @@ def summary(comparison: Any) -> pd.DataFrame:
 
 def _largest_gap(holes: pd.DataFrame) -> pd.DataFrame:
     """By how much shares of missing cells differ."""
-    gaps = holes[BOTH].sub(holes.real, axis=0).abs().max()
+    gaps = holes[BOTH].sub(holes.real, "index").abs().max()
     return figures({"missing cells, largest difference": gaps}).dropna(how="all")
 
 

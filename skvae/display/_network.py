@@ -1,5 +1,6 @@
 """The networks of a model, with what goes in and comes out."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Self
@@ -206,9 +207,9 @@ def _few(layers: list) -> list:
 
 def _by_likelihood(likelihoods: dict) -> dict:
     """The columns of each likelihood."""
-    columns: dict[str, list] = {}
+    columns: dict = defaultdict(list)
     for name, likelihood in likelihoods.items():
-        columns.setdefault(repr(likelihood), []).append(name)
+        columns[repr(likelihood)].append(name)
     return columns
 
 
