@@ -24,12 +24,13 @@ def costs_of_cells(vae: Any, X: Any, n_draws: int) -> Any:
 
 def _by_cell(vae: Any, X: Any, read: Callable) -> Any:
     """What `read` makes of the numbers of rows, in the place of cells; NaN in holes."""
-    rows, codec, found = vae._rows(X), vae._codec, []
+    rows, codec = vae._rows(X), vae._codec
+    found = np.empty((rows.n, len(codec.names)), order="F")
     for part in parts(rows.n, len(codec.names), AT_ONCE):
         numbers = codec.read(rows.part(part), part.start)
         holes = np.isnan(numbers) | codec.scaling.unknown
-        found.append(np.where(holes, np.nan, read(numbers)))
-    return codec.frame.table(list(np.concatenate(found).T), rows.n, X)
+        found[part] = np.where(holes, np.nan, read(numbers))
+    return codec.frame.table(list(found.T), rows.n, X)
 
 
 def _scored(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> np.ndarray:
@@ -41,11 +42,8 @@ def _scored(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> np
 def _costs(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> np.ndarray:
     if model.network.chain is not None:
         return _drawn_anew(model, codec, numbers, n_draws)
-    log_prob, expected, drawn = _given_others(model, codec, numbers, n_draws)
-    blocks = drawn.reshape(-1, drawn.shape[-1])
-    others = np.stack(codec.numbers_of([blocks], points=False, given=None), axis=1)
-    of_draws = _beyond_units(codec, others).reshape(-1, *numbers.shape).mean(axis=0)
-    return expected + of_draws - log_prob - _beyond_units(codec, numbers)
+    log_prob, expected = _given_others(model, codec, numbers, n_draws)
+    return expected - log_prob - _beyond_units(codec, numbers)
 
 
 def _beyond_units(codec: Codec, numbers: np.ndarray) -> np.ndarray:
@@ -57,10 +55,16 @@ def _given_others(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int)
     """The scores of cells that do not see each other, of columns in the user's order."""
     from skvae.inference import cell_scores
 
-    slots = [column.n_slots for column in codec.columns()]
-    scores = cell_scores(model, codec.encoded(numbers).x, slots, n_draws)
+    slots, settle = [column.n_slots for column in codec.columns()], partial(_settled, codec)
+    scores = cell_scores(model, codec.encoded(numbers).x, slots, n_draws, settle)
     place = np.argsort(codec.order)
-    return scores.log_prob[:, place], scores.expected[:, place], scores.drawn
+    return scores.log_prob[:, place], scores.expected[:, place]
+
+
+def _settled(codec: Codec, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Drawn cells as those of the numbers that they stand for, and what these add."""
+    numbers = np.stack(codec.numbers_of([drawn], points=False, given=None), axis=1)
+    return codec.encoded(numbers).x[:], _beyond_units(codec, numbers)[:, codec.order]
 
 
 def _left_out(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> np.ndarray:
@@ -79,11 +83,12 @@ def _drawn_anew(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -
     for j, without in enumerate(_each_without(numbers)):
         drawn = cells_spread(model, codec.encoded(without).x, n_draws)  # (times, rows, cells)
         given = without if codec.sums else None
-        both = np.tile(numbers, (1 + len(drawn), 1))
-        both[len(numbers) :, j] = codec.numbers_of(drawn, points=False, given=given)[j]
+        both, own = np.tile(numbers, (1 + len(drawn), 1)), np.tile(numbers[:, j], len(drawn))
+        anew = codec.numbers_of(drawn, points=False, given=given)[j]
+        both[len(numbers) :, j] = np.where(np.isfinite(anew), anew, own)
         scores = _scores(model, codec, both, n_draws) - codec.log_units_of(both).sum(axis=1)
-        own, *of_draws = scores.reshape(-1, len(numbers))
-        found.append(np.mean(of_draws, axis=0) - own)
+        by_row = np.ascontiguousarray(scores.reshape(-1, len(numbers)).T)  # sums are of each alone
+        found.append(by_row[:, 1:].mean(axis=1) - by_row[:, 0])
     return np.stack(found, axis=1)
 
 

@@ -30,7 +30,7 @@ def fit(
     for keeper in keepers:
         plan = keeper.resumed(plan)
     lines = [Lines(int(vae.verbose), plan)] if vae.verbose else []
-    shown = (X, y) if X_val is None else (X_val, None)
+    shown: tuple[Any, Any] = (X, y) if X_val is None else (X_val, None)
     told = [Tasks(vae, *shown, plan, learned)] if callbacks else []
     try:
         task, state, interrupt = _trained(plan, [*keepers, *lines, *told])
@@ -160,7 +160,7 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
     slots = tuple(map(np.asarray, (first.watch.best or first.state).slots))
     history = _continued(plan.history, first.by_epoch() + plan.shift)
     epochs, names = len(history["loss"]), plan.codec.names
-    best_part = first.part - 1 if first.watch.best is None else first.watch.best_part
+    best_part = first.part - 1 if first.watch.best_part is None else first.watch.best_part
     return {
         "_codec": plan.codec if model.network.chain else plan.codec.without_sums(),
         "_model": model,

@@ -46,7 +46,7 @@ class Data(NamedTuple):
     training: Cells
     validation: Cells | None
     offset: np.ndarray  # (rows,) of training
-    held_out: np.ndarray | None  # the same of validation
+    held_out: Any  # the same of validation
     held_rows: np.ndarray | None = None  # places of these rows in the table
 
     @property
@@ -58,9 +58,8 @@ class Data(NamedTuple):
         """The same of the cells of n columns alone."""
         if self.training.shape[1] == n:
             return self
-        rows = (None if cells is None else cells.span(0, n) for cells in self.rows)
-        training, validation = rows
-        return self._replace(training=training, validation=validation)
+        validation = None if self.validation is None else self.validation.span(0, n)
+        return self._replace(training=self.training.span(0, n), validation=validation)
 
     def any_holes(self) -> bool:
         """Whether there is a hole."""
@@ -85,7 +84,7 @@ class Plan(NamedTuple):
     history: dict  # of the fit that this one continues
     keeps: bool  # whether a later fit may continue this one
     inputs: dict  # what the estimator is told of X
-    second: Callable | None = None  # from the model of the first stage to the second: task, start
+    second: Any = None  # function from the model of the first stage to the second: task, start
     steps: int = 0  # done before
     draws: int = 16_000  # of z, and most training rows, behind lower_bound_
 
@@ -99,7 +98,7 @@ class Table(NamedTuple):
     """Rows in the order in which they are learned of, and what is known of their columns."""
 
     codec: Codec
-    rows: Rows | None
+    rows: Any  # Rows; None of a table that is known from before
     inputs: dict  # what the estimator is told of them
     least: int = 1  # how often a value has to come for it to be kept
     how: str = "warns"  # they are encoded

@@ -3,10 +3,14 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from ctypes import CFUNCTYPE, PYFUNCTYPE, c_int, c_void_p, cast, pythonapi
+from functools import partial
+from signal import SIGABRT, raise_signal
 from tempfile import TemporaryFile
 from threading import current_thread, main_thread
+from typing import IO
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # the variable by which a user asks for lines
 FATAL_ALONE = "3"
@@ -42,12 +46,36 @@ def _filtered() -> Iterator[None]:
     except OSError:  # it is closed
         yield
         return
-    with TemporaryFile() as file:
+    with TemporaryFile() as file, _before_abort(tell := partial(_pass_on, file, kept)):
         os.dup2(file.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
+            tell()
             os.close(kept)
-            file.seek(0)
-            os.write(2, NOISE.sub(b"", file.read()))
+
+
+def _pass_on(file: IO[bytes], kept: int) -> None:
+    """Give standard error back, and it what tells of what was held back."""
+    os.dup2(kept, 2)
+    file.seek(0)
+    with suppress(OSError), open(2, "wb", closefd=False) as stderr:  # all, if at several times
+        stderr.write(NOISE.sub(b"", file.read()))
+
+
+@contextmanager
+def _before_abort(tell: Callable) -> Iterator[None]:
+    """Have a function called should the process abort: Python's own handlers come too late."""
+    set_handler = PYFUNCTYPE(c_void_p, c_int, c_void_p)(("PyOS_setsig", pythonapi))
+
+    def handle(signal: int) -> None:
+        tell()
+        set_handler(SIGABRT, before)
+        raise_signal(SIGABRT)
+
+    handler = CFUNCTYPE(None, c_int)(handle)
+    before = set_handler(SIGABRT, cast(handler, c_void_p))
+    try:
+        yield
+    finally:
+        set_handler(SIGABRT, before)

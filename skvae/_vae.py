@@ -805,7 +805,11 @@ class VAETransformer(
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             With the columns of `fit`; cells may be missing.
         n_draws : int, default=64
-            Draws of z behind a row, in turns given all of its cells and given those without one.
+            Draws of z behind a row, as many given all of its cells, given those without one, one
+            after the other, and from the prior: so it is rounded up to a multiple of the number of
+            columns + 2, at most of 33. With 64 scores are off by some 0.1 nats, in odd rows by 0.2.
+            Under `autoregressive` a cell scores what its row loses in `score_samples` without it,
+            by so many draws for each: that is slow, by as many times as there are columns.
 
         Returns
         -------

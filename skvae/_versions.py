@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from skvae._version import __version__
 
 NEEDED = ("scikit-learn", "tensorflow", "keras", "numpy", "scipy", "pandas", "narwhals")
-OPTIONAL = ("polars", "pyarrow", "matplotlib", "skops", "onnx", "ndonnx", "tf2onnx", "onnxruntime")
+ONNX = ("onnx", "ndonnx", "tf2onnx", "onnxruntime")
+OPTIONAL = ("polars", "pyarrow", "matplotlib", "sdmetrics", "skops", *ONNX)
 VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "CUDA_VISIBLE_DEVICES", "XLA_FLAGS")
 
 

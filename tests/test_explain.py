@@ -1,5 +1,6 @@
 """What cells cost given the others, against integrals, scores and planted cells."""
 
+import keras
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -12,6 +13,8 @@ from tables import BY_LIKELIHOOD
 
 from skvae import VAEOutlierDetector, VAETransformer, likelihoods
 from skvae._component import known
+from skvae.inference._blocks import padded
+from skvae.inference._by_cell import TIMES, cell_scores
 from skvae.likelihoods import Likelihood
 from skvae.model import Inference
 
@@ -45,6 +48,11 @@ def numbers():
 @pytest.fixture(scope="module")
 def mixed():
     return detector(max_iter=100).fit(MIXED)
+
+
+@pytest.fixture(scope="module")
+def chained():
+    return detector(max_iter=30, autoregressive=True).fit(MIXED)
 
 
 def integrated(vae, rows):
@@ -103,9 +111,12 @@ def test_units_change_no_cost():
 
 
 @pytest.mark.parametrize("method", ["explain", "score_cells"])
-def test_a_row_tells_the_same_bits_alone_and_among_others(mixed, method):
-    tell = getattr(mixed if method == "explain" else mixed.vae_, method)
-    pd.testing.assert_frame_equal(tell(MIXED[:90])[70:71], tell(MIXED[70:71]))
+@pytest.mark.parametrize("which", ["mixed", "chained"])
+def test_a_row_tells_the_same_bits_alone_and_among_others(which, method, request):
+    model = request.getfixturevalue(which)
+    tell = getattr(model if method == "explain" else model.vae_, method)
+    among, alone = tell(MIXED[60:80], n_draws=16), tell(MIXED[70:71], n_draws=16)
+    pd.testing.assert_frame_equal(among[10:11], alone, check_exact=True)
 
 
 def test_the_table_is_like_that_of_fit_with_nan_in_holes(mixed):
@@ -126,19 +137,98 @@ def test_polars_and_arrays_come_back_as_they_came(numbers):
     np.testing.assert_array_equal(sparse, array)
 
 
-def test_what_fit_never_saw_costs_as_much_as_in_the_score(mixed):
+@pytest.mark.parametrize("which", ["mixed", "chained"])
+def test_what_fit_never_saw_costs_as_much_as_in_the_score(which, request):
     odd = MIXED[:2].assign(kind=["a", "new"], same=[1.5, 2.0])
-    costs = mixed.explain(odd)
+    costs = request.getfixturevalue(which).explain(odd)
     assert costs["same"].tolist() == pytest.approx([0, np.log(N + 1)])
-    assert np.log(N + 1) - np.log(3) < costs["kind"].iloc[1] < np.log(N + 1)
+    assert np.log(N + 1) - np.log(3) < costs["kind"].iloc[1] < np.log(N + 1) + 0.4  # of draws
 
 
 def test_far_cells_and_rows_without_any_cell_give_numbers(numbers):
     rows = np.array([[1e30, 0, 0, 0], [np.nan] * 4, [0, np.nan, np.nan, np.nan]])
     costs = numbers.explain(rows)
     assert costs[0].argmax() == 0 and costs[0, 0] > 1e6
-    assert np.isnan(costs[1]).all() and np.isnan(costs[2]).sum() == 3
-    assert not np.isinf(costs).any()
+    np.testing.assert_array_equal(np.isfinite(costs), np.isfinite(rows))
+    np.testing.assert_array_equal(np.isfinite(numbers.vae_.score_cells(rows)), np.isfinite(rows))
+
+
+def test_a_far_cell_leaves_those_beside_it_their_costs():
+    linear = detector(1, likelihood="gaussian", hidden_layer_sizes=()).fit(X)
+    near, far = linear.explain(np.c_[[np.nan, 1e30], np.zeros((2, 3))])[:, 1:]
+    assert abs(far - near).max() < 2
+
+
+class OnlyNear(keras.layers.Dense):
+    """Gives no numbers for rows with one above 9."""
+
+    def call(self, x):
+        return super().call(x + 0 * keras.ops.log(9 - x))
+
+
+def only_near(n_inputs, n_outputs):
+    return keras.Sequential([OnlyNear(n_outputs)])
+
+
+def test_a_cell_with_which_the_encoder_fails_is_named_and_other_rows_keep_their_costs():
+    model = detector(1, likelihood="gaussian", encoder=only_near).fit(X)
+    off = X[:20].copy()
+    off[7, 1] = 20
+    assert np.isnan(model.vae_.transform(off[7:8])).all()
+    costs = model.explain(off)
+    assert np.isfinite(costs).all() and costs[7].argmax() == 1
+    others = np.arange(20) != 7
+    np.testing.assert_array_equal(costs[others], model.explain(X[:20])[others])
+
+
+class Overflowing(likelihoods.Gaussian):
+    """Every other draw is no number."""
+
+    def sample(self, w, raw, rng):
+        draws = super().sample(w, raw, rng)
+        return np.where(rng.random(draws.shape) < 0.5, np.inf, draws)
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_draws_that_are_no_numbers_do_not_count(chain):
+    model = detector(1, likelihood=Overflowing(), autoregressive=chain, max_iter=20).fit(X)
+    costs = model.explain(X[:20])
+    assert np.isfinite(costs).all() and 0.1 < costs.std() < 5
+
+
+class OwnNoise(likelihoods.Gaussian):
+    """Draws by a method of NumPy's that few likelihoods use."""
+
+    def sample(self, w, raw, rng):
+        center, log_scale = np.split(raw, 2, axis=-1)
+        return center + np.exp(log_scale) * rng.triangular(-2.4, 0, 2.4, center.shape)
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_rows_are_explained_alone_by_whatever_a_likelihood_draws(chain):
+    own = OwnNoise(scale="cell")
+    model = detector(1, likelihood=own, autoregressive=chain, max_iter=3).fit(X)
+    np.testing.assert_array_equal(model.explain(X[:20])[12:13], model.explain(X[12:13]))
+
+
+def test_what_is_expected_is_of_the_cells_that_draws_settle_to(numbers):
+    """Were each draw the cell itself, it would be as likely as it is."""
+    model, x = numbers.vae_._model, numbers.vae_._codec.encode(numbers.vae_._rows(X[:50])).x
+
+    def settle(drawn):
+        rows = len(drawn) // TIMES
+        return np.tile(padded(x[:], rows), (TIMES, 1)), np.full(drawn.shape, 0.25)
+
+    scores = cell_scores(model, x, [0] * 4, 64, settle)
+    np.testing.assert_allclose(scores.expected, scores.log_prob + 0.25, atol=1e-3)
+
+
+def test_whole_numbers_of_arrays_are_explained():
+    counts = RNG.poisson(3, (N, 1)) + RNG.poisson(1, (N, 3))
+    costs = detector(1, max_iter=20).fit(counts).explain(counts[:20])
+    assert costs.dtype == float and np.isfinite(costs).all()
+    small = counts.astype(np.int8)
+    np.testing.assert_array_equal(detector(1, max_iter=20).fit(small).explain(small[:20]), costs)
 
 
 def test_what_scores_refuse_is_refused_here_too():
@@ -159,6 +249,7 @@ def test_of_many_columns_the_oddest_is_found():
     off = wide[:30].copy()
     off[np.arange(30), np.arange(30)] += 6
     assert (model.explain(off).argmax(axis=1) == np.arange(30)).mean() > 0.9
+    np.testing.assert_array_equal(model.explain(off)[7:8], model.explain(off[7:8]))
     off[:, 30:] = np.nan
     assert (np.nanargmax(model.explain(off), axis=1) == np.arange(30)).mean() > 0.9
 
@@ -172,17 +263,29 @@ def test_every_likelihood_tells_what_its_cells_cost(name):
     np.testing.assert_array_equal(np.asarray(model.explain(rows[50:60])), costs[50:60])
 
 
-def test_cells_that_see_each_other_are_explained_too():
-    frame = MIXED[["kind", "x", "n"]]
-    model = detector(autoregressive=True, max_iter=30).fit(frame)
-    off = frame[:30].assign(kind=MIXED["kind"][:30].map({"a": "c", "b": "a", "c": "b"}))
-    costs = model.explain(off)
+def test_cells_that_see_each_other_are_explained_too(chained):
+    off = MIXED[:30].assign(kind=MIXED["kind"][:30].map({"a": "c", "b": "a", "c": "b"}))
+    costs = chained.explain(off)
     assert (costs.idxmax(axis=1) == "kind").mean() > 0.8
-    assert abs(model.explain(model.vae_.sample(60, 0)).mean()).max() < 0.7
-    vae, rows = model.vae_, frame[:10]
+    assert abs(chained.explain(chained.vae_.sample(60, 0)).mean()).max() < 0.7
+    vae, rows = chained.vae_, MIXED[:10]
     without = vae.score_samples(rows.assign(x=None), n_draws=64)
     whole = vae.score_samples(rows, n_draws=64)
     np.testing.assert_allclose(vae.score_cells(rows)["x"], whole - without, atol=1e-6)
+
+
+def test_a_cell_that_breaks_a_sum_costs_it_and_its_members_alone():
+    rng = np.random.default_rng(0)
+    start, took = rng.integers(0, 200, N), rng.geometric(0.2, N)
+    visits = pd.DataFrame({"start": start, "end": start + took, "ward": rng.choice([*"ab"], N)})
+    model = detector(autoregressive=True, max_iter=30, hidden_layer_sizes=16).fit(visits)
+    assert model.vae_._codec.sums
+    assert abs(model.explain(model.vae_.sample(60, 0)).mean()).max() < 0.7
+    off = visits[visits["start"] > 10][:20].eval("end = start - 3")
+    costs = model.explain(off)
+    assert (costs[["start", "end"]] > 5).all(axis=None) and (abs(costs["ward"]) < 2).all()
+    off["start"] = None
+    assert (model.explain(off)["end"] < 3).mean() > 0.8
 
 
 def test_before_fit_there_is_nothing_to_explain():

@@ -1,10 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.datasets import load_digits, load_iris
 
 from skvae import VAETransformer, inference
-from skvae.inference._noise import RowRandom, Spread, row_shifts
+from skvae.inference._noise import RowRandom, Spread, row_shifts, sampled
 from skvae.table import checked
 
 IRIS, DIGITS = load_iris().data, load_digits().data[:300]
@@ -157,18 +159,71 @@ DRAWN = {
     "gamma": ((0.7, 2.0), stats.gamma(0.7, scale=2)),
     "beta": ((0.7, 2.0), stats.beta(0.7, 2)),
     "uniform": ((2.0, 3.0), stats.uniform(2, 1)),
+    "random": ((), stats.uniform()),
+    "exponential": ((3.0,), stats.expon(scale=3)),
+    "gumbel": ((2.0, 3.0), stats.gumbel_r(2, 3)),
 }
 
 
-@pytest.mark.parametrize("kind", [RowRandom, Spread])
+BY_ROW = [(RowRandom, (24,)), (Spread, (8, 3))]
+
+
+@pytest.mark.parametrize(("kind", "own"), BY_ROW)
 @pytest.mark.parametrize("name", DRAWN)
-def test_random_numbers_of_rows_have_their_distribution(name, kind):
+def test_random_numbers_of_rows_have_their_distribution(name, kind, own):
     arguments, distribution = DRAWN[name]
     seeds = np.random.default_rng(0).integers(2**63, size=500, dtype=np.uint64)
-    draws = getattr(kind(seeds), name)(*arguments, size=(500, 8, 3))
+    draws = getattr(kind(seeds), name)(*arguments, size=(500, *own))
     assert stats.kstest(draws.ravel(), distribution.cdf).pvalue > 1e-3
-    alone = getattr(kind(seeds[70:71]), name)(*arguments, size=(1, 8, 3))
+    alone = getattr(kind(seeds[70:71]), name)(*arguments, size=(1, *own))
     np.testing.assert_array_equal(alone, draws[70:71])
+
+
+@pytest.mark.parametrize(("kind", "own"), BY_ROW)
+@pytest.mark.parametrize("name", DRAWN)
+def test_random_numbers_of_rows_are_asked_for_as_numpy_has_it(name, kind, own):
+    seeds, shape = np.arange(5, dtype=np.uint64), (5, *own)
+    arguments = DRAWN[name][0]
+    first = getattr(kind(seeds), name)(*arguments, size=shape)
+    np.testing.assert_array_equal(getattr(kind(seeds), name)(*arguments, list(shape)), first)
+    if arguments:
+        broadcast = [value * np.ones(shape) for value in arguments]
+        np.testing.assert_array_equal(getattr(kind(seeds), name)(*broadcast), first)
+    required = {"standard_t": (3.0,), "gamma": (0.7,), "beta": (0.7, 2.0)}.get(name, ())
+    for rng in (kind(seeds), np.random.default_rng(0)):
+        assert getattr(rng, name)(*required, size=shape).shape == shape
+
+
+ODD = {
+    "no number of its own": lambda raw, rng: raw + rng.normal(),
+    "of columns alone": lambda raw, rng: raw + rng.normal(size=raw.shape[1:]),
+    "in one row of numbers": lambda raw, rng: raw + rng.random(raw.size).reshape(raw.shape),
+    "weibull": lambda raw, rng: raw + rng.weibull(2.0, raw.shape),
+    "choice": lambda raw, rng: rng.choice([-1.0, 1.0], raw.shape),
+    "given a place": lambda raw, rng: rng.random(out=np.empty(raw.shape)),
+    "in single precision": lambda raw, rng: rng.random(raw.shape, dtype=np.float32),
+    "SciPy's": lambda raw, rng: stats.rice.rvs(1.0, size=raw.shape, random_state=rng),
+    "bits": lambda raw, rng: np.random.Generator(rng.bit_generator).normal(raw),
+}
+
+
+@pytest.mark.parametrize(("kind", "own"), BY_ROW)
+@pytest.mark.parametrize("how", ODD)
+def test_whatever_a_likelihood_draws_is_of_each_row_alone(how, kind, own):
+    likelihood = SimpleNamespace(sample=lambda w, raw, rng: ODD[how](raw, rng))
+    seeds, raw = np.arange(40, dtype=np.uint64), np.zeros((40, *own))
+    rng = kind(seeds)
+    first, second = (sampled(likelihood, {}, raw, rng) for _ in range(2))
+    alone = sampled(likelihood, {}, raw[7:8], kind(seeds[7:8]))
+    np.testing.assert_array_equal(alone, first[7:8])
+    assert len(np.unique(first.reshape(40, -1)[:, 0])) == (2 if how == "choice" else 40)
+    assert (first != second).reshape(40, -1).any(axis=1).all()
+
+
+def test_what_a_likelihood_gets_wrong_is_still_said():
+    likelihood = SimpleNamespace(sample=lambda w, raw, rng: raw + "1")
+    with pytest.raises(TypeError):
+        sampled(likelihood, {}, np.zeros((3, 2)), RowRandom(np.arange(3, dtype=np.uint64)))
 
 
 def test_counts_of_rows_are_poisson():

@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skvae import VAETransformer, likelihoods, objectives, posteriors, priors
 from skvae.likelihoods import Gaussian
-from skvae.likelihoods._base import Column, Size
-from skvae.model import Inference, Joint, Nest, Network, dense
+from skvae.likelihoods._base import Column, Size, padded
+from skvae.model import Inference, Joint, Nest, Network, Runs, dense
+from skvae.model._runs import Span
 from skvae.table import Dense, checked
 from skvae.training import untrained
 
@@ -104,6 +105,19 @@ def network(**parts):
     likelihood = Joint((likelihoods.Gaussian(), likelihoods.Bernoulli()), (Size(3), Size(2)))
     layers = dense((7, 4), "relu"), dense((4, 7), "relu")
     return Network.of(2, layers, likelihood, **PARTS, **parts)
+
+
+def test_raw_numbers_belong_to_the_cells_that_they_are_taken_apart_for():
+    slots, cells = [0, 0, 3, 3, 5, 4, 2], [[0, 1], [2, 3, 4], [5, 6]]
+    kinds = likelihoods.Gaussian(scale="cell"), likelihoods.Histogram(), likelihoods.Categorical()
+    room = [padded(n) if n else 0 for n in (0, 11, 6)]
+    joint = Joint(kinds, tuple(Size(len(own), n) for own, n in zip(cells, room, strict=True)))
+    blocks = np.split(joint.owners(slots), np.cumsum(joint._raw_sizes())[:-1])
+    for (kind, size), own, block in zip(joint.parts(), cells, blocks, strict=True):
+        runs, spans = Runs.of(kind.n_raw, size), [Span(j, j + 1, slots[j]) for j in own]
+        for j, numbers in zip(own, runs.apart(block[None], spans), strict=True):
+            assert numbers.shape[-1] == runs.width(slots[j])
+            assert (np.asarray(numbers) == j).all()
 
 
 def w_of(net, x, varies=(1, 1, 1, 1, 1)):

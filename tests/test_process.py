@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from ctypes import pythonapi
+from signal import SIGABRT
 
 import pytest
 
@@ -121,6 +123,36 @@ def test_an_import_that_fails_leaves_standard_error_as_it_was(capfd, monkeypatch
         raise ImportError
     os.write(2, b"E0000 00:00:17.5 1 after.cc:1] later")
     assert "later" in capfd.readouterr().err
+
+
+ABORT = """
+import faulthandler, os
+from skvae._quiet import quiet
+if {traced}:
+    faulthandler.enable()
+with quiet():
+    os.write(2, b"E0000 00:00:17.5 1 cuda.cc:52] failed call\\nno such instructions\\n")
+    os.abort()
+"""
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_the_message_of_an_abort_is_passed_on(traced):
+    environment = {name: value for name, value in os.environ.items() if name != LEVEL}
+    command = [sys.executable, "-c", ABORT.format(traced=traced)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stderr.startswith("no such instructions\n")
+    assert ("Fatal Python error: Aborted" in done.stderr) == traced
+    assert done.returncode not in (0, 1)
+
+
+def test_an_abort_is_as_ever_after_tensorflow_is_imported(monkeypatch):
+    monkeypatch.delenv(LEVEL, raising=False)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    before = pythonapi.PyOS_getsig(SIGABRT)
+    with quiet():
+        assert pythonapi.PyOS_getsig(SIGABRT) != before
+    assert pythonapi.PyOS_getsig(SIGABRT) == before
 
 
 @pytest.mark.parametrize("imported", [True, False])

@@ -33,6 +33,7 @@ def test_all_that_the_package_needs_or_may_use_is_named():
     assert tuple(name.partition(">")[0] for name in project["dependencies"]) == NEEDED
     extras = {name for some in project["optional-dependencies"].values() for name in some}
     assert set(OPTIONAL) <= {name.partition(">")[0] for name in extras}
+    assert "sdmetrics" in OPTIONAL  # by which tables are compared
 
 
 def test_what_is_not_installed_is_said(capsys, monkeypatch):

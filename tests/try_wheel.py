@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = {"CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "tests"}
-SHIPPED |= {"benchmarks", "examples", "skvae"}  # by the source distribution
+SHIPPED |= {"benchmarks", "docs", "examples", "skvae"}  # by the source distribution
 TRY = """
 from importlib.resources import files
 from pathlib import Path

@@ -12,6 +12,7 @@ from skvae import (
     VAEOutlierDetector,
     VAESynthesizer,
     VAETransformer,
+    display,
     likelihoods,
     objectives,
     priors,
@@ -41,6 +42,7 @@ def used(vae: VAETransformer, frame: pd.DataFrame) -> float:
     vae.sample(10, given={"age": 30})
     vae.impute(frame, draw=True, n_imputations=5)
     assert_type(vae.score_samples(frame), np.ndarray)
+    vae.score_cells(frame, n_draws=32)
     return assert_type(vae.score(frame), float)
 
 
@@ -50,7 +52,24 @@ def around(frame: pd.DataFrame, vae: VAETransformer) -> np.ndarray:
     assert_type(VAESynthesizer().fit(frame), VAESynthesizer).sample(5)
     detector = VAEOutlierDetector(contamination=0.05).fit(frame)
     assert_type(detector.decision_function(frame), np.ndarray)
+    detector.explain(frame, n_draws=32)
     return assert_type(detector.predict(frame), np.ndarray)
+
+
+def judged(frame: pd.DataFrame, synthetic: pd.DataFrame) -> None:
+    """A report on synthetic rows."""
+    comparison = skvae.compare(frame, synthetic, test=frame, target="age")
+    comparison.to_html(Path("report.html"))
+    comparison.summary()
+
+
+def pictured(vae: VAETransformer, frame: pd.DataFrame) -> None:
+    """Displays."""
+    detector = VAEOutlierDetector(vae).fit(frame)
+    assert_type(display.LossCurveDisplay.from_estimator(vae), display.LossCurveDisplay)
+    display.OutlierDisplay.from_estimator(detector, frame, row=3, n=5)
+    display.FidelityDisplay.from_frames(frame, vae.sample(10))
+    display.ManifoldDisplay.from_estimator(vae)
 
 
 def told(vae: VAETransformer) -> list[str]:
@@ -66,3 +85,5 @@ Checkpoint("a", every="often")  # type: ignore[arg-type]
 skvae.to_onnx("a model")  # type: ignore[arg-type]
 VAETransformer(latent_dims=3)  # type: ignore[call-arg]
 VAETransformer().fit()  # type: ignore[call-arg]
+skvae.compare()  # type: ignore[call-arg]
+VAEOutlierDetector().explain()  # type: ignore[call-arg]

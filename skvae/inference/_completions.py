@@ -8,7 +8,6 @@ Where few cells are missing, completed rows say where to look for z, and for the
 made.
 """
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from skvae.engine import LATENT, ROWS, takes
 from skvae.inference._blocks import by_row
 from skvae.inference._draw import Drawn, completed
 from skvae.inference._encode import posterior_sample
-from skvae.inference._noise import RowRandom, hashes, row_noise
+from skvae.inference._noise import RowRandom, hashes, row_noise, sampled
 from skvae.model import Inference, Model, Network
 
 TAKEN = 6  # of so many draws of z about one is taken
@@ -32,7 +31,7 @@ class Draws(NamedTuple):
 
     z: np.ndarray  # (draws, rows, d)
     log_w: np.ndarray  # (rows, draws), log p(x, z) / q(z)
-    log_joint: np.ndarray | None = None  # (rows, draws), log p(x, z), of rows with holes
+    log_joint: Any = None  # (rows, draws), log p(x, z), of rows with holes
 
 
 class Completions(NamedTuple):
@@ -95,28 +94,22 @@ class _RowByRow:
     def __init__(self, seeds: np.ndarray, n_draws: int):
         self.seeds, self.n_draws = seeds, n_draws
         self.cells: list = []
-        self.generator = cache(lambda row: np.random.default_rng(seeds[row]))
 
     def __call__(self, cell: Drawn) -> np.ndarray:
         self.cells.append(cell)
-        owners = cell.rows // self.n_draws
-        if cell.likelihood.has_slots:  # evenly distributed numbers are enough: all rows at once
-            which = cell.cell * self.n_draws + cell.rows % self.n_draws
-            return cell.sample(RowRandom(self.seeds[owners], which))
-        places = range(0, len(owners), self.n_draws)  # blocks hold whole rows
-        return np.concatenate(
-            [
-                cell.sample(self.generator(owners[place]), slice(place, place + self.n_draws))
-                for place in places
-            ]
-        )
+        owners, draws = np.divmod(cell.rows, self.n_draws)
+        rng = RowRandom(self.seeds[owners], cell.cell * self.n_draws + draws)
+        return sampled(cell.likelihood, cell.w, cell.raw, rng)[:, 0]
 
 
-def chosen(log_w: np.ndarray, n: int) -> np.ndarray:
-    """Places of n of the draws of each row, by their weights (rows, draws), (rows, n)."""
+def chosen(log_w: np.ndarray, n: int, shifts: Any = 0.5) -> np.ndarray:
+    """Places of n of the draws of each row, by their weights (rows, draws), (rows, n).
+
+    `shifts` in [0, 1), (rows, 1), say where they begin.
+    """
     w = np.exp(log_w - logsumexp(log_w, axis=1, keepdims=True)).cumsum(axis=1)
-    due = (np.arange(n) + 0.5) / n
-    return np.stack([np.searchsorted(own, due) for own in w]).clip(max=log_w.shape[1] - 1)
+    due = np.broadcast_to((np.arange(n) + shifts) / n, (len(w), n))
+    return np.stack(list(map(np.searchsorted, w, due))).clip(max=log_w.shape[1] - 1)
 
 
 def log_joint_of_rows(model: Model, x: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -27,10 +27,10 @@ class Drawn(NamedTuple):
     raw: np.ndarray  # (rows, n_raw)
     stands_for: tuple | None = None  # of a sum: the cell, and shift and slope of its points
 
-    def sample(self, rng: np.random.Generator, rows: slice = slice(None)) -> np.ndarray:
-        """A value for each of the rows, or some."""
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
+        """A value for each of the rows."""
         with np.errstate(over="ignore", invalid="ignore"):  # brought back into its column's range
-            return self.likelihood.sample(self.w, self.raw[rows], rng)[:, 0]
+            return self.likelihood.sample(self.w, self.raw, rng)[:, 0]
 
 
 def drawn(model: Model, z: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:

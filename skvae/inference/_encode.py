@@ -39,7 +39,7 @@ def posterior_sample(
 def decode(model: Model, z: np.ndarray) -> Iterator[np.ndarray]:
     """The decoder's raw numbers at each latent point, block by block, (n, n_raw)."""
     start = 0
-    for (raw,) in by_group(_decode, model, min(HEIGHT, height_of(model, 1)), z):
+    for (raw,) in by_group(raw_at, model, min(HEIGHT, height_of(model, 1)), z):
         with np.errstate(invalid="ignore"):
             total = raw.sum(dtype=np.float64)
         if not np.isfinite(total) and (wrong := ~np.isfinite(raw).all(axis=1)).any():
@@ -68,7 +68,7 @@ def encoder_graph(model: Model) -> Any:
 
 def decoder_graph(model: Model) -> Any:
     """That from latent points to the decoder's raw numbers."""
-    return graph_of(_decode, model, model.network.latent_dim)
+    return graph_of(raw_at, model, model.network.latent_dim)
 
 
 @takes(ROWS)
@@ -89,5 +89,5 @@ def _sample(network: Network, w: dict, x: Any, by_row: Any) -> tuple:
 
 
 @takes(LATENT)
-def _decode(network: Network, w: dict, z: Any) -> tuple:
+def raw_at(network: Network, w: dict, z: Any) -> tuple:
     return (network.decode(w, z, Inference()),)

@@ -9,6 +9,7 @@ from scipy.special import softmax
 from skvae.inference._completions import Completions, Draws, chosen, completions
 from skvae.inference._draw import drawn
 from skvae.inference._encode import decode
+from skvae.inference._noise import last_shifts
 from skvae.inference._proposals import weighted_draws
 from skvae.model import Model
 from skvae.table import Cells
@@ -59,7 +60,7 @@ def cells_spread(model: Model, x: Cells, n_draws: int) -> np.ndarray:
 def _spread(model: Model, x: np.ndarray, draws: Draws) -> np.ndarray:
     """Some of the completed rows, (rows, SPREAD * cells)."""
     full = completions(model, x, draws)
-    places = chosen(full.log_w, SPREAD)
+    places = chosen(full.log_w, SPREAD, last_shifts(x, draws.z.shape[-1]))
     return full.x[np.arange(len(x))[:, None], places].reshape(len(x), -1)
 
 

@@ -67,6 +67,11 @@ def row_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
     return bits.astype(np.float32) / np.float32(2**24)
 
 
+def last_shifts(x: np.ndarray, latent_dim: int) -> np.ndarray:
+    """One more of them, which shifts no point, (rows, 1)."""
+    return row_shifts(x, latent_dim + 1)[:, latent_dim:]
+
+
 def hashes(x: np.ndarray) -> np.ndarray:
     """A number of 64 bits for the bytes of each row, (rows,)."""
     x = x + np.float32(0)  # one zero of two, and one hole of many
@@ -82,61 +87,105 @@ def _odd_numbers(n: int) -> np.ndarray:
 
 
 class RowRandom(Generator):
-    """Random numbers whose first axis are rows, each with a sequence of its own.
+    """Random numbers of rows, which come first in a shape, each with a sequence of its own.
 
     A row's numbers depend on its seed and on which of the seed's sequences it has, and not on the
-    rows beside it. Those that are not distributed evenly are quantiles of such as are. (So it is of
-    the distributions here; others are those of any generator, and do depend on the rows.)
+    rows beside it: they are evenly distributed, or quantiles of such. What NumPy's generator has
+    besides, and numbers that are not of each row, raise a NotImplementedError.
     """
+
+    n_axes = 2  # of what is asked for: rows and their numbers
 
     def __init__(self, seeds: np.ndarray, which: np.ndarray | int = 0):
         self.states, self.used = _after(seeds, np.asarray(which) + 1), 0
-        super().__init__(np.random.PCG64(self.states[:1]))
+        super().__init__(np.random.PCG64(0))
 
-    def random(self, size: tuple) -> np.ndarray:
-        """Numbers in [0, 1) of this shape."""
-        n = math.prod(size[1:])
-        bits = _after(self.states[:, None], self.used + 1 + np.arange(n)) >> np.uint64(11)
-        self.used += n
-        return (bits / 2.0**53).reshape(size)
+    def alone(self) -> Iterator[np.random.Generator]:
+        """NumPy's own generator for each row."""
+        self.used += 1
+        yield from map(np.random.default_rng, _after(self.states, np.array(self.used)))
 
-    def uniform(self, low: float, high: float, size: tuple) -> np.ndarray:
-        """Numbers in [low, high) of this shape."""
-        return low + (high - low) * self.random(size)
+    def random(self, size: Any = None) -> np.ndarray:
+        return self._even(self._shape(size))
 
-    def standard_normal(self, size: tuple, dtype: Any = np.float64) -> np.ndarray:
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> np.ndarray:
+        return low + (high - low) * self._even(self._shape(size, low, high))
+
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64) -> np.ndarray:
         return ndtri(self._shares(size)).astype(dtype)
 
-    def normal(self, loc: Any, scale: Any, size: tuple | None = None) -> np.ndarray:
-        return loc + scale * self.standard_normal(size or np.broadcast(loc, scale).shape)
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> np.ndarray:
+        return loc + scale * ndtri(self._shares(size, loc, scale))
 
-    def laplace(self, loc: Any = 0.0, scale: Any = 1.0, size: tuple | None = None) -> np.ndarray:
-        off = self._shares(size or np.broadcast(loc, scale).shape) - 0.5
+    def laplace(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> np.ndarray:
+        off = self._shares(size, loc, scale) - 0.5
         return loc - scale * np.sign(off) * np.log1p(-2 * abs(off))
 
-    def standard_t(self, df: float, size: tuple) -> np.ndarray:
-        return stdtrit(df, self._shares(size))
+    def exponential(self, scale: Any = 1.0, size: Any = None) -> np.ndarray:
+        return -scale * np.log(self._shares(size, scale))
 
-    def gamma(self, shape: Any, scale: Any, size: tuple | None = None) -> np.ndarray:
-        return scale * gammaincinv(shape, self._shares(size or np.broadcast(shape, scale).shape))
+    def gumbel(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> np.ndarray:
+        return loc - scale * np.log(-np.log(self._shares(size, loc, scale)))
 
-    def beta(self, a: Any, b: Any, size: tuple | None = None) -> np.ndarray:
-        return betaincinv(a, b, self._shares(size or np.broadcast(a, b).shape))
+    def standard_t(self, df: Any, size: Any = None) -> np.ndarray:
+        return stdtrit(df, self._shares(size, df))
 
-    def poisson(self, lam: Any, size: tuple | None = None) -> np.ndarray:
-        return poisson.ppf(self._shares(size or np.shape(lam)), lam)
+    def gamma(self, shape: Any, scale: Any = 1.0, size: Any = None) -> np.ndarray:
+        return scale * gammaincinv(shape, self._shares(size, shape, scale))
 
-    def _shares(self, size: tuple) -> np.ndarray:
-        """Numbers in (0, 1) of this shape."""
-        return np.maximum(self.random(size), 2.0**-54)
+    def beta(self, a: Any, b: Any, size: Any = None) -> np.ndarray:
+        return betaincinv(a, b, self._shares(size, a, b))
+
+    def poisson(self, lam: Any = 1.0, size: Any = None) -> np.ndarray:
+        return poisson.ppf(self._shares(size, lam), lam)
+
+    def _shape(self, size: Any, *parameters: Any) -> tuple[int, ...]:
+        """That of NumPy's generator, if rows come first."""
+        given = map(np.shape, parameters)
+        shape = np.broadcast_shapes(*given) if size is None else np.broadcast_shapes(size)
+        if len(shape) != self.n_axes or shape[0] != len(self.states):
+            raise NotImplementedError(f"{shape} are not numbers of {len(self.states)} rows.")
+        return shape
+
+    def _shares(self, size: Any, *parameters: Any) -> np.ndarray:
+        """Numbers in (0, 1) of such a shape."""
+        return np.maximum(self._even(self._shape(size, *parameters)), 2.0**-54)
+
+    def _even(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Numbers in [0, 1) of this shape."""
+        n = math.prod(shape[1:])
+        bits = _after(self.states[:, None], self.used + 1 + np.arange(n)) >> np.uint64(11)
+        self.used += n
+        return (bits / 2.0**53).reshape(shape)
+
+
+def _of_no_row(rng: RowRandom) -> Any:
+    raise NotImplementedError("Rows have no such numbers of their own.")
+
+
+for name in set(dir(Generator)) - set(vars(RowRandom)):
+    if not name.startswith("_"):
+        setattr(RowRandom, name, property(_of_no_row))
 
 
 class Spread(RowRandom):
-    """The same, spread evenly over the second axis: each of its places has a share of its own."""
+    """The same, spread evenly over a second axis: each of its places has a share of its own."""
 
-    def random(self, size: tuple) -> np.ndarray:
-        place = super().random(size).argsort(axis=1).argsort(axis=1)
-        return (place + super().random(size)) / size[1]
+    n_axes = 3
+
+    def _even(self, shape: tuple[int, ...]) -> np.ndarray:
+        place = super()._even(shape).argsort(axis=1).argsort(axis=1)
+        return (place + super()._even(shape)) / shape[1]
+
+
+def sampled(likelihood: Any, w: dict, raw: np.ndarray, rng: RowRandom) -> np.ndarray:
+    """Draws of cells at raw numbers of rows, each by random numbers of its own."""
+    with np.errstate(over="ignore", invalid="ignore"):  # brought back into its column's range
+        try:
+            return likelihood.sample(w, raw, rng)
+        except (NotImplementedError, TypeError):  # what `rng` lacks, and what it does not take
+            rows = zip(np.split(raw, len(raw)), rng.alone(), strict=True)
+            return np.concatenate([likelihood.sample(w, row, own) for row, own in rows])
 
 
 def _after(states: np.ndarray, steps: np.ndarray) -> np.ndarray:

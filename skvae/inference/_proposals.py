@@ -88,37 +88,36 @@ def _by_mixture(model: Model, x: np.ndarray, n_draws: int) -> Blocks:
 def _by_completions(model: Model, x: np.ndarray, n_draws: int) -> Draws:
     parts = np.concatenate([settled(model, x), x[:, None]], axis=1)
     noise = noise_of(model, x, SOME * -(-n_draws // OF))
-    turn = np.resize(np.arange(parts.shape[1] + 1), len(noise))
-    z = of_parts(model, parts, noise, turn)
-    log_p, log_q = log_density_of_parts(model, parts, z, turn)
+    z = of_parts(model, parts, noise)
+    log_p, log_q = log_density_of_parts(model, parts, z)
     height = PACKED if height_of(model, len(noise)) >= PACKED else 1
     log_joint = by_row(_log_lik_of_draws, model, height, x, z)[0].astype(np.float64) + log_p
     return Draws(z.swapaxes(0, 1), log_joint - log_q, log_joint)
 
 
-def of_parts(model: Model, parts: np.ndarray, noise: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """Draws from q(z | x) of each of some rows x, (rows, parts, cells), and the prior in turns.
+def of_parts(model: Model, parts: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Draws from q(z | x) of some rows x each, (rows, parts, cells), and as many from the prior.
 
-    They are (rows, draws, d).
+    They are (rows, draws, d). Each part has neighbouring points of the noise, which are as evenly
+    spread as all; so many draws are a multiple of all parts.
     """
-    (n, k, _), d = parts.shape, noise.shape[-1]
-    z, of_rows, of_prior = noise.copy(), turn < k, noise[turn == k]
-    own = noise[of_rows].reshape(-1, k, n, d).swapaxes(1, 2).reshape(-1, n * k, d)
+    (n, k, _), (n_draws, _, d) = parts.shape, noise.shape
+    each = n_draws // (k + 1)
+    own = noise[: k * each].reshape(k, each, n, d).transpose(1, 2, 0, 3).reshape(each, n * k, d)
     own = posterior_sample(model, parts.reshape(n * k, -1), own, WEIGHED)
-    z[of_rows] = own.reshape(-1, n, k, d).swapaxes(1, 2).reshape(-1, n, d)
-    z[~of_rows] = prior_sample(model, of_prior.reshape(-1, d)).reshape(of_prior.shape)
-    return np.ascontiguousarray(z.swapaxes(0, 1))
+    own = own.reshape(each, n, k, d).transpose(1, 2, 0, 3).reshape(n, k * each, d)
+    of_prior = prior_sample(model, noise[k * each :].reshape(-1, d)).reshape(each, n, d)
+    return np.concatenate([own, of_prior.swapaxes(0, 1)], axis=1)
 
 
-def log_density_of_parts(model: Model, parts: np.ndarray, z: np.ndarray, turn: np.ndarray) -> tuple:
+def log_density_of_parts(model: Model, parts: np.ndarray, z: np.ndarray) -> tuple:
     """log p(z) of such draws, and their log-density under this mixture, (rows, draws) each."""
     (n, k, _), (_, n_draws, d) = parts.shape, z.shape
     log_p = log_prior(model, z.reshape(-1, d)).reshape(n, n_draws)
     flat, draws = parts.reshape(n * k, -1), np.repeat(z, k, axis=0)
     log_q = by_row(_log_q_of_draws, model, WEIGHED, flat, draws)[0].reshape(n, k, n_draws)
-    shares = np.bincount(turn, minlength=k + 1) / len(turn)
-    both = np.dstack([log_q.swapaxes(1, 2), log_p])
-    return log_p, logsumexp(both, b=shares, axis=2)
+    both = np.fmax(np.dstack([log_q.swapaxes(1, 2), log_p]), -np.inf)  # not a number: no density
+    return log_p, logsumexp(both, axis=2) - np.log(k + 1)
 
 
 def _weighed(model: Model, n: int, x: np.ndarray, z: np.ndarray, log_q: np.ndarray) -> Draws:

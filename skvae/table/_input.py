@@ -30,7 +30,7 @@ class Rows(NamedTuple):
     frame: list | None  # native columns
     values: Any  # an array, or csr_array, NaN in holes
     given: Any  # an array, csr_array or csc_array
-    places: np.ndarray | None = None  # of these rows in the table; None: all of its own, in turn
+    places: Any = None  # of these rows in the table; None: all of its own, in turn
     times: float = 1.0  # that rows come in the mean where their weights are shares
     told: np.ndarray | None = None  # places with those that come not once for their small shares
 

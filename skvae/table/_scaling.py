@@ -65,8 +65,11 @@ class Scaling(NamedTuple):
 
     def log_others(self, numbers: np.ndarray) -> np.ndarray:
         """Log-probability of values other than the one that their columns had in fit, else 0."""
-        differs = (numbers != self.constant) & ~np.isnan(numbers) & ~np.isnan(self.constant)
-        return np.where(differs, self.log_new, 0.0)
+        found, known = np.zeros(numbers.shape), np.flatnonzero(~np.isnan(self.constant))
+        own = numbers[:, known]
+        differs = (own != self.constant[known]) & ~np.isnan(own)
+        found[:, known] = np.where(differs, self.log_new[known], 0.0)
+        return found
 
 
 def _each(features: tuple, name: str) -> np.ndarray:
