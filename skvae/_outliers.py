@@ -159,8 +159,8 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         n_draws : int, default=64
             Draws of z behind a row, as in :meth:`VAETransformer.score_cells`. Costs are off by some
             0.2 nats, in odd rows by 0.4, mostly since 8 draws in the place of a cell stand for all.
-            Under `autoregressive` each of these is scored with its row, which takes 9 times as long
-            as `score_cells` does there.
+            Under `autoregressive` each of these is scored with its row, which takes some 10 times
+            as long as `score_cells` does there.
 
         Returns
         -------

@@ -288,6 +288,40 @@ def test_a_cell_that_breaks_a_sum_costs_it_and_its_members_alone():
     assert (model.explain(off)["end"] < 3).mean() > 0.8
 
 
+def diamonds(n, rng):
+    """Weights, sizes that follow from them, a depth that follows from sizes, grades and prices."""
+    carat = rng.lognormal(-0.4, 0.55, n).round(2).clip(0.2)
+    size = 6.4 * carat ** (1 / 3)
+    x, y = (size * rng.normal(1, 0.008, n) for _ in range(2))
+    z = 0.31 * (x + y) * rng.normal(1, 0.02, n)
+    grades = {"cut": 5, "color": 7, "clarity": 8}
+    codes = {name: rng.binomial(k - 1, 0.6, n) for name, k in grades.items()}
+    worth = 0.04 * codes["cut"] + 0.08 * codes["color"] + 0.12 * codes["clarity"]
+    numbers = {"carat": carat, "x": x.round(2), "y": y.round(2), "z": z.round(2)}
+    numbers |= {"depth": (200 * z / (x + y)).round(1), "table": rng.normal(57.5, 2.2, n).round()}
+    price = np.exp(7.6 + 1.7 * np.log(carat) + worth + rng.normal(0, 0.1, n)).round()
+    labels = {name: [f"{name} {code}" for code in own] for name, own in codes.items()}
+    return pd.DataFrame({**numbers, **labels, "price": price})
+
+
+@pytest.mark.slow
+def test_planted_cells_of_diamonds_are_named_first():
+    """One number of a row comes from another row (no depth: were it wrong, z might be as well)."""
+    rng = np.random.default_rng(0)
+    table = diamonds(6000, rng)
+    rows, columns = rng.choice(6000, 60, replace=False), np.tile([*"xyz", "carat", "price"], 12)
+    off = table.copy()
+    for row, name in zip(rows, columns, strict=True):
+        apart = abs(np.log(table[name] / table[name][row]))
+        others = table[name][apart > apart.quantile(0.6)]
+        off.loc[row, name] = others.sample(random_state=row).iloc[0]
+    model = VAEOutlierDetector(random_state=0).fit(off)
+    named = model.explain(off.iloc[rows]).idxmax(axis=1)
+    assert (named == columns).sum() >= 55
+    first = model.score_samples(off).argsort()[:100]
+    assert np.isin(rows, first).mean() > 0.5
+
+
 def test_before_fit_there_is_nothing_to_explain():
     with pytest.raises(NotFittedError):
         VAEOutlierDetector().explain(X)
