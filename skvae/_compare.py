@@ -1,10 +1,17 @@
 """A report on synthetic rows."""
 
+import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any
+
+KEYS = (
+    "Columns with another value in each real row, of which no synthetic row has any: {}. They tell "
+    "rows apart and nothing else, and by them alone any synthetic row is found out; drop them from "
+    "all tables."
+)
 
 
 def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) -> "Comparison":
@@ -48,6 +55,11 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     ImportError
         If sdmetrics is missing.
 
+    Warns
+    -----
+    UserWarning
+        Of columns that do nothing but tell rows apart, such as numbers of customers.
+
     See Also
     --------
     VAESynthesizer : Draws synthetic rows.
@@ -70,12 +82,14 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     from skvae import _compare_figures as figures
     from skvae._compare_page import pictured
     from skvae._compare_rules import dependence, holes
-    from skvae._compare_tables import case_of, frame_of
+    from skvae._compare_tables import case_of, frame_of, keys_of
 
     given = {"real": real, "synthetic": synthetic, "test": test}
     frames = {name: frame_of(X, name) for name, X in given.items() if X is not None}
     case = case_of(frames)
     target = figures.checked_target(target, case)
+    if keys := keys_of(case):
+        warnings.warn(KEYS.format(", ".join(map(repr, keys))), UserWarning, stacklevel=2)
     return Comparison(
         **figures.quality_parts(case),
         holes=holes(case),
@@ -83,7 +97,7 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
         two_samples=figures.two_samples(case),
         utility=figures.utility(case, target),
         privacy=figures.privacy(case),
-        _n_rows=(len(case.real), len(case.synthetic)),
+        _n_rows={name: len(table) for name, table in case.tables.items()},
         _drawn=pictured(frames, case),
     )
 
@@ -119,7 +133,7 @@ class Comparison:
         What boosted trees that learned from rows score at predicting `target` in `test`, or in a
         quarter of `real`: ROC AUC (of each class against the rest), or R2 of numbers of more than
         two values; of numbers of two values, others are the nearer one. The floor is that of
-        learning from `real`, but for this quarter. Empty without `target`.
+        learning from `real`, but for this quarter. Its index is named for `target`; empty without.
     privacy : DataFrame
         The share of rows that are nearer to a row of `real` than to one of `test`, as if there were
         as many, of several that are equally near each for its part (of the floor: one half of
@@ -145,7 +159,7 @@ class Comparison:
     two_samples: Any
     utility: Any
     privacy: Any
-    _n_rows: tuple  # real and synthetic
+    _n_rows: dict  # of each table
     _drawn: tuple  # what pictures show
 
     def summary(self) -> Any:
@@ -193,4 +207,7 @@ class Comparison:
         return shown(self.summary())
 
     def __repr__(self) -> str:
-        return self.summary().to_string(float_format="{:.3f}".format, na_rep="-")
+        from skvae._compare_page import scored_pairs
+
+        table = self.summary().to_string(float_format="{:.3f}".format, na_rep="-")
+        return f"{table}\n{scored_pairs(self.pairs)}"

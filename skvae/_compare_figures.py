@@ -77,7 +77,8 @@ def utility(case: Case, target: str | None) -> pd.DataFrame:
     few = case.some(MOST)
     learn = partial(learned_score, real=case.real, test=case.test, target=target)
     name = "R2" if is_regression(case.real, target) else "ROC AUC"
-    return figures({name: {"synthetic": learn(few.synthetic), "floor": learn(few.real)}})
+    scores = {name: {"synthetic": learn(few.synthetic), "floor": learn(few.real)}}
+    return figures(scores).rename_axis(target)
 
 
 def held_out(case: Case) -> Case:

@@ -23,7 +23,8 @@ FIGURES = {  # what is ideal, and what it means
     ),
     "column pair trends": (
         "1",
-        "How alike two columns go together: the mean score of sdmetrics over pairs that do.",
+        "How alike two columns go together: the mean score of sdmetrics over pairs that do in the "
+        "real rows, which may be few.",
     ),
     "missing cells, largest difference": (
         "0",
@@ -63,7 +64,8 @@ FIGURES = {  # what is ideal, and what it means
     "distance to real rows": (
         "1",
         "The median distance to the nearest real row, over that of rows held out; 0 is copying. "
-        "There is none where most rows held out repeat real ones.",
+        "The floor is that of one half of these over the other's. There is none where most rows "
+        "held out repeat real ones.",
     ),
     "exact copies": (
         "floor",
@@ -79,8 +81,8 @@ PARTS = {  # headings, and what is said below them
     "shapes": ("Columns", "1 is ideal. The worst come first."),
     "pairs": (
         "Pairs of columns",
-        "1 is ideal. The worst come first; pairs without a score have little to do with each other "
-        "in the real rows.",
+        "1 is ideal. The worst come first. Pairs that have less to do with each other in the real "
+        "rows than sdmetrics asks for have no score.",
     ),
     "holes": ("Missing cells", "Shares of rows in which a column, or two together, are missing."),
     "dependence": (
@@ -154,7 +156,21 @@ def pictured(frames: dict, case: Case) -> tuple:
     return compared(*(case.tables[name].assign(**frames[name][times]) for name in both))
 
 
-def to_html(comparison: Any, n_rows: tuple, drawn: tuple) -> str:
+def scored_pairs(pairs: pd.DataFrame) -> str:
+    """How many pairs the mean score is of."""
+    n = pairs["synthetic"].count()
+    return (
+        f"{n:,} of {len(pairs):,} pairs of columns go together in the real rows and have a score."
+    )
+
+
+def _counted(n_rows: dict) -> str:
+    """How many rows there are of each table."""
+    names = {"real": "real rows", "synthetic": "synthetic ones", "test": "held out"}
+    return ", ".join(f"{n:,} {names[table]}" for table, n in n_rows.items())
+
+
+def to_html(comparison: Any, n_rows: dict, drawn: tuple) -> str:
     """The whole page."""
     cards = "".join(map(_card, *zip(*comparison.summary().iterrows(), strict=True)))
     parts = "".join(_part(name, getattr(comparison, name)) for name in PARTS)
@@ -163,8 +179,8 @@ def to_html(comparison: Any, n_rows: tuple, drawn: tuple) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{STYLE}</style></head><body>
 <h1>Synthetic rows beside real ones</h1>
-<p>{n_rows[0]:,} real rows and {n_rows[1]:,} synthetic ones. The floor is what real rows give
-that were held out: synthetic rows need not be better.</p>
+<p>{_counted(n_rows)}. The floor is what real rows give that were held out: synthetic rows need not
+be better. {scored_pairs(comparison.pairs)}</p>
 <div class="cards">{cards}</div>
 <h2>Pictures</h2>
 {_pictures(drawn)}
@@ -199,7 +215,7 @@ def _part(name: str, table: pd.DataFrame) -> str:
     """A part's table, with a heading."""
     heading, meaning = PARTS[name]
     if name in ("shapes", "pairs"):
-        table = table.sort_values("synthetic", ignore_index=True)
+        table = table.dropna(subset="synthetic").sort_values("synthetic", ignore_index=True)
     left = len(table) - LONGEST
     more = f"<p>And {left:,} more in <code>{name}</code>.</p>" if left > 0 else ""
     body = shown(table.head(LONGEST).dropna(axis=1, how="all")) if len(table) else "<p>None.</p>"

@@ -58,6 +58,16 @@ def case_of(frames: dict) -> Case:
     return Case(kinds, tables)
 
 
+def keys_of(case: Case) -> list:
+    """Columns that tell real rows apart by cells of which no synthetic row has one."""
+    return [name for name in case.kinds if _is_key(case.real[name], case.synthetic[name])]
+
+
+def _is_key(real: pd.Series, synthetic: pd.Series) -> bool:
+    whole = real.dtype != float or (real % 1 == 0).all()
+    return whole and real.is_unique and not synthetic.isin(real).any()
+
+
 def figures(parts: dict) -> pd.DataFrame:
     """One row a figure, of what `Case.beside` found."""
     return pd.DataFrame(parts, dtype=float).T.reindex(columns=BOTH)

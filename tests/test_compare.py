@@ -107,6 +107,27 @@ def test_shapes_and_pairs_are_those_of_sdmetrics(alike):
     assert figure(alike, "column shapes") == alike.quality.loc["Column Shapes", "synthetic"]
 
 
+def test_it_says_how_many_pairs_have_a_score(alike):
+    n = alike.pairs["synthetic"].count()
+    assert f"\n{n} of {len(alike.pairs)} pairs of columns go together" in repr(alike)
+    noise = np.random.default_rng(0).normal(size=(2, 60, 2))
+    assert "\n0 of 1 pairs of columns go together" in repr(skvae.compare(*noise))
+
+
+def test_columns_that_do_nothing_but_tell_rows_apart_are_named():
+    key, n = np.arange(60), np.random.default_rng(0).normal(size=(2, 60)).round(3)
+    tables = [
+        pd.DataFrame({"key": key + start, "n": x}) for start, x in zip((0, 60), n, strict=True)
+    ]
+    with pytest.warns(
+        UserWarning, match="^Columns with another value .* has any: 'key'. They tell"
+    ):
+        skvae.compare(*tables)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        skvae.compare(*(table.assign(key=key) for table in tables))
+
+
 def test_rows_of_the_same_table_are_as_good_as_the_floor(alike):
     table = alike.summary()
     for name in ("column shapes", "column pair trends", "two-sample score", "utility, ROC AUC"):
