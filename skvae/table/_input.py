@@ -139,15 +139,19 @@ def checked(estimator: Any, X: Any, *, reset: bool, like: Frame | None = None) -
 
 def _check_kind(X: Any) -> None:
     """Refuse what is no table, and say what to do first."""
-    kind, advice = type(X).__name__, None
-    if isinstance(X, (str, PathLike)):
-        kind, advice = "path", "read it first, as with pd.read_csv(path) or pd.read_parquet(path)"
+    kind, advice = f"a {type(X).__name__}", None
+    if X is None:
+        kind, advice = "None", "give a DataFrame or an array"
+    elif hasattr(X, "to_frame"):
+        advice = "a column is one as df[['name']], a row as df.iloc[[0]]"
+    elif isinstance(X, (str, PathLike)):
+        kind, advice = "a path", "read it first, as with pd.read_csv(path) or pd.read_parquet(path)"
     elif isinstance(X, Mapping) and not issparse(X):  # one sparse format is a dict too
         advice = "make a table of it first, as with pd.DataFrame(X)"
     elif isinstance(X, (Iterator, set, frozenset)):
         advice = "make a list of it first, with list(X)"
     if advice:
-        raise ValueError(f"X is a {kind}, but a table of rows and columns is expected; {advice}.")
+        raise ValueError(f"X is {kind}, but a table of rows and columns is expected; {advice}.")
     check_eager("X", X)
 
 
