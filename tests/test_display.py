@@ -175,6 +175,12 @@ def test_labels_beyond_twelve_are_the_most_frequent_ones_and_others():
     assert len(offsets(display.ax_)["9 others"]) == (y > "label 10").sum()
 
 
+def test_points_of_rare_labels_lie_above_those_of_frequent_ones():
+    ax = LatentSpaceDisplay(RNG.normal(size=(20, 2)), ["a"] * 5 + ["b"] * 15).plot().ax_
+    heights = {drawn.get_label(): drawn.get_zorder() for drawn in ax.collections}
+    assert heights["a"] > heights["b"]
+
+
 def test_a_label_called_others_is_one_like_the_rest():
     y = np.repeat(["others", *(f"label {i:02}" for i in range(15))], np.arange(16, 0, -1))
     drawn = offsets(LatentSpaceDisplay(RNG.normal(size=(len(y), 2)), y).plot().ax_)
