@@ -21,7 +21,8 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
     Mixed columns and missing cells are welcome: a row is judged by its observed cells. Where many
     are missing few rows fall below `offset_`, which is one for all: compare such rows with each
     other by `score_samples`. Labels that `fit` never saw, and values of columns that had one alone,
-    cost a row log(rows + 1) nats.
+    cost a row log(rows + 1) nats, which need not make it an outlier. Whole numbers are judged by
+    how frequent they are, floats by a smooth density: give measures as floats.
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         The model to fit. None is ``VAETransformer(latent_dim=8)``.
     contamination : float in (0, 0.5], default=0.1
         Share of the rows of `fit` that `predict` calls outliers. It is larger among others, which
-        the model knows less well: with few rows by several times.
+        the model knows less well, often by several times: for them take the threshold from
+        `score_samples` of rows that were not in `fit`.
     random_state : int, RandomState or None, default=None
         Takes the place of that of `vae`, unless None.
 
@@ -146,8 +148,9 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
 
         How much less likely a cell is, given the others of its row, than what the model would draw
         in its place is in the mean: -log p(cell | others) less the mean of that of draws from
-        p(cell | others), in nats. It is about 0 in the mean over rows like those of `fit`, some
-        nats where a cell does not go with the others, and at most log(rows + 1) for a label that
+        p(cell | others), in nats. It is about 0 in the mean over rows such as the model draws,
+        above 0 over rows that were not in `fit` of a model that fits its own closely, some nats
+        where a cell does not go with the others, and at most log(rows + 1) for a label that
         `fit` never saw. Numbers count as in `score_samples`, so that multiplying a column by 1000
         changes nothing. Where two cells disagree, both cost: which is wrong is told by a third.
         Deterministic, and free of the other rows.

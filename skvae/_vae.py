@@ -686,8 +686,10 @@ class VAETransformer(
             are of; None is 200 there.
         quantiles : array-like of floats, default=None
             Fills a cell with these quantiles of its draws in place of its mean, in a table each:
-            0.5 is the median, 0.025 and 0.975 hold a number with a probability of .95. Ordered
-            labels have quantiles too; other labels are the most frequent one in all tables.
+            0.5 is the median, 0.025 and 0.975 hold a number with a probability of .95 if the model
+            is right. It takes itself for sure, so fewer are held: quantiles of the draws of models
+            of several bootstraps are wider. Ordered labels have quantiles too; other labels are
+            the most frequent one in all tables.
 
         Returns
         -------

@@ -21,10 +21,12 @@ LETTERS = 4  # that fit into a cell
 class TraversalDisplay(RowsDisplay):
     """Rows along one latent dimension at a time, the others held in the middle.
 
+    The middle is the mean of the latent points of the rows given, or without any the point 0. A
+    step is so many deviations from it, of these latent points in that dimension, or of the prior.
     Images are shown in a row for each dimension. Rows of a table have a map for each: its colours
-    tell how far numbers and times move from the middle, the step nearest 0, in deviations of their
-    column, and labels are named where they change. Dimensions that carry most nats come first. Of
-    many columns those are shown that a dimension moves most.
+    tell how far numbers and times move from what they are in the middle (at the step nearest 0),
+    in deviations of their column, and labels are named where they change. Dimensions that carry
+    most nats come first. Of many columns those are shown that a dimension moves most.
 
     Parameters
     ----------
