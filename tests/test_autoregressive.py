@@ -82,7 +82,7 @@ def test_cells_are_shifted_back_to_the_shares_of_the_rows(vae):
     assert furthest(inference.calibrated(away, x, np.random.default_rng(0))) < 0.012
 
 
-@pytest.mark.parametrize("scale", [0.05, 0.5])
+@pytest.mark.parametrize("scale", [pytest.param(0.05, marks=pytest.mark.slow), 0.5])
 def test_shifts_make_the_rows_of_no_cell_less_likely(scale):
     """Where noise is far from what residuals say, curvature is misjudged, and steps go too far."""
     x = RNG.normal(size=400)
@@ -99,6 +99,7 @@ def test_shifts_make_the_rows_of_no_cell_less_likely(scale):
 
 
 @pytest.mark.filterwarnings("ignore:Columns that may want another look")  # as it is meant to
+@pytest.mark.slow
 def test_labels_of_a_wide_column_are_shifted_back_too():
     codes = np.append(np.arange(_calibrate.WIDEST + 44), np.zeros(150, int))
     table = pd.DataFrame({"city": [f"city {i}" for i in codes]})
@@ -112,6 +113,7 @@ def test_labels_of_a_wide_column_are_shifted_back_too():
     assert abs(shares[1] - np.mean(codes == 0)) < 0.05 < shares[0] - shares[1]
 
 
+@pytest.mark.slow
 def test_sparse_rows_are_shifted_as_dense_ones():
     X = RNG.poisson(0.5, size=(200, 3)) * 1.0
     vae, tables = small(likelihood="poisson").fit(X), []
@@ -250,6 +252,7 @@ def test_what_a_row_with_holes_scores_and_gets_does_not_depend_on_the_others(vae
     pd.testing.assert_frame_equal(vae.impute(rows[::-1])[::-1], filled)
 
 
+@pytest.mark.slow
 def test_holes_in_a_column_of_one_value_alone_are_filled_with_it():
     rows = np.hstack([RNG.normal(size=(60, 2)), np.ones((60, 1))])
     vae = small().fit(rows)
@@ -326,6 +329,7 @@ def test_a_fit_goes_on_under_warm_start_from_the_first_stage():
     assert vae._model.network.chain is None
 
 
+@pytest.mark.slow
 def test_a_prior_is_fitted_to_the_points_unless_held_out_rows_lose_by_that():
     X = np.concatenate([RNG.normal(size=(600, 3)) - 8, RNG.normal(size=(600, 3)) + 8])
     vae = small(max_iter=30, beta=0.1, likelihood="gaussian").fit(X)
@@ -352,7 +356,7 @@ INPUTS = {
 }
 
 
-OFTEN = {"sparse", "own networks", "a constant column", "nothing but holes"}
+OFTEN = {"sparse", "own networks", "a constant column"}
 
 
 @pytest.mark.parametrize(

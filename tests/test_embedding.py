@@ -88,11 +88,9 @@ def test_any_transformer_with_components_will_do(short_start):
     assert not hasattr(method, "components_")
 
 
-@pytest.mark.parametrize("init", ["pca", "isomap", FastICA(whiten="unit-variance")])
+@pytest.mark.parametrize("init", ["pca", "isomap", FastICA(whiten="unit-variance", tol=1.0)])
 def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_generator_alone(init, short_start):
-    X = np.random.default_rng(0).normal(size=(600, 40)) @ np.random.default_rng(1).normal(
-        size=(40, 600)
-    )
+    X = np.random.default_rng(0).normal(size=(600, 60))
     before = np.random.get_state()[1].copy()
     first, second = (
         VAETransformer(init=init, max_iter=1, hidden_layer_sizes=4, random_state=3).fit_transform(X)

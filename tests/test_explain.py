@@ -274,6 +274,7 @@ def test_cells_that_see_each_other_are_explained_too(chained):
     np.testing.assert_allclose(vae.score_cells(rows)["x"], whole - without, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_cell_that_breaks_a_sum_costs_it_and_its_members_alone():
     rng = np.random.default_rng(0)
     start, took = rng.integers(0, 200, N), rng.geometric(0.2, N)

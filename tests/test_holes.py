@@ -150,7 +150,7 @@ def test_means_leave_the_random_state_alone(linear):
     assert state.random_sample() == untouched.random_sample()
 
 
-@pytest.mark.parametrize("autoregressive", [False, True])
+@pytest.mark.parametrize("autoregressive", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_quantiles_are_values_of_their_columns(autoregressive):
     X = people().assign(size=pd.cut(people()["income"], [-9, 5, 15, 40], labels=list("SML")))
     vae = small(max_iter=10, autoregressive=autoregressive).fit(X)
@@ -287,6 +287,7 @@ def test_zeros_keep_their_probability_in_any_units():
 
 
 @pytest.mark.filterwarnings("ignore:Columns that may want another look")  # as it is meant to
+@pytest.mark.slow
 def test_a_typing_error_moves_no_filled_or_restored_cell():
     rng, n = np.random.default_rng(0), 600
     z = rng.normal(size=n)
