@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import SparseEfficiencyWarning
 from sklearn.base import clone
-from sklearn.decomposition import PCA
-from sklearn.manifold import Isomap
 
 N_NEIGHBORS = 10  # of Isomap: with its own 5, rows at random often fall into several pieces
 NOISE = 1e-6  # a dimension with less than this share of the widest one's scale is rounding
@@ -72,6 +70,10 @@ def _made(init: Any, n_rows: int) -> Any:
         raise ValueError(f"init={init!r} is a class, but an object is expected: {init.__name__}().")
     if not isinstance(init, str):
         return clone(init)
+    # Importing them takes a tenth of a short fit.
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import Isomap
+
     n_neighbors = max(1, min(N_NEIGHBORS, n_rows - 1))
     # the other solver starts at random
     isomap = Isomap(n_neighbors=n_neighbors, eigen_solver="dense")
