@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 KEYS = (
-    "Columns with another value in each real row, of which no synthetic row has any: {}. They tell "
-    "rows apart and nothing else, and by them alone any synthetic row is found out; drop them from "
-    "all tables."
+    "Columns with another value in each real row, of which no synthetic row has any: {}. If they "
+    "tell rows apart and nothing else, drop them from all tables: by them alone any synthetic row "
+    "is found out."
 )
 
 
@@ -23,11 +23,11 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     Shapes and pairs are those of the QualityReport of sdmetrics, which is under the MIT licence
     (``pip install '.[report]'``). Numbers and times are told from labels by the dtypes of
     `real`: those of the same column in the other tables may differ, such as integers and floats.
-    Tables of more than 50,000 rows are represented by so many of them, and nearest rows are looked
-    for those of 5,000 synthetic ones; always the same rows, so that the same tables give the same
-    figures. On two cores, 20,000 rows of 15
-    columns took 15 to 25 seconds, and 2,000 rows of 200 columns, one half of which are labels, 140
-    to 300, two thirds of them in sdmetrics, which looks at each of their 19,900 pairs.
+    Tables of more than 50,000 rows are represented by so many of them, and the nearest rows are
+    those of 5,000 synthetic ones; always the same rows, so that the same tables give the same
+    figures. On two cores, 20,000 rows of 15 columns took 15 to 25 seconds, and 2,000 rows of 200
+    columns, one half of which are labels, 140 to 300, most of them in sdmetrics, which looks at
+    each of their 19,900 pairs.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def compare(real: Any, synthetic: Any, *, test: Any = None, target: Any = None) 
     Warns
     -----
     UserWarning
-        Of columns that do nothing but tell rows apart, such as numbers of customers.
+        Of columns that seem to do nothing but tell rows apart, such as numbers of customers.
 
     See Also
     --------

@@ -60,7 +60,8 @@ def case_of(frames: dict) -> Case:
 
 def keys_of(case: Case) -> list:
     """Columns that tell real rows apart by cells of which no synthetic row has one."""
-    return [name for name in case.kinds if _is_key(case.real[name], case.synthetic[name])]
+    counted = [name for name, kind in case.kinds.items() if kind in (NUMBER, LABEL)]
+    return [name for name in counted if _is_key(case.real[name], case.synthetic[name])]
 
 
 def _is_key(real: pd.Series, synthetic: pd.Series) -> bool:
