@@ -75,4 +75,4 @@ def _affine(layer: dict, kept: Any, context: Any) -> tuple[Any, Any]:
     shift, log_scale = ops.split(
         ops.reshape(outer, (*ops.shape(inputs)[:-1], outer.shape[-1])), 2, axis=-1
     )
-    return shift, STEEPEST * ops.tanh(log_scale / STEEPEST)
+    return shift, STEEPEST * ops.tanh(log_scale * (1 / STEEPEST))

@@ -1,8 +1,10 @@
 """Keras, imported at first use, and the few functions that its `ops` lack.
 
 Importing, constructing or loading must not import Keras: all take `ops` and `keras` from here.
+Numbers stand on the right of arrays: TensorFlow's gradients are then shorter.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +37,12 @@ if TYPE_CHECKING:
     from keras import ops
 else:
     keras, ops = _AtFirstUse("keras"), _AtFirstUse("keras.ops")
+tensorflow: Any = _AtFirstUse("tensorflow")  # of which Keras' own functions make many operations
 
 
 def normal_log_prob(standard: Any, log_scale: Any = 0.0) -> Any:
     """Log-density of each number of a normal distribution, given (x - mean) / scale."""
-    return -0.5 * (standard * standard + LOG_2PI) - log_scale
+    return (standard * standard + LOG_2PI) * -0.5 - log_scale
 
 
 def cast(x: Any, dtype: str, xp: Any) -> Any:
@@ -47,9 +50,36 @@ def cast(x: Any, dtype: str, xp: Any) -> Any:
     return x.astype(dtype) if xp is np else ops.cast(x, dtype)
 
 
+def take(x: Any, places: Any, axis: int = 0, xp: Any = ops) -> Any:
+    """What lies at places of an axis, from 0 on: `ops.take` makes seven operations more of it."""
+    return np.take(x, places, axis) if xp is np else tensorflow.gather(x, places, axis=axis)
+
+
+def split(x: Any, sizes: Sequence[int]) -> list:
+    """An array in pieces of its last axis: one operation, where slices are several each."""
+    if len(sizes) < 2:
+        return [x for _ in sizes]
+    if tensorflow.is_tensor(x):
+        return tensorflow.split(x, sizes, axis=-1)
+    return np.split(x, np.cumsum(sizes)[:-1], axis=-1)
+
+
+def joined(pieces: Sequence) -> Any:
+    """Pieces side by side on their last axis."""
+    return pieces[0] if len(pieces) == 1 else ops.concatenate(pieces, axis=-1)
+
+
 def bounded(x: Any, xp: Any = ops) -> Any:
     """About x near zero, and smoothly never beyond MAX_LOG_SCALE either way."""
-    return MAX_LOG_SCALE * xp.tanh(x / MAX_LOG_SCALE)
+    return xp.tanh(x * (1 / MAX_LOG_SCALE)) * MAX_LOG_SCALE
+
+
+def at_least(least: Any, x: Any, xp: Any = ops) -> Any:
+    """About x where it is larger, and smoothly never below `least`: the logarithm of both added.
+
+    Both are small numbers: so it is exact, and fewer operations than `ops.logaddexp`.
+    """
+    return np.logaddexp(least, x) if xp is np else ops.softplus(x - least) + least
 
 
 def unbounded(x: np.ndarray) -> np.ndarray:

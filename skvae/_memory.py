@@ -1,5 +1,8 @@
-"""Memory that arrays and tensors can share."""
+"""Memory that arrays and tensors can share, and what looks through all of it."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,3 +16,19 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     memory = np.empty(size + ALIGNMENT // itemsize, dtype)
     start = -memory.ctypes.data % ALIGNMENT // itemsize
     return memory[start : start + size].reshape(shape)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector.
+
+    It would look through the million objects that TensorFlow makes at its start, several times, and
+    again while programs are traced, and find nothing.
+    """
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()

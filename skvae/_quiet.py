@@ -12,6 +12,8 @@ from tempfile import TemporaryFile
 from threading import current_thread, main_thread
 from typing import IO
 
+from skvae._memory import uncollected
+
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # the variable by which a user asks for lines
 FATAL_ALONE = "3"
 NOISE = re.compile(rb"^(?:[IWE]\d{4} \d\d:|WARNING: All log messages before absl).*\n?", re.M)
@@ -24,9 +26,15 @@ def quiet() -> Iterator[None]:
     TensorFlow reads the variable once, so that it need not stay for child processes. Where the user
     has set it, or imported TensorFlow before, nothing changes.
     """
-    if "tensorflow" in sys.modules or LEVEL in os.environ:
+    if "tensorflow" in sys.modules:
         yield
         return
+    with uncollected(), nullcontext() if LEVEL in os.environ else _silenced():
+        yield
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
     os.environ[LEVEL] = FATAL_ALONE
     try:
         with _filtered() if current_thread() is main_thread() else nullcontext():

@@ -85,6 +85,7 @@ MAY_IMPORT = {
     "_coupling": {"_math"},
     **{name: set() for name in BASE},
     "_math": {"_quiet"},
+    "_quiet": {"_memory"},
 }
 HEAVY = {
     "tensorflow": {"engine"},

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skvae._memory import uncollected
 from skvae.engine._process import enter
 from skvae.engine._tensorflow import tf
 from skvae.engine._tensors import cut, tensor
@@ -52,6 +53,7 @@ def vectors(architecture: Architecture) -> list[tf.TensorSpec]:
 
 
 @lru_cache(maxsize=128)
+@uncollected()
 def compiled(function: Callable, architecture: Architecture, mapped: int = 0) -> Callable:
     """The program of a function of (network, w, arrays) that gives a tuple.
 

@@ -21,7 +21,8 @@ def tensor(array: Any) -> tf.Tensor:
 def cut(nest: Nest, vector: Any) -> list:
     """The arrays in a vector, one after the other."""
     parts = tf.split(vector, list(map(prod, nest.shapes))) if nest.shapes else []
-    return [tf.reshape(part, shape) for part, shape in zip(parts, nest.shapes, strict=True)]
+    cut = zip(parts, nest.shapes, strict=True)
+    return [tf.reshape(part, shape) if len(shape) != 1 else part for part, shape in cut]
 
 
 def size(x: Any, axis: int) -> Any:

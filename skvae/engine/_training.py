@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skvae._memory import uncollected
 from skvae.engine._gradient import State, apart, clipped, gradients, joined, together
 from skvae.engine._optimizer import Steps
 from skvae.engine._program import vectors
@@ -17,8 +18,8 @@ from skvae.model import Architecture, Network
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
-XLA_SAVES = 0.3e-3, 7e-9  # seconds of a step, and for each weight
-XLA_PAYS = 0.4  # seconds to save from which on XLA is used: it compiles longer, but for many fits
+XLA_SAVES = 0.2e-3, 7e-9  # seconds of a step, and for each weight
+XLA_PAYS = 3.0  # seconds to save from which on XLA is used: it takes 1 to 2, and fits end early
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 
 
@@ -70,6 +71,7 @@ def chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int) 
 
 
 @lru_cache(maxsize=32)
+@uncollected()
 def trainer(architecture: Architecture, recipe: Recipe, batch_size: int | None) -> Program:
     """The program of a recipe; later fits of the same one reuse it without tracing.
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import ndtri
 
-from skvae._math import bounded, ops
+from skvae._math import bounded, ops, split, take
 from skvae._sklearn import Interval
 from skvae.likelihoods import _slots
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
@@ -75,7 +75,7 @@ class Histogram(Likelihood):
         return _slots.with_more(arrays, means=points, score=score)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
-        score = seen * ops.take(w["score"], _slots.slot(w, x)[0])
+        score = seen * take(w["score"], _slots.slot(w, x)[0])
         return ops.concatenate([_slots.one_hot(w, x, seen), score], axis=-1)
 
     def raw_of(self, w: dict, log_probs: np.ndarray) -> np.ndarray:
@@ -100,7 +100,7 @@ class Histogram(Likelihood):
         """Of each slot, tilted by its normal score: columns depend on each other by order first."""
         n_slots, n_cells = w["base"].shape[-1], w["start"].shape[-1]
         columns = xp.swapaxes(_slots.membership(w, xp), 0, 1)
-        own, *by_cell = xp.split(raw, [n_slots, n_slots + n_cells], axis=-1)
+        own, *by_cell = split(raw, [n_slots, n_cells, n_cells])
         tilt, bend = (xp.matmul(part, columns) for part in by_cell)
         score = w["score"]
         return w["base"] + bounded(own + tilt * score + bend * (score * score - 1.0), xp)

@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from skvae._math import bounded, ops
+from skvae._math import bounded, ops, take
 from skvae.likelihoods import _slots
 from skvae.likelihoods._base import Column, Likelihood, Size
 
@@ -61,9 +61,9 @@ class Ordinal(Likelihood):
         location, log_slope = _location_and_log_slope(raw, ops)
         slot, exists = _slots.slot(w, x)
         slope = ops.exp(log_slope)
-        b = (ops.take(w["above"], slot) - location) * slope
-        a = (ops.take(w["below"], slot) - location) * slope
-        log_gap = ops.take(w["log_gap"], slot) + log_slope
+        b = (take(w["above"], slot) - location) * slope
+        a = (take(w["below"], slot) - location) * slope
+        log_gap = take(w["log_gap"], slot) + log_slope
         log_inside = ops.log(-ops.expm1(-ops.exp(log_gap)))
         return ops.where(exists, ops.log_sigmoid(b) + ops.log_sigmoid(-a) + log_inside, 0.0)
 
@@ -96,4 +96,4 @@ def _ends(shares: np.ndarray) -> np.ndarray:
 
 def _location_and_log_slope(raw: Any, xp: Any) -> tuple[Any, Any]:
     location, log_slope = xp.split(raw, 2, axis=-1)
-    return bounded(location, xp), MAX_LOG_SLOPE * xp.tanh(log_slope / MAX_LOG_SLOPE)
+    return bounded(location, xp), MAX_LOG_SLOPE * xp.tanh(log_slope * (1 / MAX_LOG_SLOPE))

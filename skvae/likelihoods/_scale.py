@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skvae import _math
-from skvae._math import bounded, ops
+from skvae._math import at_least, bounded, ops
 from skvae._sklearn import Interval, StrOptions
 from skvae.likelihoods._base import Size, mean_and_deviation
 
@@ -36,7 +36,7 @@ def location_and_log_scale(scale: str | float, w: dict, raw: Any, xp: Any) -> tu
         location, log_scale = raw, w["log_scale"]
     else:
         return raw, np.float32(np.log(scale))
-    return location, xp.logaddexp(bounded(log_scale, xp), LOG_MIN_SCALE)
+    return location, at_least(LOG_MIN_SCALE, bounded(log_scale, xp), xp)
 
 
 def normal_log_prob(scale: str | float, w: dict, x: Any, raw: Any) -> Any:

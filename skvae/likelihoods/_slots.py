@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import ops, unbounded
+from skvae._math import ops, take, unbounded
 from skvae.likelihoods._base import Column, padded
 
 FEWEST = 0.5  # pseudo-count of a slot that no row fell into
@@ -69,7 +69,7 @@ def one_hot(w: dict, x: Any, seen: Any) -> Any:
     """1 in the slot of each cell, (..., slots); zeros in the slots of a hole."""
     column = ops.cast(ops.maximum(w["column"], 0.0), "int32")
     code = ops.where(seen > 0, ops.floor(x), -2.0)
-    return ops.cast(ops.take(code, column, axis=-1) == w["code"], "float32")
+    return ops.cast(take(code, column, axis=-1) == w["code"], "float32")
 
 
 def slot(w: dict, x: Any) -> tuple[Any, Any]:
@@ -77,7 +77,7 @@ def slot(w: dict, x: Any) -> tuple[Any, Any]:
     slots = ops.shape(w["column"])[0]
     cells = ops.arange(ops.shape(x)[-1], dtype="float32")
     own = ops.cast(ops.clip(w["start"] + ops.floor(x), 0.0, slots - 1.0), "int32")
-    return own, ops.take(w["column"], own) == cells
+    return own, take(w["column"], own) == cells
 
 
 def log_prob(w: dict, x: Any, logits: Any) -> Any:

@@ -131,7 +131,7 @@ class Warp:
 def lattice_place(scores: Any, xp: Any) -> Any:
     """Where scores lie among those of the lattice, as a number from 0 on."""
     first, last = np.arcsinh(LATTICE[[0, -1]]).tolist()
-    return (xp.arcsinh(scores) - first) / (last - first) * (len(LATTICE) - 1)
+    return (xp.arcsinh(scores) - first) * ((len(LATTICE) - 1) / (last - first))
 
 
 def _knots(X: np.ndarray, min_count: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, ndtri
 from scipy.stats import norm, t
 
-from skvae._math import bounded, cast, ops
+from skvae._math import at_least, bounded, cast, ops, take
 from skvae.likelihoods import _scale
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
 from skvae.likelihoods._warp import LATTICE, Warp, lattice_place
@@ -118,9 +118,9 @@ class WarpedGaussian(Likelihood):
         """Of wide noise: its place, the logarithm of its scale (by column), and its log-odds."""
         mean, log_scale = _scale.location_and_log_scale(self.scale, w, raw, xp)
         least = LEAST_LOG_WIDE if self.scale == "cell" else log_scale
-        log_wide = xp.logaddexp(bounded(w["log_wide"], xp), least)
-        log_odds = xp.logaddexp(bounded(w["log_odds"], xp), LEAST_LOG_ODDS)
-        return mean, log_wide, -xp.logaddexp(-log_odds, np.float32(0.0))  # at most even ones
+        log_wide = at_least(least, bounded(w["log_wide"], xp), xp)
+        log_odds = at_least(LEAST_LOG_ODDS, bounded(w["log_odds"], xp), xp)
+        return mean, log_wide, -at_least(0.0, -log_odds, xp)  # at most even ones
 
     def _log_mixture(self, w: dict, x: Any, raw: Any, narrow: Any) -> Any:
         mean, log_wide, log_odds = self._wide(w, raw, ops)
@@ -182,5 +182,6 @@ def _at(values: Any, scores: Any, xp: Any) -> Any:
     place = xp.clip(lattice_place(scores, xp), 0, last)
     low = xp.minimum(xp.floor(place), last - 1)
     at = cast(low, "int32", xp) * len(cells) + cells
-    below, above = xp.take(values, at), xp.take(values, at + len(cells))
+    flat = xp.reshape(values, (-1,))
+    below, above = take(flat, at, xp=xp), take(flat, at + len(cells), xp=xp)
     return below + (place - low) * (above - below)

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from skvae._math import ops
+from skvae._math import joined, ops, split, take
 from skvae.likelihoods._base import Column, Size, padded
 from skvae.model._holes import Holes
-from skvae.model._joint import Joint, split
+from skvae.model._joint import Joint
 from skvae.model._runs import Runs, Span
 from skvae.model._told import Told
 
@@ -142,7 +142,7 @@ class Chain:
         left = iter(numbers)
         parts = [[next(left) for _ in spans] for spans in self.spans]
         whole = map(Runs.together, self._runs("n_raw"), parts, self.spans)
-        return ops.concatenate(list(whole), axis=-1)
+        return joined(list(whole))
 
     def starts(self, w: dict, x: Any, seen: Any, before: Any) -> list:
         """Raw numbers from which the cells of each span start, (cells, rows, numbers of a cell).
@@ -152,8 +152,8 @@ class Chain:
         """
         parents = ops.cast(w["parent"], "int32")  # (cells, PARENTS)
         comes = ops.expand_dims(ops.take_along_axis(before, parents, axis=1), -1)
-        known = comes * ops.take(ops.transpose(seen), parents, axis=0)
-        codes = ops.take(ops.transpose(ops.floor(x)), parents, axis=0)
+        known = comes * take(ops.transpose(seen), parents, axis=0)
+        codes = take(ops.transpose(ops.floor(x)), parents, axis=0)
         rows, row = ops.expand_dims(w["row"], -1) + codes, ops.zeros_like(codes[:, 0])
         for k in reversed(range(PARENTS)):
             row = ops.where(known[:, k] > 0, rows[:, k], row)
@@ -209,7 +209,7 @@ def _taken(table: Any, row: Any) -> Any:
     """A row of the table of each cell (cells, height, n), (cells, rows, n)."""
     n_cells, height, n = table.shape
     first = height * np.arange(n_cells, dtype=np.int32)[:, None]
-    return ops.take(ops.reshape(table, (-1, n)), ops.clip(row, 0, height - 1) + first, axis=0)
+    return take(ops.reshape(table, (-1, n)), ops.clip(row, 0, height - 1) + first, axis=0)
 
 
 def _normal(rng: np.random.Generator, scale: float, *shape: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import ops
+from skvae._math import ops, take
 
 UNITS = 32  # of a cell's own layer
 
@@ -39,7 +39,7 @@ class Holes:
         `said` (cells, rows, state) is what the cells of x (rows, cells) say.
         """
         logits = self.logits(w, x, said, missing)
-        missing = ops.transpose(ops.take(missing, self.cells, axis=1))
+        missing = ops.transpose(take(missing, self.cells, axis=1))
         return ops.sum(missing * logits - ops.softplus(logits), axis=0)
 
     def logits(self, w: dict, x: Any, said: Any, missing: Any) -> Any:
@@ -54,21 +54,21 @@ class Holes:
 
     def _starts(self, w: dict, x: Any, missing: Any) -> Any:
         """Log-odds by the code of the one cell before that tells most, (cells, rows)."""
-        parents, holes = ops.cast(w["parent"], "int32"), ops.take(missing, self.cells, axis=1)
-        codes = ops.take(ops.concatenate([ops.floor(x), holes], axis=1), parents, axis=1)
+        parents, holes = ops.cast(w["parent"], "int32"), take(missing, self.cells, axis=1)
+        codes = take(ops.concatenate([ops.floor(x), holes], axis=1), parents, axis=1)
         known = ops.concatenate([1.0 - missing, ops.ones_like(holes)], axis=1)
-        row = ops.where(ops.take(known, parents, axis=1) > 0, 1.0 + codes, 0.0)
+        row = ops.where(take(known, parents, axis=1) > 0, 1.0 + codes, 0.0)
         n_cells, n = w["table"].shape
         place = ops.clip(row, 0, n - 1) + n * np.arange(n_cells, dtype=np.float32)
-        found = ops.take(ops.reshape(w["table"], (-1,)), ops.cast(place, "int32"))
+        found = take(ops.reshape(w["table"], (-1,)), ops.cast(place, "int32"))
         return ops.transpose(found)
 
     def _known(self, w: dict, said: Any, missing: Any) -> Any:
         """The sum of what is said before each cell that may be missing, (cells, rows, state)."""
-        missing = ops.expand_dims(ops.transpose(ops.take(missing, self.cells, axis=1)), -1)
+        missing = ops.expand_dims(ops.transpose(take(missing, self.cells, axis=1)), -1)
         holes = missing * ops.expand_dims(w["hole"], 1)
-        own = holes + (1.0 - missing) * ops.take(said, self.cells, axis=0)
+        own = holes + (1.0 - missing) * take(said, self.cells, axis=0)
         before = np.tri(len(self.cells), k=-1, dtype=np.float32)
         always = np.setdiff1d(np.arange(self.n_cells), self.cells)
-        others = ops.sum(ops.take(said, always, axis=0), axis=0)
+        others = ops.sum(take(said, always, axis=0), axis=0)
         return ops.einsum("ij,jrs->irs", before, own) + others

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from skvae._component import Component, expect
-from skvae._math import ops
+from skvae._math import joined, split
 from skvae.likelihoods._base import Size
 from skvae.model._runs import Runs
 
@@ -50,12 +50,12 @@ class Joint(Component):
             n = part.n_features(size)
             shape, words = (*x.shape[:-1], n), f"(..., {n}), as n_features has it,"
             expect(f"{part}.features", found, shape, words)
-        return ops.concatenate(features, axis=-1)
+        return joined(features)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         blocks = split(x, self._cells()), split(raw, self._raw_sizes())
         log_probs = [part.log_prob(v, x, raw) for part, v, x, raw in self._each(w, *blocks)]
-        return ops.concatenate(self._by_cell("log_prob", log_probs, raw.shape[:-1]), axis=-1)
+        return joined(self._by_cell("log_prob", log_probs, raw.shape[:-1]))
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:
         blocks = split(raw, self._raw_sizes())
@@ -97,9 +97,3 @@ class Joint(Component):
 def numbered(parts: list[dict]) -> dict[str, dict]:
     """Arrays of parts by their numbers."""
     return {str(i): part for i, part in enumerate(parts)}
-
-
-def split(array: Any, sizes: list[int]) -> list:
-    """An array in pieces of its last axis."""
-    edges = np.cumsum([0, *sizes])
-    return [array[..., start:stop] for start, stop in pairwise(edges)]

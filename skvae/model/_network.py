@@ -89,6 +89,8 @@ class Network:
             "likelihood": self.likelihood.init(),
             "posterior": self.posterior.init(self.latent_dim, rng),
         }
+        if type(self.prior).init is Prior.init:  # features would take longer than all else
+            return {**weights, "prior": {}}
         features = ops.convert_to_numpy(self.features(merged(weights, constants), rows))
         return {**weights, "prior": self.prior.init(self.latent_dim, rng, features)}
 
@@ -113,7 +115,9 @@ class Network:
 
     def features(self, w: dict, x: Any) -> Any:
         """Rows as the encoder sees them, (rows, n_features)."""
-        x, holes = (part[..., : self.n_cells] for part in (self._filled(w, x), _holes(x)))
+        x, holes = self._filled(w, x), _holes(x)
+        if self.chain is not None:  # it has cells of sums too
+            x, holes = x[..., : self.n_cells], holes[..., : self.n_cells]
         features = self.likelihood.features(w["likelihood"], x, 1.0 - holes)
         return ops.concatenate([features, holes], axis=-1) if self.holes else features
 
@@ -199,8 +203,11 @@ class Network:
         raw = self.encode(w, x, mode)
         z, log_q = self._draws(w, raw, noise)
         log_ratio = log_q - self.log_prior(w, z)
-        kl = self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
-        return z, self.log_likelihood(w, x, z, mode), log_ratio, kl
+        return z, self.log_likelihood(w, x, z, mode), log_ratio, self._kl(w, raw)
+
+    def _kl(self, w: dict, raw: Any) -> Any:
+        """KL(q || p) of each row and dimension, or None where there is no closed form."""
+        return self.prior.kl(w["prior"], self.posterior.moments(w["posterior"], raw))
 
     def posterior_sample(self, w: dict, x: Any, noise: Any) -> tuple[Any, Any]:
         """Draws of q(z | x) and their log-density, (draws, rows, d) and (draws, rows)."""
@@ -222,7 +229,7 @@ class Network:
         z, log_lik, kl = self._bound(w, x, noise, mode)
         added, loss = self._auxiliary(w, z, log_lik), given_mean(self.objective.loss)
         return (
-            *(loss(log_lik, kl, betas[i], mean_over_rows) + added for i in range(2)),
+            *(sum(added, loss(log_lik, kl, one, mean_over_rows)) for one in ops.unstack(betas, 2)),
             ops.mean(log_lik, axis=0),
             ops.mean(ops.sum(kl, axis=-1), axis=0),
         )
@@ -238,7 +245,7 @@ class Network:
         groups = ops.reshape(log_lik, (n_draws, repeats * rows))
         loss = given_mean(self.objective.validation_loss)(groups, kl, beta, mean_over_rows)
         loss = ops.reshape(loss + ops.zeros_like(groups[0]), (repeats, rows))
-        return ops.mean(loss, axis=0) + self._auxiliary(w, z, log_lik)
+        return sum(self._auxiliary(w, z, log_lik), ops.mean(loss, axis=0))
 
     def _bound(self, w: dict, x: Any, noise: Any, mode: Mode) -> tuple[Any, Any, Any]:
         """Draws of z, and what an objective is made of: log-likelihood, (draws, rows), and KL.
@@ -246,7 +253,9 @@ class Network:
         The KL is that of each dimension, (1, rows, d), where a closed form serves, or else that of
         each draw, (draws, rows, 1).
         """
-        z, log_lik, log_ratio, kl = self.terms(w, x, noise, mode)
+        raw = self.encode(w, x, mode)
+        z, log_q = self._draws(w, raw, noise)
+        log_lik, kl = self.log_likelihood(w, x, z, mode), self._kl(w, raw)
         if self.objective.by_dimension and kl is None:
             raise ValueError(
                 f"objective={self.objective} needs a KL term of each latent dimension, but prior="
@@ -254,12 +263,13 @@ class Network:
                 "'normal' and posterior='gaussian', or another objective."
             )
         closed_form = self.objective.closed_form_kl and kl is not None
-        return z, log_lik, kl[None] if closed_form else log_ratio[..., None]
+        return z, log_lik, kl[None] if closed_form else (log_q - self.log_prior(w, z))[..., None]
 
-    def _auxiliary(self, w: dict, z: Any, log_lik: Any) -> Any:
-        """What the prior adds to the loss of each row, (rows,)."""
+    def _auxiliary(self, w: dict, z: Any, log_lik: Any) -> list:
+        """What the prior adds to the loss of each row, (rows,), if it does."""
         added = self.prior.auxiliary_loss(w["prior"], z)
-        return ops.mean(added + ops.zeros_like(log_lik), axis=0)
+        nothing = isinstance(added, float) and added == 0.0
+        return [] if nothing else [ops.mean(added + ops.zeros_like(log_lik), axis=0)]
 
     def _q(self, w: dict) -> Q:
         encode = partial(self.encoder.apply, w["encoder"], mode=Inference(), part="encoder")

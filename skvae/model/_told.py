@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import ops
+from skvae._math import ops, take
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,4 @@ class Told:
 
 def _slope(slopes: Any, x: Any) -> Any:
     """Of the slots that cells fall into."""
-    return ops.take(slopes, ops.clip(ops.cast(ops.floor(x), "int32"), 0, slopes.shape[0] - 1))
+    return take(slopes, ops.clip(ops.cast(ops.floor(x), "int32"), 0, slopes.shape[0] - 1))

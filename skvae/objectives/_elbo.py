@@ -23,4 +23,4 @@ class ELBO(Objective):
     closed_form_kl: ClassVar[bool] = True
 
     def loss(self, log_lik: Any, kl: Any, beta: Any) -> Any:  # type: ignore[override]  # no mean
-        return beta * ops.mean(ops.sum(kl, axis=-1), axis=0) - ops.mean(log_lik, axis=0)
+        return ops.mean(ops.sum(kl, axis=-1), axis=0) * beta - ops.mean(log_lik, axis=0)

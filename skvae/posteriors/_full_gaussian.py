@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import normal_log_prob, ops
+from skvae._math import normal_log_prob, ops, take
 from skvae.posteriors._base import Posterior
 from skvae.posteriors._gaussian import WIDEST, at_most
 
@@ -51,7 +51,7 @@ def _parts(raw: Any) -> tuple[Any, Any, Any]:
     mean, log_scale, below = raw[..., :d], at_most(WIDEST, raw[..., d : 2 * d]), raw[..., 2 * d :]
     diagonal = ops.exp(log_scale)
     numbers = ops.concatenate([below, diagonal, ops.zeros_like(diagonal[..., :1])], axis=-1)
-    factor = ops.take(numbers, _places(d).ravel(), axis=-1)
+    factor = take(numbers, _places(d).ravel(), axis=-1)
     return mean, log_scale, ops.reshape(factor, (*ops.shape(factor)[:-1], d, d))
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import normal_log_prob, ops
+from skvae._math import at_least, normal_log_prob, ops
 from skvae._sklearn import Interval
 from skvae.priors._base import Prior
 from skvae.priors._components import chosen
@@ -67,4 +67,4 @@ class Mixture(Prior):
 
 
 def _log_scale(w: dict, xp: Any) -> Any:
-    return NARROWEST + xp.logaddexp(w["log_scale"] - NARROWEST, 0.0)
+    return at_least(NARROWEST, w["log_scale"], xp)

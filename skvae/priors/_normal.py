@@ -26,4 +26,4 @@ class Normal(Prior):
         if moments is None:
             return None
         mean, log_scale = moments
-        return 0.5 * (mean * mean + ops.expm1(2.0 * log_scale)) - log_scale
+        return (mean * mean + ops.expm1(log_scale * 2.0)) * 0.5 - log_scale

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import ops
+from skvae._math import ops, split
 from skvae.engine import NUMBER, ROWS, SEED, Recipe, Shape, averaged_adam, normal, takes
 from skvae.likelihoods._base import Column, Size, padded
 from skvae.model import Chain, Inference, Joint, Mode, Model, Network
@@ -119,7 +119,7 @@ def _n_epochs(n_steps: int, max_iter: int) -> int:
 
 def _losses(network: Network, w: dict, x: Any, noise: Any, mode: Mode, betas: Any) -> tuple:
     """The loss of each row in an order of the cells that changes from step to step."""
-    noise, drawn = ops.split(noise, [network.latent_dim], axis=-1)
+    noise, drawn = split(noise, [network.latent_dim, noise.shape[-1] - network.latent_dim])
     z, _ = network.posterior_sample(w, x, noise)
     before = _order(drawn[0, 0], network.n_cells)  # one for all rows
     log_lik = ops.mean(network.chained(w, x, z, before), axis=0)
