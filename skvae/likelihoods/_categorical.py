@@ -45,7 +45,7 @@ class Categorical(Likelihood):
         return _slots.constants(x, columns)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
-        return _slots.one_hot(w, x, seen)
+        return _slots.one_hot_seen(w, x, seen)
 
     def raw_of(self, w: dict, log_probs: np.ndarray) -> np.ndarray:
         return _slots.raw_of(w, log_probs)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._math import ops, take, unbounded
+from skvae._math import cast, ops, take, unbounded
 from skvae.likelihoods._base import Column, padded
 
 FEWEST = 0.5  # pseudo-count of a slot that no row fell into
@@ -57,35 +57,34 @@ def raw_of(w: dict, log_probs: np.ndarray) -> np.ndarray:
 
 def membership(w: dict, xp: Any) -> Any:
     """Whether a slot is a column's, (slots, columns): products add slots up, or spread columns."""
-    n_columns = w["start"].shape[-1]
-    if xp is np:
-        return (w["column"][:, None] == np.arange(n_columns)).astype(np.float32)
-    return ops.cast(
-        ops.expand_dims(w["column"], 1) == ops.arange(n_columns, dtype="float32"), "float32"
-    )
+    columns = np.arange(w["start"].shape[-1], dtype=np.float32)
+    return cast(xp.expand_dims(w["column"], 1) == columns, "float32", xp)
 
 
-def one_hot(w: dict, x: Any, seen: Any) -> Any:
-    """1 in the slot of each cell, (..., slots); zeros in the slots of a hole."""
+def one_hot(w: dict, x: Any) -> Any:
+    """1 in the slot of each cell, (..., slots); zeros for a code that no slot has."""
     column = ops.cast(ops.maximum(w["column"], 0.0), "int32")
-    code = ops.where(seen > 0, ops.floor(x), -2.0)
-    return ops.cast(take(code, column, axis=-1) == w["code"], "float32")
+    return ops.cast(take(ops.floor(x), column, axis=-1) == w["code"], "float32")
 
 
-def slot(w: dict, x: Any) -> tuple[Any, Any]:
-    """The slot of each cell, and whether its column has it: a filler may have any code."""
-    slots = ops.shape(w["column"])[0]
-    cells = ops.arange(ops.shape(x)[-1], dtype="float32")
-    own = ops.cast(ops.clip(w["start"] + ops.floor(x), 0.0, slots - 1.0), "int32")
-    return own, take(w["column"], own) == cells
+def one_hot_seen(w: dict, x: Any, seen: Any) -> Any:
+    """The same, with zeros in the slots of a hole."""
+    return one_hot(w, ops.where(seen > 0, x, -2.0))
+
+
+def of_cells(w: dict, here: Any, values: Any) -> Any:
+    """The value of the slot of each cell, (..., cells), by values of slots and where cells are."""
+    return ops.matmul(here * values, membership(w, ops))
 
 
 def log_prob(w: dict, x: Any, logits: Any) -> Any:
-    """Log-probability of the slot of each cell, (..., cells); `logits` are at most some 20."""
-    total = ops.matmul(ops.exp(logits), membership(w, ops))
-    own, exists = slot(w, ops.broadcast_to(x, ops.shape(total)))
-    log_total = ops.log(ops.where(exists, total, 1.0))
-    return ops.where(exists, ops.take_along_axis(logits, own, axis=-1) - log_total, 0.0)
+    """Log-probability of the slot of each cell, (..., cells); `logits` are at most some 20.
+
+    It is 0 where a column has no such slot: a filler may have any code.
+    """
+    here, total = one_hot(w, x), ops.matmul(ops.exp(logits), membership(w, ops))
+    exists = of_cells(w, here, 1.0) > 0
+    return of_cells(w, here, logits) - ops.log(ops.where(exists, total, 1.0))
 
 
 def by_column(w: dict, slots: np.ndarray) -> list[np.ndarray]:

@@ -240,7 +240,7 @@ class Network:
         rows = ops.shape(x)[0]
         repeats = ops.shape(noise)[0] // n_draws
         if kl.shape[0] == 1:
-            kl = ops.repeat(kl, repeats, axis=0)
+            kl = ops.tile(kl, (repeats, 1, 1))
         kl = ops.reshape(kl, (-1, repeats * rows, kl.shape[-1]))
         groups = ops.reshape(log_lik, (n_draws, repeats * rows))
         loss = given_mean(self.objective.validation_loss)(groups, kl, beta, mean_over_rows)
