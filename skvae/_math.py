@@ -55,13 +55,13 @@ def take(x: Any, places: Any, axis: int = 0, xp: Any = ops) -> Any:
     return np.take(x, places, axis) if xp is np else tensorflow.gather(x, places, axis=axis)
 
 
-def split(x: Any, sizes: Sequence[int]) -> list:
-    """An array in pieces of its last axis: one operation, where slices are several each."""
+def split(x: Any, sizes: Sequence[int], axis: int = -1) -> list:
+    """An array in pieces of an axis: one operation, where slices are several each."""
     if len(sizes) < 2:
         return [x for _ in sizes]
     if tensorflow.is_tensor(x):
-        return tensorflow.split(x, sizes, axis=-1)
-    return np.split(x, np.cumsum(sizes)[:-1], axis=-1)
+        return tensorflow.split(x, sizes, axis)
+    return np.split(x, np.cumsum(sizes)[:-1], axis)
 
 
 def joined(pieces: Sequence) -> Any:

@@ -19,7 +19,7 @@ from skvae.model import Architecture, Network
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
 XLA_SAVES = 0.2e-3, 7e-9  # seconds of a step, and for each weight
-XLA_PAYS = 3.0  # seconds to save from which on XLA is used: it takes 1 to 2, and fits end early
+XLA_PAYS = 2.0  # seconds to save from which on XLA is used: it compiles as long, and fits end early
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 
 

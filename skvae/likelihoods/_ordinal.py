@@ -9,7 +9,11 @@ from skvae.likelihoods._base import Column, Likelihood, Size
 
 BEYOND = 1e4  # stands for infinity: the logistic function is 0 or 1 there, also at the least slope
 MAX_LOG_SLOPE = 3.0  # exp(3) is 20: levels that far apart are told apart for certain
-OF_SLOTS = "above", "below", "log_gap"  # of levels: thresholds, and the logarithm of what is between
+OF_SLOTS = (
+    "above",
+    "below",
+    "log_gap",
+)  # thresholds, and the log of what is between
 
 
 class Ordinal(Likelihood):

@@ -135,9 +135,10 @@ class Chain:
         read = ops.matmul(known, w["read"]) + w["bias"]
         hidden = ops.relu(ops.expand_dims(read, 1) + of_z)
         numbers = []
-        for span, kernel, start in zip(chain(*self.spans), w["out"], starts, strict=True):
-            own = ops.matmul(ops.reshape(hidden[span.at], (span.n_cells, -1, self.hidden)), kernel)
-            own = ops.reshape(own, (span.n_cells, n_draws, -1, kernel.shape[-1]))
+        for own, kernel, start in zip(self._by_span(hidden), w["out"], starts, strict=True):
+            n = own.shape[0]
+            own = ops.matmul(ops.reshape(own, (n, -1, self.hidden)), kernel)
+            own = ops.reshape(own, (n, n_draws, -1, kernel.shape[-1]))
             numbers.append(own + ops.expand_dims(start, 1))
         left = iter(numbers)
         parts = [[next(left) for _ in spans] for spans in self.spans]
@@ -151,15 +152,19 @@ class Chain:
         the first parent that is. All cells of x are looked at.
         """
         parents = ops.cast(w["parent"], "int32")  # (cells, PARENTS)
-        comes = ops.expand_dims(ops.take_along_axis(before, parents, axis=1), -1)
-        known = comes * take(ops.transpose(seen), parents, axis=0)
-        codes = take(ops.transpose(ops.floor(x)), parents, axis=0)
-        rows, row = ops.expand_dims(w["row"], -1) + codes, ops.zeros_like(codes[:, 0])
-        for k in reversed(range(PARENTS)):
-            row = ops.where(known[:, k] > 0, rows[:, k], row)
-        row = ops.cast(row, "int32")
-        tables = zip(chain(*self.spans), w["table"], strict=True)
-        return [_taken(table, row[span.at]) for span, table in tables]
+        first = ops.shape(before)[1] * np.arange(self.n_cells, dtype=np.int32)[:, None]
+        comes = ops.expand_dims(take(ops.reshape(before, (-1,)), parents + first), -1)
+        known = comes * take(ops.transpose(seen), parents)
+        codes = take(ops.transpose(ops.floor(x)), parents)
+        rows, row = ops.expand_dims(w["row"], -1) + codes, 0.0
+        by_parent = zip(ops.unstack(known, PARENTS, 1), ops.unstack(rows, PARENTS, 1), strict=True)
+        for is_known, own in reversed([*by_parent]):
+            row = ops.where(is_known > 0, own, row)
+        return list(map(_taken, w["table"], self._by_span(ops.cast(row, "int32"))))
+
+    def _by_span(self, cells: Any) -> list:
+        """What belongs to cells, (cells, ...), of each span."""
+        return split(cells, [span.n_cells for span in chain(*self.spans)], 0)
 
     def of_cell(self, w: dict, cell: int) -> "tuple[Chain, dict]":
         """The chain of one cell, and its arrays."""

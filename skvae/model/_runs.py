@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from skvae._math import ops
+from skvae._math import joined, ops, split
 from skvae.likelihoods._base import Size
 
 
@@ -50,30 +50,35 @@ class Runs(NamedTuple):
 
     def apart(self, numbers: Any, spans: Sequence[Span]) -> list:
         """Numbers (rows, n) of the cells of each span, (cells, rows, width)."""
-        room, n_rows = self.each * self.size.slots, ops.shape(numbers)[0]  # widths may be 0
-        runs = ops.reshape(numbers[:, room:], (n_rows, self.own, self.size.cells))
-        runs, found, slot, first = ops.transpose(runs, (2, 0, 1)), [], 0, spans[0].start
-        for span in spans:
+        n_rows, cells = ops.shape(numbers)[0], [span.n_cells for span in spans]
+        *slots, _, runs = split(numbers, self._sizes(spans))
+        runs = ops.transpose(ops.reshape(runs, (n_rows, self.own, self.size.cells)), (2, 0, 1))
+        found = []
+        for span, own, beside in zip(spans, slots, split(runs, cells, 0), strict=True):
             n = self.each * span.slots
-            own = numbers[:, slot : slot + n * span.n_cells]
-            own = ops.transpose(ops.reshape(own, (n_rows, span.n_cells, n)), (1, 0, 2))
-            beside = runs[span.start - first : span.stop - first]
-            found.append(ops.concatenate([own, beside], axis=-1))
-            slot += n * span.n_cells
+            own = ops.transpose(ops.reshape(own, (n_rows, span.n_cells, n)), (1, 0, 2)) if n else 0
+            found.append(joined([part for part, width in ((own, n), (beside, self.own)) if width]))
         return found
 
     def together(self, numbers: list, spans: Sequence[Span]) -> Any:
         """Numbers of the cells of each span, (cells, draws, rows, width), as (draws, rows, n)."""
         n_draws, n_rows = ops.shape(numbers[0])[1:3]
-        pieces, room = [], self.each * self.size.slots
-        for own, span in zip(numbers, spans, strict=True):
-            n = self.each * span.slots
-            slots = ops.transpose(own[..., :n], (1, 2, 0, 3))
-            pieces.append(ops.reshape(slots, (n_draws, n_rows, n * span.n_cells)))
-            room -= n * span.n_cells
-        runs = [
-            own[..., self.each * span.slots :] for own, span in zip(numbers, spans, strict=True)
+        widths = [(self.each * span.slots, self.own) for span in spans]
+        slots, runs = zip(*map(split, numbers, widths), strict=True)
+        *sizes, room, n_runs = self._sizes(spans)
+        pieces = [
+            ops.reshape(ops.transpose(own, (1, 2, 0, 3)), (n_draws, n_rows, n))
+            for own, n in zip(slots, sizes, strict=True)
+            if n
         ]
-        runs = ops.transpose(ops.concatenate(runs, axis=0), (1, 2, 3, 0))
-        runs = ops.reshape(runs, (n_draws, n_rows, self.own * self.size.cells))
-        return ops.concatenate([*pieces, ops.zeros((n_draws, n_rows, room)), runs], axis=-1)
+        if room:
+            pieces.append(ops.zeros((n_draws, n_rows, room)))
+        if n_runs:
+            runs = ops.transpose(ops.concatenate(runs, axis=0), (1, 2, 3, 0))
+            pieces.append(ops.reshape(runs, (n_draws, n_rows, n_runs)))
+        return joined(pieces)
+
+    def _sizes(self, spans: Sequence[Span]) -> list[int]:
+        """How many numbers belong to the slots of each span, to none, and to the runs."""
+        slots = [self.each * span.slots * span.n_cells for span in spans]
+        return [*slots, self.each * self.size.slots - sum(slots), self.own * self.size.cells]
