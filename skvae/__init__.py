@@ -1,6 +1,7 @@
 """Variational Auto-Encoders for scikit-learn."""
 
 from skvae import callbacks, display, likelihoods, objectives, posteriors, priors, schedules
+from skvae._blocks import Blocks
 from skvae._compare import compare
 from skvae._imputer import VAEImputer
 from skvae._onnx import to_onnx
@@ -12,6 +13,7 @@ from skvae._version import __version__ as __version__
 from skvae._versions import show_versions
 
 __all__ = [
+    "Blocks",
     "VAEImputer",
     "VAEOutlierDetector",
     "VAESynthesizer",

@@ -7,10 +7,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from skvae._blocks import Blocks
 from skvae._memory import aligned
 from skvae._pieces import piece
-from skvae._plan import HISTORY, INPUTS, Plan, generator, planned
-from skvae._sklearn import callbacks_of, warn
+from skvae._plan import HISTORY, INPUTS, Plan, planned
+from skvae._sklearn import callbacks_of, generator, warn
+from skvae._streamed import of_blocks
 from skvae._watching import Lines, Tasks
 
 if TYPE_CHECKING:
@@ -26,12 +28,11 @@ def fit(
     """Fit a model; the estimator changes at the very end, in one assignment."""
     rng, callbacks = generator(vae.random_state), callbacks_of(vae)
     keepers = [one.of_fit(vae, rng) for one in callbacks if hasattr(one, "of_fit")]
-    plan = planned(vae, X, rng, X_val, weights)
+    plan = (of_blocks if isinstance(X, Blocks) else planned)(vae, X, rng, X_val, weights)
     for keeper in keepers:
         plan = keeper.resumed(plan)
     lines = [Lines(int(vae.verbose), plan)] if vae.verbose else []
-    shown: tuple[Any, Any] = (X, y) if X_val is None else (X_val, None)
-    told = [Tasks(vae, *shown, plan, learned)] if callbacks else []
+    told = [Tasks(vae, plan.shown(X, y, X_val), plan, learned)] if callbacks else []
     try:
         task, state, interrupt = _trained(plan, [*keepers, *lines, *told])
     finally:
@@ -185,13 +186,13 @@ def _model(
 
     model = _best(plan.task, state.before or state)
     if state.before is None:
-        return finished(model, plan.prior, plan.task.rows, rng)
+        return finished(model, plan.prior, plan.own.telling, rng)
     task = task or _second(plan, state.before)[0]
-    model, training = model.with_chain(_best(task, state)), plan.data.training
-    model = finished(calibrated(model, training, rng), plan.prior, training, rng)
+    model, telling = model.with_chain(_best(task, state)), plan.data.telling
+    model = finished(calibrated(model, telling, rng), plan.prior, telling, rng)
     if plan.keeps:  # a later fit goes on with the prior of this one
         return model
-    return refitted(model, training, plan.data.validation, rng)
+    return refitted(model, telling, plan.data.validation, rng)
 
 
 def _on_host(tensor: Any) -> np.ndarray:
@@ -213,8 +214,8 @@ def _summary(model: "Model", plan: Plan, rng: np.random.Generator) -> tuple[floa
     """ELBO of training rows, of some where they are many, and nats of each latent dimension."""
     from skvae.inference import lower_bound
 
-    data = plan.data if model.network.chain else plan.data.without_sums(len(plan.codec.names))
-    rows, offset = data.training, data.offset
+    data = plan.data if model.network.chain else plan.own
+    rows, offset = data.telling, data.offset
     if len(rows) > plan.draws:
         some = rng.choice(len(rows), plan.draws, replace=False)
         rows, offset = rows.take(some), offset[some]

@@ -14,7 +14,6 @@ from skvae._plan import (
     Plan,
     Table,
     continued_model,
-    generator,
     later,
     network_of,
     optimizer_of,
@@ -24,7 +23,7 @@ from skvae._plan import (
     table_of,
     task_of,
 )
-from skvae._sklearn import warn
+from skvae._sklearn import generator, warn
 from skvae.likelihoods._auto import chooser
 from skvae.table import arranged, listed
 
@@ -57,7 +56,7 @@ def piece(vae: Any, X: Any, weight: Any = None, schema: Any = None) -> Plan:
     table = table if own else later(vae, X, table, arrange)
     optimizer, data = optimizer_of(vae), _data(table)
     network = network_of(vae, parts, table.codec, True, None)  # whatever holes come later
-    model = started_model(vae, network, table.codec, data.training, rng)
+    model = started_model(vae, network, table.codec, data.telling, rng)
     task = task_of(vae, model, optimizer, data, (BATCH, BATCH))
     return _plan(vae, table, data, task, rng)
 
@@ -82,7 +81,7 @@ def _plan(vae: Any, table: Table, data: Data, task: "Task", rng: Any) -> Plan:
     history, steps = getattr(vae, "history_", {}), getattr(vae, "_n_steps", 0)
     epochs = len(history.get("loss", ()))
     schedule = _schedule(vae, epochs, steps, task.n_steps)
-    pace = Pace.of(vae.learning_rate, schedule, 1, len(task.ends))
+    pace = Pace.of(vae.learning_rate, schedule, 1, task.n_parts)
     last = _schedule(vae, int(vae.max_iter), WARM_UP, task.n_steps).beta_at(1, 1)
     pace, watch = pace._replace(fall=pace.end, last_beta=last), Watch(None, vae.tol, 0)
     start = begun(task, slots_of(vae, task, epochs), pace, watch, rng)

@@ -13,6 +13,7 @@ import numpy as np
 from skvae import objectives, posteriors, priors, schedules
 from skvae._component import resolve
 from skvae._math import keras
+from skvae._sklearn import generator
 from skvae.likelihoods._auto import chooser
 from skvae.table import (
     Cells,
@@ -36,6 +37,7 @@ WARM_UP = 0.25, 50, 5000  # the KL term comes in over this share of max_iter, so
 MOST_IN_A_STEP = 2**29  # of draws in a step: 2 GiB
 AUTO_BATCH = 16, 128  # the smallest and the largest; between, a power of two, some sixteen an epoch
 HISTORY = {"loss": -1, "log_likelihood": 1, "kl": 0, "beta": 0, "validation_loss": -1}  # signs
+CELLS = "training", "validation", "some"
 MOST_CELLS = 1100  # that see each other
 INPUTS = "n_features_in_", "feature_names_in_"
 
@@ -43,27 +45,35 @@ INPUTS = "n_features_in_", "feature_names_in_"
 class Data(NamedTuple):
     """The encoded rows of a fit, and what turns nats of their cells into nats in the units of X."""
 
-    training: Cells
+    training: Any  # Cells, or Stored
     validation: Cells | None
-    offset: np.ndarray  # (rows,) of training
+    offset: np.ndarray  # (rows,) of those that tell
     held_out: Any  # the same of validation
     held_rows: np.ndarray | None = None  # places of these rows in the table
+    some: Cells | None = None  # a sample of stored rows
+    shown: Any = None  # of a table in blocks, the rows that callbacks are shown, as they came
 
     @property
-    def rows(self) -> tuple[Cells, Cells | None]:
-        """Those of training and of validation."""
-        return self.training, self.validation
+    def telling(self) -> Cells:
+        """Rows in memory that tell of all."""
+        return self.training if self.some is None else self.some
+
+    @property
+    def rows(self) -> tuple:
+        """Those that tell of all, and those of training and of validation."""
+        return self.telling, self.training, self.validation
 
     def without_sums(self, n: int) -> "Data":
         """The same of the cells of n columns alone."""
         if self.training.shape[1] == n:
             return self
-        validation = None if self.validation is None else self.validation.span(0, n)
-        return self._replace(training=self.training.span(0, n), validation=validation)
+        cells = ((name, getattr(self, name)) for name in CELLS)
+        own: dict[str, Any] = {name: x.span(0, n) for name, x in cells if x is not None}
+        return self._replace(**own)
 
     def any_holes(self) -> bool:
         """Whether there is a hole."""
-        return any(cells.any_holes() for cells in self.rows if cells is not None)
+        return any(cells.any_holes() for cells in self.rows[1:] if cells is not None)
 
     def shift(self, hide: float) -> np.ndarray:
         """What turns curves into nats in the units of X, (5,)."""
@@ -87,6 +97,17 @@ class Plan(NamedTuple):
     second: Any = None  # function from the model of the first stage to the second: task, start
     steps: int = 0  # done before
     draws: int = 16_000  # of z, and most training rows, behind lower_bound_
+
+    def shown(self, X: Any, y: Any, X_val: Any) -> tuple[Any, Any]:
+        """What callbacks are given of what `fit` was."""
+        if self.data.shown is not None:
+            return self.data.shown, None
+        return (X, y) if X_val is None else (X_val, None)
+
+    @property
+    def own(self) -> Data:
+        """The rows without the cells of sums."""
+        return self.data.without_sums(len(self.codec.names))
 
     @property
     def shift(self) -> np.ndarray:
@@ -115,10 +136,12 @@ def planned(
     rng: np.random.Generator | None = None,
     X_val: Any | None = None,
     weights: tuple[Any, Any] = (None, None),
+    divide: Callable | None = None,
 ) -> Plan:
     """Check everything, in the order that gives the clearest message; then prepare training.
 
-    `weights` are those of X and of X_val.
+    `weights` are those of X and of X_val. `divide` makes the rows that are trained on, if those of
+    X only stand for them.
     """
     before = vae._model if vae.warm_start and hasattr(vae, "_model") else None
     rng = rng or generator(vae.random_state)
@@ -128,7 +151,7 @@ def planned(
     table = table_of(vae, X, choose, arranges[0], continues=before is not None)
     judges = _judging(vae, X_val, table, arranges[1])
     codec, optimizer, second = table.codec, optimizer_of(vae), _second_of(vae, table)
-    data = _divided(vae, table, judges, rng)
+    data = (divide or _divided)(vae, table, judges, rng)
     own = data.without_sums(len(codec.names))
     if before is None:
         model, history = _new_model(vae, parts, codec, own, rng), {}
@@ -250,21 +273,29 @@ def _divided(vae: Any, table: Table, judges: Encoded | None, rng: np.random.Gene
     x, offset = table.encoded()
     if judges is not None:
         return Data(x, judges.x, offset, judges.offset)
-    n, (fewest, most) = len(x), VALIDATION_ROWS
-    n_held_out = min(most, int(np.ceil(vae.validation_fraction * n)))
-    if n_held_out < fewest or not vae.early_stopping:
+    n, n_held_out = len(x), held_out_of(vae, len(x))
+    if not n_held_out:
         return Data(x, None, offset, None)
-    if n_held_out >= n:
-        raise ValueError(
-            f"validation_fraction={vae.validation_fraction} of {n} rows leaves none to train on; "
-            "lower it, or set early_stopping=False."
-        )
     if table.rows.times == 1:
         held_out = rng.permutation(np.arange(n, dtype=np.int32))[:n_held_out]
     else:  # a row that comes several times for its share is held out as a whole
         number = np.append(0, np.cumsum(np.diff(table.rows.places) != 0))
         held_out = np.argsort(rng.random(n)[number], kind="stable")[:n_held_out].astype(np.int32)
     return Data(*x.parted(held_out), *parted(offset, held_out), table.rows.places[held_out])
+
+
+def held_out_of(vae: Any, n: int) -> int:
+    """How many of n rows are held out."""
+    fewest, most = VALIDATION_ROWS
+    n_held_out = min(most, int(np.ceil(vae.validation_fraction * n)))
+    if n_held_out < fewest or not vae.early_stopping:
+        return 0
+    if n_held_out >= n:
+        raise ValueError(
+            f"validation_fraction={vae.validation_fraction} of {n} rows leaves none to train on; "
+            "lower it, or set early_stopping=False."
+        )
+    return n_held_out
 
 
 def network_of(vae: Any, parts: dict, codec: Codec, holes: bool, before: Any) -> "Network":
@@ -307,7 +338,7 @@ def _new_model(
 ) -> "Model":
     """The untrained model that the parameters ask for."""
     network = network_of(vae, parts, codec, data.any_holes() or vae.hide > 0, None)
-    return started_model(vae, network, codec, data.training, rng)
+    return started_model(vae, network, codec, data.telling, rng)
 
 
 def started_model(
@@ -363,7 +394,7 @@ def _start(vae: Any, task: "Task", epochs_before: int, rng: np.random.Generator)
     from skvae.training import Pace, Watch, begun
 
     schedule = _schedule(vae, epochs_before, task.n_steps)
-    pace = Pace.of(vae.learning_rate, schedule, int(vae.max_iter), len(task.ends))
+    pace = Pace.of(vae.learning_rate, schedule, int(vae.max_iter), task.n_parts)
     patience = pace.patience(vae.n_iter_no_change) if vae.early_stopping else None
     watch = Watch(patience, vae.tol, pace.settled)
     return begun(task, slots_of(vae, task, epochs_before), pace, watch, rng)
@@ -390,19 +421,6 @@ def _schedule(vae: Any, epochs_before: int, n_steps: int) -> schedules.Schedule:
     return (
         schedules.Constant(vae.beta) if epochs_before else schedules.LinearWarmup(length, vae.beta)
     )
-
-
-def generator(random_state: Any) -> np.random.Generator:
-    """Random numbers from the argument alone: the global generators are neither read nor moved."""
-    if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**31, size=4)
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"random_state={random_state!r}, but a whole number of at least 0, a RandomState, a "
-            "Generator or None is expected."
-        ) from error
 
 
 def _hidden_layers(sizes: Any) -> tuple[int, ...]:

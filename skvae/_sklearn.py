@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import check_is_fitted
 
 if TYPE_CHECKING:
     F = TypeVar("F")
@@ -39,8 +41,10 @@ __all__ = [
     "Interval",
     "StrOptions",
     "callbacks_of",
+    "check_is_fitted",
     "check_sample_weight",
     "fit_context",
+    "generator",
     "output_container",
     "passing_callbacks",
     "safe_indexing",
@@ -71,6 +75,19 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 def output_container(estimator: Any) -> str:
     """What `set_output` has asked of transformers: "default", "pandas" or "polars"."""
     return _get_output_config("transform", estimator)["dense"]
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """Random numbers from the argument alone: the global generators are neither read nor moved."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**31, size=4)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"random_state={random_state!r}, but a whole number of at least 0, a RandomState, a "
+            "Generator or None is expected."
+        ) from error
 
 
 def callbacks_of(estimator: Any) -> list:

@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._around import Around, Later
 from skvae._imputer import fitted
 from skvae._persistence import Kept
-from skvae._plan import INPUTS, generator
-from skvae._sklearn import CallbackSupportMixin, fit_context
+from skvae._plan import INPUTS
+from skvae._sklearn import CallbackSupportMixin, fit_context, generator
 from skvae._vae import VAETransformer
 from skvae.likelihoods import Histogram
 from skvae.priors import Mixture

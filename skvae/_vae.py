@@ -10,16 +10,17 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import likelihoods, objectives, posteriors, priors, schedules
+from skvae._blocks import takes_blocks
 from skvae._explain import scored_cells
 from skvae._fitting import fit, partial_fit
 from skvae._persistence import Kept
-from skvae._plan import generator
 from skvae._sklearn import (
     CallbackSupportMixin,
     HasMethods,
     Interval,
     StrOptions,
     fit_context,
+    generator,
     output_container,
     warn,
 )
@@ -42,6 +43,7 @@ QUANTILE_DRAWS = 200  # behind each filled cell
 MOST_NUMBERS = 2**28  # for the draws of one row: 1 GiB
 
 
+@takes_blocks("transform", "impute", "posterior_predictive", "score_samples", "score_cells")
 class VAETransformer(
     Kept, CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):

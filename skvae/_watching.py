@@ -86,8 +86,9 @@ class Tasks:
     their y too, if there is none, since callbacks that score want one.
     """
 
-    def __init__(self, vae: Any, X: Any, y: Any, plan: Plan, learned: Callable):
+    def __init__(self, vae: Any, shown: tuple, plan: Plan, learned: Callable):
         self.plan, self.learned, self.stopped = plan, learned, False
+        X, y = shown
         rows = partial(_rows, X, plan.data.held_rows)
         own = rows if y is None else partial(_rows, y, plan.data.held_rows)
         self.shown = {"estimator": vae, "X": rows, "y": own}

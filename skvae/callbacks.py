@@ -262,9 +262,10 @@ def _digest(plan: Plan) -> str:
     told = [getattr(stack, "structure", "") for stack in stacks]
     told.append(name_of_optimizer(plan.task.recipe.optimizer))
     digest = sha256(json.dumps(told).encode())
-    cells = [cells.arrays() for cells in plan.data.rows if cells is not None]
+    rows = [cells for cells in plan.data.rows[1:] if cells is not None]
+    cells = (x.block(k).arrays() for x in rows for k in range(len(x.heights)))
     start = plan.data.offset, model.weights, model.constants, _betas(plan.start.pace)
-    for array in (*chain(*cells), *start):
+    for array in chain(chain.from_iterable(cells), start):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

@@ -3,6 +3,9 @@ import os
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes share the cores: a thread for each
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 collect_ignore = ["typed_use.py"]  # mypy reads it: its lines are wrong on purpose
 
 

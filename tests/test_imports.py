@@ -21,6 +21,7 @@ BASE = {"_component", "_math", "_memory", "_quiet", "_shares", "_sklearn", "_ver
 WORKERS = {"table", "training", "inference"}
 MAY_IMPORT = {
     "__init__": {
+        "_blocks",
         "callbacks",
         "_compare",
         "display",
@@ -58,7 +59,10 @@ MAY_IMPORT = {
     "_onnx": {"_traced", "_vae", "table", "inference", *BASE},
     "_traced": set(),
     "_imputer": {"_around", "_vae", "_persistence", *BASE},
+    "_blocks": {"table", *BASE},
+    "_streamed": {"_blocks", "_plan", "table"},
     "_vae": {
+        "_blocks",
         "_explain",
         "_fitting",
         "_plan",
@@ -72,7 +76,18 @@ MAY_IMPORT = {
     "_persistence": {"_fits", "_plain", "model", *COMPONENTS, *BASE},
     "_fits": {"_plain", "table", "model", *COMPONENTS, *BASE},
     "_plain": BASE,
-    "_fitting": {"_watching", "_pieces", "_plan", *WORKERS, "engine", "model", *COMPONENTS, *BASE},
+    "_fitting": {
+        "_blocks",
+        "_watching",
+        "_pieces",
+        "_plan",
+        "_streamed",
+        *WORKERS,
+        "engine",
+        "model",
+        *COMPONENTS,
+        *BASE,
+    },
     "_pieces": {"_plan", "table", "training", *COMPONENTS, *BASE},
     "_watching": {"_plan", "training", *BASE},
     "_plan": {*WORKERS, "engine", "model", *COMPONENTS, *BASE},

@@ -33,6 +33,7 @@ def limit_threads() -> None:
         return
     with suppress(RuntimeError):  # it runs already
         tf.config.threading.set_intra_op_parallelism_threads(int(limit))
+        tf.config.threading.set_inter_op_parallelism_threads(int(limit))
 
 
 def threads() -> int:

@@ -1,5 +1,6 @@
 """The user's table and encoded cells, both ways: only this room knows pandas, polars and SciPy."""
 
+from skvae.table import _sources as sources
 from skvae.table._arranged import arranged, weights_of
 from skvae.table._aside import Aside
 from skvae.table._cells import Cells, Dense, Sparse, parted
@@ -11,7 +12,9 @@ from skvae.table._dtypes import EXACT
 from skvae.table._formats import UNITS, Levels, Numbers, Times
 from skvae.table._frames import Frame
 from skvae.table._input import FLOATS, Rows, checked, listed, nearest_first, parts
+from skvae.table._sampled import alike, joined, rows_at, sampled
 from skvae.table._scaling import LARGEST
+from skvae.table._stored import Store, Stored
 
 __all__ = [
     "EXACT",
@@ -29,15 +32,22 @@ __all__ = [
     "Numbers",
     "Rows",
     "Sparse",
+    "Store",
+    "Stored",
     "Times",
+    "alike",
     "arranged",
     "checked",
     "conditions",
+    "joined",
     "listed",
     "nearest_first",
     "overlaid",
     "parted",
     "parts",
+    "rows_at",
+    "sampled",
+    "sources",
     "warn_of_doubts",
     "weights_of",
     "with_holes",

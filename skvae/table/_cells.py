@@ -74,6 +74,15 @@ class Cells(Protocol):
         """The rows that a mask says."""
         return self if mask.all() else self.take(np.flatnonzero(mask))
 
+    @property
+    def heights(self) -> list[int]:
+        """Rows of each block that is in memory at once: here of the one that there is."""
+        return [len(self)]
+
+    def block(self, k: int) -> "Cells":
+        """The rows of a block."""
+        return self
+
 
 class Dense(Cells):
     """Rows in an array."""

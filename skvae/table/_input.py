@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from os import PathLike
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -19,6 +20,7 @@ FLOATS = (np.float64, np.float32)
 FLOATING = ("float", "double", "half")  # how libraries begin the names of such dtypes
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
 IN_CACHE = 2**16  # the same where parts cost nothing: what a core keeps near while it works on them
+IN_BLOCKS = {"DASK", "POLARS"}  # libraries whose queries may be gone through
 SINGLE = {"float32", "Float32", "float[pyarrow]", "float"}  # what libraries call it
 
 
@@ -145,11 +147,24 @@ def _check_kind(X: Any) -> None:
     elif hasattr(X, "to_frame"):
         advice = "a column is one as df[['name']], a row as df.iloc[[0]]"
     elif isinstance(X, (str, PathLike)):
-        kind, advice = "a path", "read it first, as with pd.read_csv(path) or pd.read_parquet(path)"
+        kind, advice = (
+            "a path",
+            (
+                "read it first, as with pd.read_csv(path) or pd.read_parquet(path), or let "
+                "skvae.Blocks.of_parquet(path) go through it"
+            ),
+        )
+    elif hasattr(X, "scanner") and hasattr(X, "to_table"):
+        advice = "call .to_table() on it first, or let skvae.Blocks.of_dataset(X) go through it"
     elif isinstance(X, Mapping) and not issparse(X):  # one sparse format is a dict too
         advice = "make a table of it first, as with pd.DataFrame(X)"
     elif isinstance(X, (Iterator, set, frozenset)):
-        advice = "make a list of it first, with list(X)"
+        advice = (
+            "make a list of it first, with list(X), or, where it gives blocks of a table, let "
+            "skvae.Blocks(function) go through what a function makes anew"
+        )
+    elif isinstance(X, FunctionType):
+        advice = "let skvae.Blocks(X) go through the blocks of a table that it makes"
     if advice:
         raise ValueError(f"X is {kind}, but a table of rows and columns is expected; {advice}.")
     check_eager("X", X)
@@ -162,10 +177,12 @@ def check_eager(what: str, X: Any) -> None:
     frame = nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
-        method = known.get(frame.implementation.name, "collect")
+        name = frame.implementation.name
+        method, by = known.get(name, "collect"), name.lower() if name in IN_BLOCKS else None
+        advice = f", or let skvae.Blocks.of_{by}(X) go through it" if by and what == "X" else ""
         raise ValueError(
             f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call "
-            f".{method}() on it first."
+            f".{method}() on it first{advice}."
         )
 
 

@@ -27,19 +27,21 @@ PATIENCE = 4
 
 def second(
     model: Model,
-    rows: tuple[Cells, Cells | None],
+    rows: tuple,
     codec: Codec,
     settings: tuple[int, int],
     rng: np.random.Generator,
 ) -> tuple[Task, TrainState]:
     """The task of training cells to see each other, all else frozen, and where it begins.
 
-    `model` is what the first stage left, `rows` are those of training and validation with the cells
-    of sums, and `settings` are max_iter and min_count.
+    `model` is what the first stage left, `rows` are those that tell of columns and those of
+    training and validation, with the cells of sums, and `settings` are max_iter and min_count.
     """
     max_iter, fewest = settings
-    task = _task(_chained(model, rows[0], codec, fewest, rng), *rows, max_iter)
-    parts, rate, epochs = len(task.ends), _rate(len(rows[0])), _n_epochs(task.n_steps, max_iter)
+    telling, training, validation = rows
+    model = _chained(model, telling, codec, fewest, rng)
+    task = _task(model, training, validation, max_iter)
+    parts, rate, epochs = task.n_parts, _rate(len(task.rows)), _n_epochs(task.n_steps, max_iter)
     pace = Pace.of(rate, Constant(), epochs, parts)._replace(fall=0)
     watch = Watch(None if task.validation is None else PATIENCE * parts, 0.0, 0)
     return task, begun(task, None, pace, watch, rng)

@@ -58,20 +58,30 @@ class Task(NamedTuple):
     @property
     def n_steps(self) -> int:
         """Steps of an epoch."""
-        return -(-len(self.rows) // self.batch_size)
+        return len(self.rows.heights) * self.block_steps
+
+    @property
+    def block_steps(self) -> int:
+        """Steps of a block of rows; a lower one comes with some rows twice."""
+        return -(-max(self.rows.heights) // self.batch_size)
 
     @property
     def length(self) -> int:
         """Steps of a chunk, which a program takes at once."""
         network, n_draws = self.model.network, self.recipe.n_draws
-        return chunk_length(network, self.n_steps, self.batch_size, n_draws)
+        return chunk_length(network, self.block_steps, self.batch_size, n_draws)
 
     @property
     def ends(self) -> list[int]:
-        """Of the parts of an epoch, in chunks."""
-        n_chunks = -(-self.n_steps // self.length)
-        n_parts = min(n_chunks, -(-self.n_steps // PART))
+        """Of the parts of a block, in chunks."""
+        n_chunks = -(-self.block_steps // self.length)
+        n_parts = min(n_chunks, -(-self.block_steps // PART))
         return [(i + 1) * n_chunks // n_parts for i in range(n_parts)]
+
+    @property
+    def n_parts(self) -> int:
+        """Of an epoch."""
+        return len(self.rows.heights) * len(self.ends)
 
     @property
     def piece(self) -> int:
@@ -93,9 +103,10 @@ class TrainState(NamedTuple):
     curves: np.ndarray  # (parts, 6): loss, log-likelihood, KL, beta, validation loss and steps
     before: Any = None  # the last state of the stage before, where there is one
     steps: int = 0  # done in all
-    order: np.ndarray | None = None  # rows of the epoch, (chunks, steps, batch); None between two
-    seed: np.ndarray | None = None  # of the epoch
-    chunk: int = 0  # the next one of the epoch
+    blocks: tuple = ()  # of rows, that are left of the epoch, the one in work first
+    order: np.ndarray | None = None  # of its rows, (chunks, steps, batch); None between two
+    seed: np.ndarray | None = None  # of the block
+    chunk: int = 0  # the next one of the block
     # Loss at the last beta, log-likelihood and KL in steps of the part.
     sums: np.ndarray = np.zeros(3, np.float32)
     summed: int = 0  # so many steps
@@ -103,7 +114,7 @@ class TrainState(NamedTuple):
     @property
     def ends_epoch(self) -> bool:
         """Whether an epoch has just ended, or none has begun."""
-        return self.order is None
+        return not self.blocks
 
     @property
     def part(self) -> int:
@@ -149,23 +160,29 @@ def begun(
 
 def states(task: Task, state: TrainState) -> Iterator[TrainState]:
     """The states that follow, one after every so many steps, until training ends."""
-    program, rows = task.program, rows_of(task.rows.arrays())
-    ends, piece = task.ends, task.piece
+    program, ends, piece = task.program, task.ends, task.piece
+    rows, held = None, None
     while not state.ended:
-        state = _epoch_begun(task, state) if state.order is None else state
-        end = ends[state.part % state.pace.parts]
+        state = _block_begun(task, state) if state.order is None else state
+        if held != state.blocks[0]:
+            held = state.blocks[0]
+            rows = rows_of(task.rows.block(held).arrays())
+        end = ends[state.part % len(ends)]
         state = _stepped(task, program, rows, state, min(end, state.chunk + piece))
         state = judged(task, state) if state.chunk == end else state
         yield state
 
 
-def _epoch_begun(task: Task, state: TrainState) -> TrainState:
-    """The state with the rows of an epoch in their order."""
-    rng = generator_of(state.generator)
-    shape = -(-task.n_steps // task.length), task.length, task.batch_size
-    order = np.resize(rng.permutation(np.arange(len(task.rows), dtype=np.int32)), shape)
-    seed = _seeds(rng, 1)[0]
-    return state._replace(generator=dict(rng.bit_generator.state), order=order, seed=seed)
+def _block_begun(task: Task, state: TrainState) -> TrainState:
+    """The state with the rows of the next block in their order; blocks take turns at random."""
+    rng, heights = generator_of(state.generator), task.rows.heights
+    blocks = state.blocks
+    if not blocks:
+        blocks = tuple(rng.permutation(len(heights)).tolist()) if len(heights) > 1 else (0,)
+    shape = -(-task.block_steps // task.length), task.length, task.batch_size
+    order = np.resize(rng.permutation(np.arange(heights[blocks[0]], dtype=np.int32)), shape)
+    seed, generator = _seeds(rng, 1)[0], dict(rng.bit_generator.state)
+    return state._replace(generator=generator, blocks=blocks, order=order, seed=seed)
 
 
 def _stepped(task: Task, program: Program, rows: Any, state: TrainState, stop: int) -> TrainState:
@@ -173,13 +190,13 @@ def _stepped(task: Task, program: Program, rows: Any, state: TrainState, stop: i
     start, pace, part = state.chunk, state.pace, state.part
     betas = np.array([pace.beta(part), pace.last_beta], np.float32)
     rates = Rates(task.dropout, task.hide, pace.rate(part), betas)
-    place = np.array([start, task.n_steps], np.int32)
+    place = np.array([start, task.block_steps], np.int32)
     order, constants = state.order[start:stop], task.model.constants
     with program.steps.guard:
         new, sums = program.chunks(
             state.state, state.sums, (constants, rows), order, place, state.seed, rates
         )
-    n = min(stop * task.length, task.n_steps) - start * task.length
+    n = min(stop * task.length, task.block_steps) - start * task.length
     return state._replace(
         state=new, sums=sums.numpy(), chunk=stop, steps=state.steps + n, summed=state.summed + n
     )
@@ -204,7 +221,7 @@ def judged(task: Task, state: TrainState) -> TrainState:
     )
     if state.chunk < len(state.order):
         return state
-    return state._replace(order=None, seed=None, chunk=0)
+    return state._replace(blocks=state.blocks[1:], order=None, seed=None, chunk=0)
 
 
 def _blocks(task: Task) -> range:

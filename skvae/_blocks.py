@@ -1,0 +1,247 @@
+"""Tables that come in blocks: more rows than memory holds."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial, wraps
+from inspect import signature
+from typing import Any, Self
+
+import numpy as np
+
+from skvae._sklearn import check_is_fitted, generator
+from skvae.table import sources
+
+__all__ = ["Blocks"]
+
+
+class Blocks:
+    """A table that comes in blocks, as often as it is asked for.
+
+    `fit` goes through it twice: once to learn what columns hold, from a uniform sample of rows with
+    the ranges and labels of all, and once to write encoded cells to a temporary file, of 4 bytes a
+    cell, from which it trains. A table that fits into the sample (16 million cells) is fitted as
+    one in memory is. `transform`, `score_samples`, `impute` and their like give Blocks in turn:
+    nothing is computed before these are gone through or written by `to_parquet`.
+
+    Parameters
+    ----------
+    make : callable
+        Gives the blocks, frames or arrays of rows and columns, anew at each call.
+    folder : str or path, default=None
+        Where `fit` writes the file; None: where the system has temporary files. It has no name and
+        is gone with the process, however that ends.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae import Blocks, VAETransformer
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(1000, 3))
+    >>> blocks = Blocks(lambda: np.array_split(X, 4))
+    >>> vae = VAETransformer(2, max_iter=5, random_state=0).fit(blocks)
+    >>> [Z.shape for Z in vae.transform(blocks)]
+    [(250, 2), (250, 2), (250, 2), (250, 2)]
+    """
+
+    def __init__(
+        self, make: Callable[[], Iterable], *, folder: str | os.PathLike[str] | None = None
+    ) -> None:
+        if not callable(make):
+            raise TypeError(
+                f"Blocks takes a function that gives blocks anew at each call, but got a "
+                f"{type(make).__name__}; write Blocks(lambda: ...), as with "
+                "Blocks(lambda: pd.read_csv(path, chunksize=100_000))."
+            )
+        self.make, self.folder = make, folder
+
+    def __iter__(self) -> Iterator:
+        return iter(self.make())
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise ValueError(
+            "Blocks are no table in memory, and this method takes none: go through them, as with "
+            "[method(block) for block in blocks]."
+        )
+
+    def __repr__(self) -> str:
+        return f"Blocks({self.make!r})"
+
+    @classmethod
+    def of_parquet(cls, path: Any, *, folder: Any = None) -> Self:
+        """The rows of a Parquet file, or of all in a folder, by pyarrow.
+
+        Parameters
+        ----------
+        path : str, path or list of them
+            Of files, or of a folder.
+        folder : str or path, default=None
+            Where `fit` writes the encoded cells.
+
+        Returns
+        -------
+        blocks : Blocks
+            Tables of pyarrow.
+
+        Examples
+        --------
+        >>> from skvae import Blocks
+        >>> Blocks.of_parquet("year=2026")  # doctest: +SKIP
+        """
+        return cls.of_dataset(sources.of_parquet(path), folder=folder)
+
+    @classmethod
+    def of_dataset(cls, dataset: Any, *, folder: Any = None) -> Self:
+        """The rows of a `pyarrow.dataset`.
+
+        Parameters
+        ----------
+        dataset : pyarrow.dataset.Dataset
+            Whatever pyarrow can scan.
+        folder : str or path, default=None
+            Where `fit` writes the encoded cells.
+
+        Returns
+        -------
+        blocks : Blocks
+            Tables of pyarrow.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, pyarrow.dataset
+        >>> from skvae import Blocks
+        >>> blocks = Blocks.of_dataset(pyarrow.dataset.dataset(pa.table({"a": [1, 2]})))
+        >>> [block.num_rows for block in blocks]
+        [2]
+        """
+        return cls(partial(sources.of_dataset, dataset), folder=folder)
+
+    @classmethod
+    def of_polars(cls, frame: Any, *, folder: Any = None) -> Self:
+        """The rows of a LazyFrame, which polars streams.
+
+        Parameters
+        ----------
+        frame : polars.LazyFrame
+            A query; it runs each time that the blocks are gone through.
+        folder : str or path, default=None
+            Where `fit` writes the encoded cells.
+
+        Returns
+        -------
+        blocks : Blocks
+            Frames of polars.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from skvae import Blocks
+        >>> [len(block) for block in Blocks.of_polars(pl.LazyFrame({"a": [1, 2]}))]
+        [2]
+        """
+        if not hasattr(frame, "collect_batches"):
+            raise TypeError(
+                f"Blocks.of_polars takes a LazyFrame of polars 1.34 or later, but got a "
+                f"{type(frame).__name__}; write the query by sink_parquet, and give "
+                "Blocks.of_parquet its path."
+            )
+        return cls(partial(frame.collect_batches, chunk_size=sources.ROWS), folder=folder)
+
+    @classmethod
+    def of_dask(cls, frame: Any, *, folder: Any = None) -> Self:
+        """The partitions of a dask DataFrame, computed one after the other.
+
+        Parameters
+        ----------
+        frame : dask.dataframe.DataFrame
+            Its partitions have to fit into memory.
+        folder : str or path, default=None
+            Where `fit` writes the encoded cells.
+
+        Returns
+        -------
+        blocks : Blocks
+            Frames of pandas.
+
+        Examples
+        --------
+        >>> from skvae import Blocks
+        >>> Blocks.of_dask(frame)  # doctest: +SKIP
+        """
+        return cls(partial(sources.of_dask, frame), folder=folder)
+
+    def map(self, function: Callable) -> "Blocks":
+        """Blocks that a function makes of these, once they are gone through.
+
+        Parameters
+        ----------
+        function : callable
+            From a block to another.
+
+        Returns
+        -------
+        blocks : Blocks
+            As many as here.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import Blocks
+        >>> [*Blocks(lambda: [np.ones((2, 1))]).map(np.sum)]
+        [np.float64(2.0)]
+        """
+        return Blocks(lambda: map(function, self), folder=self.folder)
+
+    def to_parquet(self, path: Any) -> None:
+        """Write the blocks to a Parquet file as they come.
+
+        Parameters
+        ----------
+        path : str or path
+            Of the file. Columns of arrays are named by their numbers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from skvae import Blocks
+        >>> path = Path(mkdtemp()) / "ones.parquet"
+        >>> Blocks(lambda: [np.ones((2, 1)), np.ones((3, 1))]).to_parquet(path)
+        >>> sum(len(block) for block in Blocks.of_parquet(path))
+        5
+        """
+        sources.write_parquet(self, path)
+
+
+def takes_blocks(*names: str) -> Callable:
+    """A class whose methods of these names give Blocks for Blocks, once they are gone through."""
+
+    def changed(cls: type) -> type:
+        for name in names:
+            setattr(cls, name, _by_block(getattr(cls, name)))
+        return cls
+
+    return changed
+
+
+def _by_block(method: Callable) -> Callable:
+    """The method, also of Blocks in the place of a table; each has random numbers of its own."""
+    draws = "random_state" in signature(method).parameters
+
+    @wraps(method)
+    def called(self: Any, X: Any, *args: Any, **settings: Any) -> Any:
+        if not isinstance(X, Blocks):
+            return method(self, X, *args, **settings)
+        check_is_fitted(self)
+        given = signature(method).bind(self, X, *args, **settings).arguments
+        del given["self"], given["X"]
+        first = int(generator(given.pop("random_state", None)).integers(2**31))
+
+        def blocks() -> Iterator:
+            for k, block in enumerate(X):
+                seed = {"random_state": np.random.default_rng([first, k])} if draws else {}
+                yield method(self, block, **given, **seed)
+
+        return Blocks(blocks, folder=X.folder)
+
+    return called

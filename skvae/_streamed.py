@@ -1,0 +1,83 @@
+"""A fit of a table that comes in blocks: a sample tells of its columns, and a file has its rows."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from skvae._blocks import Blocks
+from skvae._plan import Data, Plan, Table, held_out_of, later, planned
+from skvae.table import Dense, Encoded, Store, alike, joined, rows_at, sampled
+
+
+def of_blocks(
+    vae: Any, blocks: Blocks, rng: np.random.Generator, X_val: Any, weights: tuple[Any, Any]
+) -> Plan:
+    """The plan of a fit: that of a table in memory, if a sample has all of its rows."""
+    beside = np.random.default_rng(deepcopy(rng).integers(2**63))
+    sample = sampled(blocks, beside)
+    if sample.is_whole:
+        plan = planned(vae, sample.table, rng, X_val, weights)
+        return plan._replace(data=plan.data._replace(shown=sample.table))
+    if weights[0] is not None:
+        raise ValueError(
+            f"sample_weight with Blocks of {sample.n} rows, of which memory holds a sample; let "
+            "blocks repeat rows in the place of weights."
+        )
+    divide = partial(_stored, blocks=blocks, n=sample.n)
+    return planned(vae, sample.table, rng, X_val, weights, divide)
+
+
+def _stored(
+    vae: Any,
+    table: Table,
+    judges: Encoded | None,
+    rng: np.random.Generator,
+    blocks: Blocks,
+    n: int,
+) -> Data:
+    """Training rows in a file, and rows that are held out, if any, in memory."""
+    n_held_out = held_out_of(vae, n) if judges is None else 0
+    places = np.sort(rng.choice(n, n_held_out, replace=False))
+    store = Store(n - n_held_out, table.codec.width, blocks.folder, rng)
+    apart = []
+    for block, own in _with_places(blocks, places, n):
+        encoded = later(vae, block, table, lambda rows: rows).encoded()
+        held_out = store.add(encoded.x[:], own), encoded.offset[own], rows_at(block, own)
+        apart.append(held_out)
+    some, offset = table.encoded()
+    data = Data(store.stored(), None, offset, None, some=some)
+    if judges is not None:
+        return data._replace(validation=judges.x, held_out=judges.offset)
+    return data._replace(**_held_out(apart)) if n_held_out else data
+
+
+def _with_places(blocks: Blocks, places: np.ndarray, n: int) -> Iterator[tuple[Any, np.ndarray]]:
+    """Each block, and which of ascending places of n rows in all are its own."""
+    start = 0
+    for block in alike(blocks):
+        stop = start + len(block)
+        if stop > n:
+            raise _changed(n, "more")
+        first, last = np.searchsorted(places, [start, stop])
+        yield block, places[first:last] - start
+        start = stop
+    if start < n:
+        raise _changed(n, start)
+
+
+def _changed(n: int, now: Any) -> ValueError:
+    return ValueError(
+        f"Blocks gave {n} rows at first, and {now} the second time; give a function that makes the "
+        "same blocks at each call."
+    )
+
+
+def _held_out(apart: list) -> dict:
+    """What is known of the rows that are held out, block by block."""
+    x, offsets, shown = zip(*apart, strict=True)
+    cells = np.concatenate(x)
+    validation = Dense.of([(slice(None), cells)], cells.shape)
+    return {"validation": validation, "held_out": np.concatenate(offsets), "shown": joined(shown)}
