@@ -167,7 +167,7 @@ class Blocks:
         >>> from skvae import Blocks
         >>> Blocks.of_dask(frame)  # doctest: +SKIP
         """
-        return cls(partial(sources.of_dask, frame), folder=folder)
+        return cls(lambda: (part.compute() for part in frame.partitions), folder=folder)
 
     def map(self, function: Callable) -> "Blocks":
         """Blocks that a function makes of these, once they are gone through.

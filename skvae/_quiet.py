@@ -29,18 +29,14 @@ def quiet() -> Iterator[None]:
     if "tensorflow" in sys.modules:
         yield
         return
-    with uncollected(), nullcontext() if LEVEL in os.environ else _silenced():
-        yield
-
-
-@contextmanager
-def _silenced() -> Iterator[None]:
-    os.environ[LEVEL] = FATAL_ALONE
+    asked, alone = LEVEL in os.environ, current_thread() is main_thread()
+    os.environ.setdefault(LEVEL, FATAL_ALONE)
     try:
-        with _filtered() if current_thread() is main_thread() else nullcontext():
+        with uncollected(), _filtered() if alone and not asked else nullcontext():
             yield
     finally:
-        os.environ.pop(LEVEL, None)
+        if not asked:
+            os.environ.pop(LEVEL, None)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def of_blocks(
     """The plan of a fit: that of a table in memory, if a sample has all of its rows."""
     beside = np.random.default_rng(deepcopy(rng).integers(2**63))
     sample = sampled(blocks, beside)
-    if sample.is_whole:
+    if len(sample.table) == sample.n:
         plan = planned(vae, sample.table, rng, X_val, weights)
         return plan._replace(data=plan.data._replace(shown=sample.table))
     if weights[0] is not None:

@@ -21,11 +21,6 @@ class Sampled(NamedTuple):
     table: Any  # like the blocks
     n: int  # rows of all blocks
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether they are all."""
-        return len(self.table) == self.n
-
 
 def sampled(blocks: Iterable, rng: np.random.Generator) -> Sampled:
     """Rows of all blocks, or of so many cells, each as likely as another.

@@ -24,11 +24,6 @@ def of_dataset(dataset: Any) -> Iterator:
         yield pa.Table.from_batches([batch])
 
 
-def of_dask(frame: Any) -> Iterator:
-    """The partitions of a dask DataFrame, computed."""
-    return (part.compute() for part in frame.partitions)
-
-
 def write_parquet(blocks: Iterable, path: Any) -> None:
     """Blocks into a file as they come."""
     from pyarrow.parquet import ParquetWriter
