@@ -16,18 +16,16 @@ def of_blocks(
     vae: Any, blocks: Blocks, rng: np.random.Generator, X_val: Any, weights: tuple[Any, Any]
 ) -> Plan:
     """The plan of a fit: that of a table in memory, if a sample has all of its rows."""
-    beside = np.random.default_rng(deepcopy(rng).integers(2**63))
-    sample = sampled(blocks, beside)
-    if len(sample.table) == sample.n:
-        plan = planned(vae, sample.table, rng, X_val, weights)
-        return plan._replace(data=plan.data._replace(shown=sample.table))
+    X, n = sampled(blocks, np.random.default_rng(deepcopy(rng).integers(2**63)))
+    if len(X) == n:
+        plan = planned(vae, X, rng, X_val, weights)
+        return plan._replace(data=plan.data._replace(shown=X))
     if weights[0] is not None:
         raise ValueError(
-            f"sample_weight with Blocks of {sample.n} rows, of which memory holds a sample; let "
-            "blocks repeat rows in the place of weights."
+            f"sample_weight with Blocks of {n} rows, of which memory holds a sample; let blocks "
+            "repeat rows in the place of weights."
         )
-    divide = partial(_stored, blocks=blocks, n=sample.n)
-    return planned(vae, sample.table, rng, X_val, weights, divide)
+    return planned(vae, X, rng, X_val, weights, partial(_stored, blocks=blocks, n=n))
 
 
 def _stored(

@@ -48,8 +48,8 @@ class Joint(Component):
         features = [part.features(v, x, seen) for part, v, x, seen in self._each(w, *blocks)]
         for found, (part, size) in zip(features, self.parts(), strict=True):
             n = part.n_features(size)
-            shape, words = (*x.shape[:-1], n), f"(..., {n}), as n_features has it,"
-            expect(f"{part}.features", found, shape, words)
+            words = f"(..., {n}), as n_features has it,"
+            expect(f"{part}.features", found, (*x.shape[:-1], n), words)
         return joined(features)
 
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:

@@ -27,7 +27,7 @@ PATIENCE = 4
 
 def second(
     model: Model,
-    rows: tuple,
+    rows: tuple[Cells, Any, Any],
     codec: Codec,
     settings: tuple[int, int],
     rng: np.random.Generator,
@@ -38,9 +38,7 @@ def second(
     training and validation, with the cells of sums, and `settings` are max_iter and min_count.
     """
     max_iter, fewest = settings
-    telling, training, validation = rows
-    model = _chained(model, telling, codec, fewest, rng)
-    task = _task(model, training, validation, max_iter)
+    task = _task(_chained(model, rows[0], codec, fewest, rng), *rows[1:], max_iter)
     parts, rate, epochs = task.n_parts, _rate(len(task.rows)), _n_epochs(task.n_steps, max_iter)
     pace = Pace.of(rate, Constant(), epochs, parts)._replace(fall=0)
     watch = Watch(None if task.validation is None else PATIENCE * parts, 0.0, 0)
