@@ -347,10 +347,11 @@ class VAETransformer(
 
         Parameters
         ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        X : array-like, sparse matrix, DataFrame of shape (n_samples, n_features) or Blocks
             Arrays hold numbers or booleans; frames text, categories and datetimes too. Cells
             may be missing (NaN, None, NA, NaT): training uses the observed cells alone. Sparse
-            matrices are made dense a batch at a time; their zeros are zeros, not holes.
+            matrices are made dense a batch at a time; their zeros are zeros, not holes. Of tables
+            that memory does not hold give :class:`Blocks`; then other methods take them too.
         y : ignored
             Here for the sake of pipelines.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -86,12 +86,14 @@ def written(folder: Path) -> dict[str, str]:
     package = importlib.import_module(PACKAGE)
     public = {name: getattr(package, name) for name in package.__all__}
     modules = {name: value for name, value in public.items() if inspect.ismodule(value)}
-    estimators = [name for name, value in public.items() if inspect.isclass(value)]
+    estimators = [name for name, value in public.items() if hasattr(value, "fit")]
     functions = [name for name in public if name not in {*modules, *estimators}]
     order = sorted(modules, key=lambda name: list(TITLES).index(name) if name in TITLES else -1)
     pages = {
         "estimators": page("Estimators", "What most users need.", PACKAGE, estimators),
-        "functions": page("Functions", "Beside the estimators.", PACKAGE, functions),
+        "functions": page(
+            "Functions", "Beside the estimators, and tables in blocks.", PACKAGE, functions
+        ),
         **{name: of_room(name, modules[name]) for name in order},
     }
     pages["index"] = INDEX.format(pages="\n   ".join(pages))
