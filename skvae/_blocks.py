@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from skvae._sklearn import check_is_fitted, generator
-from skvae.table import sources
+from skvae.table import alike, sources
 
 __all__ = ["Blocks"]
 
@@ -52,6 +52,8 @@ class Blocks:
                 f"{type(make).__name__}; write Blocks(lambda: ...), as with "
                 "Blocks(lambda: pd.read_csv(path, chunksize=100_000))."
             )
+        if folder is not None and not os.path.isdir(folder):
+            raise ValueError(f"folder={str(folder)!r} is not there; make it, or give another.")
         self.make, self.folder = make, folder
 
     def __iter__(self) -> Iterator:
@@ -59,8 +61,9 @@ class Blocks:
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise ValueError(
-            "Blocks are no table in memory, and this method takes none: go through them, as with "
-            "[method(block) for block in blocks]."
+            "Blocks stand here in the place of a table, which is expected: fit, transform, impute, "
+            "score and what scores rows of a VAETransformer take them. Give a table, or go through "
+            "the blocks one by one."
         )
 
     def __repr__(self) -> str:
@@ -238,7 +241,7 @@ def _by_block(method: Callable) -> Callable:
         first = int(generator(given.pop("random_state", None)).integers(2**31))
 
         def blocks() -> Iterator:
-            for k, block in enumerate(X):
+            for k, block in enumerate(alike(X)):
                 seed = {"random_state": np.random.default_rng([first, k])} if draws else {}
                 yield method(self, block, **given, **seed)
 

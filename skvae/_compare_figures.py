@@ -135,14 +135,13 @@ def quality(real: pd.DataFrame, synthetic: pd.DataFrame, all_pairs: bool = False
 
     is_number = real.columns.isin(numbers(real))
     kinds = {i: {"sdtype": "numerical" if x else "categorical"} for i, x in enumerate(is_number)}
-    metadata = {"tables": {TABLE: {"columns": kinds}}}
     report = QualityReport()
     if all_pairs:  # as papers have it: the thresholds came later
         report.real_correlation_threshold = report.real_association_threshold = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tables = ({TABLE: table} for table in numbered(real, synthetic))
-        report.generate(*tables, metadata, verbose=False)
+        report.generate(*tables, {"tables": {TABLE: {"columns": kinds}}}, verbose=False)
     return report
 
 

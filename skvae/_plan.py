@@ -100,9 +100,9 @@ class Plan(NamedTuple):
 
     def shown(self, X: Any, y: Any, X_val: Any) -> tuple[Any, Any]:
         """What callbacks are given of what `fit` was."""
-        if self.data.shown is not None:
-            return self.data.shown, None
-        return (X, y) if X_val is None else (X_val, None)
+        if X_val is not None:
+            return X_val, None
+        return (X, y) if self.data.shown is None else (self.data.shown, None)
 
     @property
     def own(self) -> Data:
@@ -366,7 +366,8 @@ def task_of(
 
     n_rows, (smallest, largest) = len(data.training), auto
     auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
-    batch_size = min(n_rows, auto if vae.batch_size == "auto" else vae.batch_size)
+    asked = auto if vae.batch_size == "auto" else vae.batch_size
+    batch_size = min(asked, *data.training.heights)
     _check_draws(vae.n_draws, batch_size, model.network.numbers_per_draw)
     n_steps = vae.max_iter * -(-n_rows // batch_size)
     recipe = Recipe(

@@ -9,14 +9,15 @@ import numpy as np
 
 from skvae._blocks import Blocks
 from skvae._plan import Data, Plan, Table, held_out_of, later, planned
-from skvae.table import Dense, Encoded, Store, alike, joined, rows_at, sampled
+from skvae.table import Dense, Encoded, Sampled, Store, alike, joined, rows_at, sampled
 
 
 def of_blocks(
     vae: Any, blocks: Blocks, rng: np.random.Generator, X_val: Any, weights: tuple[Any, Any]
 ) -> Plan:
     """The plan of a fit: that of a table in memory, if a sample has all of its rows."""
-    X, n = sampled(blocks, np.random.default_rng(deepcopy(rng).integers(2**63)))
+    sample = sampled(blocks, np.random.default_rng(deepcopy(rng).integers(2**63)))
+    X, _, n = sample
     if len(X) == n:
         plan = planned(vae, X, rng, X_val, weights)
         return plan._replace(data=plan.data._replace(shown=X))
@@ -25,7 +26,8 @@ def of_blocks(
             f"sample_weight with Blocks of {n} rows, of which memory holds a sample; let blocks "
             "repeat rows in the place of weights."
         )
-    return planned(vae, X, rng, X_val, weights, partial(_stored, blocks=blocks, n=n))
+    divide = partial(_stored, blocks=blocks, sample=sample)
+    return planned(vae, X, rng, X_val, weights, divide)
 
 
 def _stored(
@@ -34,9 +36,10 @@ def _stored(
     judges: Encoded | None,
     rng: np.random.Generator,
     blocks: Blocks,
-    n: int,
+    sample: Sampled,
 ) -> Data:
     """Training rows in a file, and rows that are held out, if any, in memory."""
+    n = sample.n
     n_held_out = held_out_of(vae, n) if judges is None else 0
     places = np.sort(rng.choice(n, n_held_out, replace=False))
     store = Store(n - n_held_out, table.codec.width, blocks.folder, rng)
@@ -46,7 +49,9 @@ def _stored(
         held_out = store.add(encoded.x[:], own), encoded.offset[own], rows_at(block, own)
         apart.append(held_out)
     some, offset = table.encoded()
-    data = Data(store.stored(), None, offset, None, some=some)
+    own = np.flatnonzero(~np.isin(sample.places[table.rows.places], places))
+    told = {"some": some.take(own), "shown": sample.table}
+    data = Data(store.stored(), None, offset[own], None, **told)
     if judges is not None:
         return data._replace(validation=judges.x, held_out=judges.offset)
     return data._replace(**_held_out(apart)) if n_held_out else data

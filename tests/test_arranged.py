@@ -131,7 +131,7 @@ def test_what_comes_twice_for_its_share_is_held_out_together():
     X, weight = np.arange(100.0)[:, None], RNG.random(100) + 1.5
     data = planned(small(validation_fraction=0.2), X, weights=(weight, None)).data
     assert len(data.held_rows) == 40
-    rows = [set(np.round(cells[:][:, 0], 5).tolist()) for cells in data.rows]
+    rows = [set(np.round(cells[:][:, 0], 5).tolist()) for cells in data.rows[1:]]
     assert len(rows[0] & rows[1]) <= 1  # the last one may be cut
     assert len(set(data.held_rows)) == len(rows[1]) <= 25
 

@@ -103,12 +103,36 @@ def test_a_sample_is_uniform(monkeypatch):
         sample = skvae.table._sampled.sampled(cut(rows, 70), np.random.default_rng(seed))
         drawn[sample.table[:, 0].astype(int)] += 1
         assert sample.n == 1000
-    # the least comes once with each seed; with ascending blocks a largest one does with each block
-    middle = np.setdiff1d(np.arange(1000), [0, *range(69, 1000, 70), 999])
-    assert abs(drawn[middle].mean() - 40) < 1
-    halves = drawn[middle[middle < 500]].mean(), drawn[middle[middle >= 500]].mean()
-    assert abs(halves[0] - halves[1]) < 2
-    assert drawn[middle].std() < 8  # 5.7 if rows are drawn alike
+    assert drawn[[0, 999]].tolist() == [200, 200]  # the ends
+    middle = drawn[1:-1]
+    assert abs(middle.mean() - 40) < 1
+    assert abs(middle[:500].mean() - middle[500:].mean()) < 2
+    assert middle.std() < 8  # 5.7 if rows are drawn alike
+    assert drawn[range(69, 999, 70)].mean() < 50  # largest ones of their blocks
+
+
+def test_columns_of_which_no_label_comes_twice_leave_a_sample_as_it_is(monkeypatch):
+    monkeypatch.setattr(skvae.table._sampled, "NUMBERS", 2 * 500)
+    X = pd.DataFrame({"id": np.arange(5000).astype(str), "t": np.arange(5000) // 1000})
+    sample = skvae.table._sampled.sampled(cut(X, 1000), np.random.default_rng(0))
+    assert len(sample.table) < 520
+    assert sample.table["t"].value_counts().min() > 60  # of 100
+    np.testing.assert_array_equal(sample.table["id"].astype(int), sample.places)
+
+
+def test_many_small_blocks_are_sampled_too(monkeypatch):
+    monkeypatch.setattr(skvae.table._sampled, "NUMBERS", 100)
+    rows = np.arange(1000.0)[:, None]
+    sample = skvae.table._sampled.sampled(cut(rows, 1), np.random.default_rng(0))
+    assert len(sample.table) <= 102
+
+
+def test_rare_codes_of_whole_numbers_are_kept(small, monkeypatch):
+    monkeypatch.setattr(skvae.table._sampled, "SHARE", 100)
+    X = mixed().assign(c=lambda X: 5 * (X["c"] > 4))
+    X.loc[1234, "c"] = 3
+    vae = model(likelihood={"c": "categorical"}).fit(cut(X))
+    assert vae._codec.features[2].format.levels == (0, 3, 5)
 
 
 def test_blocks_of_the_file_are_dealt_all_rows_once(monkeypatch):
@@ -187,16 +211,16 @@ def test_rows_that_are_held_out_are_shown_to_callbacks():
     class Watcher:
         def setup(self, estimator, context): ...
         def teardown(self, estimator, context): ...
-        def on_fit_task_begin(self, estimator, context, X=None, y=None, **_):
-            shown.append(X() if callable(X) else X)
-
-        def on_fit_task_end(self, estimator, context, **_): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context, *, X=None, y=None):
+            shown.append(X)
 
     vae = model()
     if not hasattr(vae, "set_callbacks"):
         pytest.skip("scikit-learn has no callbacks")
     vae.set_callbacks(Watcher()).fit(cut(mixed()))
     held_out = [X for X in shown if X is not None]
+    assert held_out
     assert all(len(X) == 200 for X in held_out)
 
 
@@ -216,7 +240,79 @@ def test_other_rows_at_the_second_time_are_refused(second):
         model().fit(changing)
 
 
-def test_what_cannot_be_is_told():
+def test_masked_cells_are_holes():
+    X = np.ma.masked_greater(np.random.default_rng(0).normal(size=(60, 2)), 1.0)
+    vae = model(likelihood="gaussian").fit(Blocks(lambda: [X[:30], X[30:]]))
+    expected = model(likelihood="gaussian").fit(X)
+    np.testing.assert_array_equal(vae._model.weights, expected._model.weights)
+
+
+def test_blocks_without_rows_are_left_out(in_memory):
+    X = mixed()
+    codes = in_memory.transform(Blocks(lambda: [X[:3], X[:0], X[3:6]]))
+    assert [len(block) for block in codes] == [3, 3]
+
+
+@pytest.mark.usefixtures("small")
+def test_values_that_cannot_be_are_told_where_no_sample_has_them():
+    X = mixed().assign(c=lambda X: X["c"].astype(float))
+    beside = np.random.default_rng(np.random.default_rng(0).integers(2**63))
+    places = skvae.table._sampled.sampled(cut(X), beside).places
+    X.loc[np.setdiff1d(np.arange(20, N), places)[0], "c"] = 0.5
+    with pytest.raises(ValueError, match="[Pp]oisson needs counts"):
+        model(likelihood={"c": "poisson"}).fit(cut(X))
+
+
+def test_blocks_of_holes_take_the_dtype_of_the_others():
+    X = mixed()[:600].assign(t=pd.date_range("2020", periods=600).where(np.arange(600) >= 300))
+    whole = model().fit(X)
+    first = X[:300].assign(t=pd.Series([None] * 300, dtype=object))
+    vae = model().fit(Blocks(lambda: [first, X[300:]]))
+    assert vae._codec.features[5].dtype == whole._codec.features[5].dtype
+    table = pa.Table.from_pandas(X, preserve_index=False)
+    nothing = table[:300].drop_columns("t").append_column("t", pa.nulls(300))
+    model().fit(Blocks(lambda: [nothing, table[300:]]))
+    frame = pl.from_pandas(X)
+    model().fit(Blocks(lambda: [frame[:300].with_columns(t=None), frame[300:]]))
+
+
+def test_blocks_with_other_kinds_of_columns_are_refused():
+    X = mixed()[:60]
+    with pytest.raises(ValueError, match="Column 0 holds labels in block 1, but numbers in block"):
+        model().fit(Blocks(lambda: [X, X.assign(a="text")]))
+
+
+def test_rows_of_ones_own_are_shown_to_callbacks():
+    from skvae._streamed import of_blocks
+
+    rng = np.random.default_rng(0)
+    plan = of_blocks(model(), cut(mixed()), rng, mixed()[:7], (None, None))
+    assert len(plan.shown(None, None, mixed()[:7])[0]) == 7
+
+
+@pytest.mark.usefixtures("small")
+def test_no_row_that_is_held_out_tells_of_all():
+    from skvae._streamed import of_blocks
+
+    plan = of_blocks(model(), cut(mixed()), np.random.default_rng(0), None, (None, None))
+    cells = {row.tobytes() for row in plan.data.validation[:]}
+    assert len(cells) == 200
+    assert not cells & {row.tobytes() for row in plan.data.telling[:]}
+
+
+@pytest.mark.usefixtures("small")
+def test_a_batch_has_no_row_twice():
+    assert model(batch_size=1000).fit(cut(mixed()))._n_steps == 8 * 4  # of 450 rows
+
+
+def test_indices_of_pandas_are_not_written(tmp_path):
+    X = pd.DataFrame({"a": [1.0, 2.0]}, index=[5, 7])
+    Blocks(lambda: [X, X.reset_index(drop=True)]).to_parquet(tmp_path / "a.parquet")
+    block, *_ = Blocks.of_parquet(tmp_path / "a.parquet")
+    assert block.column_names == ["a"]
+
+
+def test_what_cannot_be_is_told(tmp_path):
     X = mixed()
     with pytest.raises(TypeError, match=r"a function that gives blocks .* got a DataFrame"):
         Blocks(X)
@@ -226,9 +322,11 @@ def test_what_cannot_be_is_told():
         model().fit(Blocks(lambda: [X, X.drop(columns="a")]))
     with pytest.raises(ValueError, match=r"Block 0 is a ndarray of shape \(3,\)"):
         model().fit(Blocks(lambda: [np.ones(3)]))
+    with pytest.raises(ValueError, match="is not there; make it"):
+        Blocks(list, folder=tmp_path / "none")
     with pytest.raises(TypeError, match="LazyFrame of polars"):
         Blocks.of_polars(X)
-    with pytest.raises(ValueError, match="go through them"):
+    with pytest.raises(ValueError, match="Blocks stand here"):
         model().partial_fit(cut(X))
 
 

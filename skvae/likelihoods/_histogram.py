@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import ndtri
 
-from skvae._math import bounded, ops, split
+from skvae._math import bounded, ops, split, take
 from skvae._sklearn import Interval
 from skvae.likelihoods import _slots
 from skvae.likelihoods._base import Column, Likelihood, Size, mean_and_deviation
@@ -75,8 +75,8 @@ class Histogram(Likelihood):
         return _slots.with_more(arrays, means=points, score=score)
 
     def features(self, w: dict, x: Any, seen: Any) -> Any:
-        here = _slots.one_hot_seen(w, x, seen)
-        return ops.concatenate([here, _slots.of_cells(w, here, w["score"])], axis=-1)
+        score = seen * take(w["score"], _slots.slot(w, x)[0])
+        return ops.concatenate([_slots.one_hot_seen(w, x, seen), score], axis=-1)
 
     def raw_of(self, w: dict, log_probs: np.ndarray) -> np.ndarray:
         untilted = np.zeros((*log_probs.shape[:-1], 2), np.float32)

@@ -3,17 +3,12 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from skvae._math import bounded, ops
+from skvae._math import bounded, ops, take
 from skvae.likelihoods import _slots
 from skvae.likelihoods._base import Column, Likelihood, Size
 
 BEYOND = 1e4  # stands for infinity: the logistic function is 0 or 1 there, also at the least slope
 MAX_LOG_SLOPE = 3.0  # exp(3) is 20: levels that far apart are told apart for certain
-OF_SLOTS = (
-    "above",
-    "below",
-    "log_gap",
-)  # thresholds, and the log of what is between
 
 
 class Ordinal(Likelihood):
@@ -64,11 +59,9 @@ class Ordinal(Likelihood):
     def log_prob(self, w: dict, x: Any, raw: Any) -> Any:
         # log(sigmoid(b) - sigmoid(a)) is log sigmoid(b) + log sigmoid(-a) + log(1 - exp(a - b)).
         location, log_slope = _location_and_log_slope(raw, ops)
-        here, slope = _slots.one_hot(w, x), ops.exp(log_slope)
-        above, below, log_gap = (_slots.of_cells(w, here, w[name]) for name in OF_SLOTS)
-        b, a = (above - location) * slope, (below - location) * slope
-        log_inside = ops.log(-ops.expm1(-ops.exp(log_gap + log_slope)))
-        exists = _slots.of_cells(w, here, 1.0) > 0
+        (own, exists), slope = _slots.slot(w, x), ops.exp(log_slope)
+        b, a = ((take(w[end], own) - location) * slope for end in ("above", "below"))
+        log_inside = ops.log(-ops.expm1(-ops.exp(take(w["log_gap"], own) + log_slope)))
         return ops.where(exists, ops.log_sigmoid(b) + ops.log_sigmoid(-a) + log_inside, 0.0)
 
     def point(self, w: dict, raw: np.ndarray) -> np.ndarray:

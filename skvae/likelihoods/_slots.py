@@ -12,6 +12,7 @@ import numpy as np
 from skvae._math import cast, ops, take, unbounded
 from skvae.likelihoods._base import Column, padded
 
+FEW = 2**16  # slots x columns
 FEWEST = 0.5  # pseudo-count of a slot that no row fell into
 
 
@@ -72,19 +73,27 @@ def one_hot_seen(w: dict, x: Any, seen: Any) -> Any:
     return one_hot(w, ops.where(seen > 0, x, -2.0))
 
 
-def of_cells(w: dict, here: Any, values: Any) -> Any:
-    """The value of the slot of each cell, (..., cells), by values of slots and where cells are."""
-    return ops.matmul(here * values, membership(w, ops))
+def slot(w: dict, x: Any) -> tuple[Any, Any]:
+    """The slot of each cell, and whether its column has it: a filler may have any code."""
+    slots, cells = w["column"].shape[0], np.arange(w["start"].shape[-1], dtype=np.float32)
+    own = ops.cast(ops.clip(w["start"] + ops.floor(x), 0.0, slots - 1.0), "int32")
+    return own, take(w["column"], own) == cells
 
 
 def log_prob(w: dict, x: Any, logits: Any) -> Any:
     """Log-probability of the slot of each cell, (..., cells); `logits` are at most some 20.
 
-    It is 0 where a column has no such slot: a filler may have any code.
+    It is 0 where a column has no such slot. Few logits are found by a product, whose gradient is
+    short, and many by their places.
     """
-    here, total = one_hot(w, x), ops.matmul(ops.exp(logits), membership(w, ops))
-    exists = of_cells(w, here, 1.0) > 0
-    return of_cells(w, here, logits) - ops.log(ops.where(exists, total, 1.0))
+    columns, (own, exists) = membership(w, ops), slot(w, x)
+    total = ops.matmul(ops.exp(logits), columns)
+    if columns.shape[0] * columns.shape[1] <= FEW:
+        chosen = ops.matmul(logits * one_hot(w, x), columns)
+    else:
+        own = ops.broadcast_to(own, ops.shape(total))
+        chosen = ops.where(exists, ops.take_along_axis(logits, own, axis=-1), 0.0)
+    return chosen - ops.log(ops.where(exists, total, 1.0))
 
 
 def by_column(w: dict, slots: np.ndarray) -> list[np.ndarray]:

@@ -57,7 +57,8 @@ class Runs(NamedTuple):
         for span, own, beside in zip(spans, slots, split(runs, cells, 0), strict=True):
             n = self.each * span.slots
             own = ops.transpose(ops.reshape(own, (n_rows, span.n_cells, n)), (1, 0, 2)) if n else 0
-            found.append(joined([part for part, width in ((own, n), (beside, self.own)) if width]))
+            parts = [part for part, width in ((own, n), (beside, self.own)) if width]
+            found.append(joined(parts or [beside]))
         return found
 
     def together(self, numbers: list, spans: Sequence[Span]) -> Any:
@@ -71,7 +72,7 @@ class Runs(NamedTuple):
             for own, n in zip(slots, sizes, strict=True)
             if n
         ]
-        if room:
+        if room or not sum(sizes) + n_runs:
             pieces.append(ops.zeros((n_draws, n_rows, room)))
         if n_runs:
             runs = ops.transpose(ops.concatenate(runs, axis=0), (1, 2, 3, 0))

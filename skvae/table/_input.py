@@ -62,6 +62,8 @@ class Rows(NamedTuple):
     @property
     def as_given(self) -> "Rows":
         """The rows of the table in turn; one before it stands for each that is left out."""
+        if self.places is None:
+            return self
         n = len(self.frame[0]) if self.frame is not None else self.values.shape[0]
         kept = np.unique(self.places)
         last = np.searchsorted(kept, np.arange(n), side="right") - 1

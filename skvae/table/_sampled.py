@@ -1,24 +1,28 @@
 """A uniform sample of rows that come in blocks, with those that have what no row of it has."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 
 from skvae.table._dtypes import of_array, read
 from skvae.table._frames import columns_of, frame_of, names_of
 from skvae.table._values import Values
 
 NUMBERS = 2**24  # most cells of a sample
-LEVELS = 20_000  # most labels of a column that are looked for
-ALWAYS = -1.0  # the key of a row that is kept, whatever the limit
+SHARE = 1000  # a column has so many times fewer labels that are looked for than a sample has rows
+KINDS = {"integer": "numbers", "float": "numbers", "boolean": "numbers", "ordered": "labels"}
+KINDS |= {"category": "labels", "datetime": "times", "duration": "durations"}
 
 
 class Sampled(NamedTuple):
     """Rows that stand for all."""
 
     table: Any  # like the blocks
+    places: np.ndarray  # of its rows among all
     n: int  # rows of all blocks
 
 
@@ -28,86 +32,105 @@ def sampled(blocks: Iterable, rng: np.random.Generator) -> Sampled:
     To these come rows with the least and the largest number of a column, or with a label, that no
     other has: so ranges and labels are those of all rows.
     """
-    kept, seen, n = Kept(), Seen(), 0
-    for block in alike(blocks):
-        columns, keys = values_of(block), rng.random(len(block))
-        keys[seen.first(columns)] = ALWAYS
-        kept.add(block, keys, max(1, NUMBERS // len(columns)))
+    kept, n = Kept(), 0
+    for k, block in enumerate(alike(blocks)):
+        kept.add(k, n, block, rng.random(len(block)))
         n += len(block)
     if not n:
         raise ValueError("Blocks has no rows; give it a function that makes blocks anew.")
-    return Sampled(kept.table(), n)
+    kept.drop()
+    tables, _, places = zip(*kept.parts, strict=True)
+    return Sampled(joined(tables), np.concatenate(places), n)
 
 
 class Kept:
-    """So many rows with the least keys, and those that are kept whatever comes."""
+    """So many rows with the least keys, and those that have what no other has."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[Any, np.ndarray]] = []
-        self.limit, self.most = 1.0, 0
+        self.parts: list[tuple] = []  # tables, keys and places of their rows
+        self.seen, self.limit, self.most = Seen(), 1.0, 1
 
-    def add(self, table: Any, keys: np.ndarray, most: int) -> None:
-        """Take some rows."""
-        self.parts.append(_below(table, keys, self.limit))
-        self.most = most
-        if sum(len(own) for _, own in self.parts) > 2 * most:
-            self._drop()
+    def add(self, k: int, first: int, block: Any, keys: np.ndarray) -> None:
+        """Take the rows of block k, which come from a place on."""
+        columns = values_of(block)
+        self.most = max(1, NUMBERS // len(columns))
+        self.seen.look(columns, first, k, self.most // SHARE)
+        self.parts += self._left((block, keys, np.arange(first, first + len(keys))))
+        if sum(len(keys) for _, keys, _ in self.parts) > 2 * self.most + len(self.seen):
+            self.drop()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         """Leave out the rows that are too many."""
-        keys = np.concatenate([own for _, own in self.parts])
-        keys = keys[keys != ALWAYS]
+        keys = np.concatenate([keys for _, keys, _ in self.parts])
         if len(keys) > self.most:
             self.limit = float(np.partition(keys, self.most)[self.most])
-            self.parts = [_below(*part, self.limit) for part in self.parts]
+            self.parts = [left for part in self.parts for left in self._left(part)]
 
-    def table(self) -> Any:
-        """They, in the order in which they came."""
-        self._drop()
-        return joined([table for table, _ in self.parts])
-
-
-def _below(table: Any, keys: np.ndarray, limit: float) -> tuple[Any, np.ndarray]:
-    """The rows whose keys are below a limit."""
-    some = np.flatnonzero(keys < limit)
-    return (table, keys) if len(some) == len(keys) else (rows_at(table, some), keys[some])
+    def _left(self, part: tuple) -> list[tuple]:
+        """Those of some rows that are kept so far, if there are any."""
+        table, keys, places = part
+        some = np.flatnonzero((keys < self.limit) | np.isin(places, self.seen.places()))
+        if len(some) == len(keys):
+            return [part]
+        return [(rows_at(table, some), keys[some], places[some])] if len(some) else []
 
 
 class Seen:
-    """The least and the largest number of each column so far, or its labels."""
+    """Where the least and the largest number of each column are, and where its labels came first.
+
+    Of a column with more labels than may be, none is looked for.
+    """
 
     def __init__(self) -> None:
-        self.ends: dict[int, np.ndarray] = {}
-        self.levels: dict[int, set] = {}
+        self.ends: dict[int, list[tuple[Any, int]]] = {}
+        self.labels: dict[int, dict[Any, int]] = {}
+        self.many: set[int] = set()
+        self.kinds: dict[int, tuple[str, int]] = {}
 
-    def first(self, columns: list[Values]) -> list[int]:
-        """Places of rows with ends or labels that none before has."""
-        found: set[int] = set()
+    def __len__(self) -> int:
+        return 2 * len(self.ends) + sum(map(len, self.labels.values()))
+
+    def places(self) -> list[int]:
+        """Of all these rows."""
+        ends = (place for both in self.ends.values() for _, place in both)
+        return [*ends, *(place for own in self.labels.values() for place in own.values())]
+
+    def look(self, columns: list[Values], first: int, k: int, most: int) -> None:
+        """Look at the columns of block k, whose rows come from a place on."""
         for j, column in enumerate(columns):
             some = np.flatnonzero(~column.holes)
-            if len(some):
-                of = self._ends if column.levels is None else self._labels
-                found.update(of(j, column, some))
-        return sorted(found)
+            if not len(some):
+                continue
+            kind = KINDS.get(column.dtype.meaning, column.dtype.meaning)
+            before, block = self.kinds.setdefault(j, (kind, k))
+            if kind != before:
+                raise ValueError(
+                    f"Column {j} holds {kind} in block {k}, but {before} in block {block}; give "
+                    "each block the same dtypes."
+                )
+            if column.levels is None:
+                self._ends(j, column.cells[some], first + some)
+            if j not in self.many and column.cells.dtype.kind in "iub":  # codes of labels too
+                self._labels(j, column.take(some), first + some, most)
 
-    def _ends(self, j: int, column: Values, some: np.ndarray) -> list[int]:
-        known = self.ends.get(j, column.cells[:0])
-        cells = np.concatenate([known, column.cells[some]])
-        ends = np.array([cells.argmin(), cells.argmax()])
-        self.ends[j] = cells[ends]
-        return some[ends[ends >= len(known)] - len(known)].tolist()
+    def _ends(self, j: int, cells: np.ndarray, places: np.ndarray) -> None:
+        low, high = int(cells.argmin()), int(cells.argmax())
+        now = [(cells[low], int(places[low])), (cells[high], int(places[high]))]
+        before = self.ends.get(j, now)
+        self.ends[j] = [
+            min(before[0], now[0], key=itemgetter(0)),
+            max(before[1], now[1], key=itemgetter(0)),
+        ]
 
-    def _labels(self, j: int, column: Values, some: np.ndarray) -> Iterator[int]:
-        known = self.levels.setdefault(j, set())
-        if len(known) > LEVELS:
-            return
-        codes, first = np.unique(column.cells[some], return_index=True)
-        assert column.levels is not None
-        for code, place in zip(codes, first, strict=True):
-            label = column.levels[code]
-            if label not in known:
-                known.add(label)
-                yield int(some[place])
+    def _labels(self, j: int, column: Values, places: np.ndarray, most: int) -> None:
+        codes, at = np.unique(column.cells, return_index=True)
+        labels = codes if column.levels is None else column.levels[codes]
+        known = self.labels.setdefault(j, {})
+        for label, place in zip(labels.tolist()[: most + 1], places[at].tolist(), strict=False):
+            known.setdefault((type(label), label), place)
+        if len(known) > most:  # an identifier, or a measure
+            self.many.add(j)
+            del self.labels[j]
 
 
 def alike(blocks: Iterable) -> Iterator:
@@ -115,6 +138,8 @@ def alike(blocks: Iterable) -> Iterator:
     first = None
     for k, given in enumerate(blocks):
         block = frame_of(given)
+        if np.ma.isMaskedArray(given):
+            block = np.ma.filled(given.astype(np.float64), np.nan)
         block = np.asarray(given) if block is None else block
         if isinstance(block, np.ndarray) and block.ndim != 2:
             raise ValueError(
@@ -147,9 +172,24 @@ def rows_at(table: Any, places: np.ndarray) -> Any:
 
 
 def joined(tables: Sequence) -> Any:
-    """Native tables, one below the other."""
+    """Native tables, one below the other; columns of holes alone take the dtype of the others."""
     if isinstance(tables[0], np.ndarray):
         return np.concatenate(tables)
-    if len(tables) == 1:
-        return tables[0]
-    return nw.concat([nw.from_native(table) for table in tables], how="vertical").to_native()
+    if hasattr(tables[0], "iloc"):
+        return _joined_of_pandas(list(tables))
+    if hasattr(tables[0], "combine_chunks"):
+        import pyarrow as pa
+
+        return pa.concat_tables(tables, promote_options="permissive")
+    import polars as pl
+
+    return pl.concat(tables, how="vertical_relaxed")
+
+
+def _joined_of_pandas(tables: list) -> pd.DataFrame:
+    for name in tables[0].columns:
+        dtypes = {table[name].dtype for table in tables}
+        held = {t[name].dtype for t in tables if t[name].notna().any()} if len(dtypes) > 1 else ()
+        if len(held) == 1 and not pd.api.types.is_integer_dtype(*held):
+            tables = [table.astype({name: next(iter(held))}) for table in tables]
+    return pd.concat(tables)

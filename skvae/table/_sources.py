@@ -6,22 +6,24 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-ROWS = 2**17  # of a block that is read
+ROWS, NUMBERS = 2**17, 2**21  # most of a block that is read
 
 
 def of_parquet(path: Any) -> Any:
     """The dataset of Parquet files, or of a folder of them."""
     import pyarrow.dataset
 
-    return pyarrow.dataset.dataset(path)
+    return pyarrow.dataset.dataset(path, partitioning="hive")
 
 
 def of_dataset(dataset: Any) -> Iterator:
     """The rows of a dataset of pyarrow as tables."""
     import pyarrow as pa
 
-    for batch in dataset.to_batches(batch_size=ROWS):
-        yield pa.Table.from_batches([batch])
+    rows = max(1, min(ROWS, NUMBERS // max(1, len(dataset.schema))))
+    for batch in dataset.to_batches(batch_size=rows, batch_readahead=2, fragment_readahead=1):
+        if len(batch):
+            yield pa.Table.from_batches([batch])
 
 
 def write_parquet(blocks: Iterable, path: Any) -> None:
@@ -40,9 +42,11 @@ def write_parquet(blocks: Iterable, path: Any) -> None:
 
 def _as_arrow(block: Any) -> Any:
     """A block, or an array of one or two dimensions, as a table of pyarrow."""
-    if not isinstance(block, np.ndarray):
-        return nw.from_native(block).to_arrow()
     import pyarrow as pa
 
-    columns = block.reshape(len(block), -1).T
+    if hasattr(block, "iloc"):
+        return pa.Table.from_pandas(block, preserve_index=False)
+    if not isinstance(block, np.ndarray):
+        return nw.from_native(block).to_arrow()
+    columns = np.atleast_2d(block.T)
     return pa.table({str(j): column for j, column in enumerate(columns)})

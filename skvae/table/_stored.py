@@ -3,6 +3,7 @@
 from os import PathLike
 from shutil import disk_usage
 from tempfile import TemporaryFile, gettempdir
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,14 @@ ITEM = 4  # bytes of a number
 class File:
     """A temporary file without a name, which is closed, and so gone, with the last of its users."""
 
+    opened: Any = None
+
     def __init__(self, folder: str | PathLike[str]):
         self.opened = TemporaryFile(dir=folder)  # noqa: SIM115
 
     def __del__(self) -> None:
-        self.opened.close()
+        if self.opened is not None:
+            self.opened.close()
 
     def write(self, place: int, x: np.ndarray) -> None:
         """Put numbers to a place, which is counted in numbers."""
@@ -94,10 +98,10 @@ class Store:
         """Take rows in float32 but for those at some places, which are given back."""
         own = self.rng.permutation(np.delete(x, apart, axis=0))
         self.holes = self.holes or bool(np.isnan(np.min(own, initial=0.0)))
-        n_blocks = len(self.heights)
-        for k, start in enumerate(np.cumsum([0, *self.heights[:-1]]).tolist()):
-            place = start + len(range(k, self.done, n_blocks))
-            self.file.write(place * self.width, own[(k - self.done) % n_blocks :: n_blocks])
+        n = len(self.heights)
+        for k in range(n):
+            place = sum(self.heights[:k]) + len(range(k, self.done, n))
+            self.file.write(place * self.width, own[(k - self.done) % n :: n])
         self.done += len(own)
         return x[apart]
 
