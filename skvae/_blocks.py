@@ -20,8 +20,10 @@ class Blocks:
     `fit` goes through it twice: once to learn what columns hold, from a uniform sample of rows with
     the ranges and labels of all, and once to write encoded cells to a temporary file, of 4 bytes a
     cell, from which it trains. A table that fits into the sample (16 million cells) is fitted as
-    one in memory is. `transform`, `score_samples`, `impute` and their like give Blocks in turn:
-    nothing is computed before these are gone through or written by `to_parquet`.
+    one in memory is. `min_count` counts rows of the sample.
+
+    `transform`, `impute`, `posterior_predictive`, `score_samples` and `score_cells` give Blocks in
+    turn: nothing is computed before these are gone through or written by `to_parquet`.
 
     Parameters
     ----------

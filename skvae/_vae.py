@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae import likelihoods, objectives, posteriors, priors, schedules
-from skvae._blocks import takes_blocks
+from skvae._blocks import Blocks, takes_blocks
 from skvae._explain import scored_cells
 from skvae._fitting import fit, partial_fit
 from skvae._persistence import Kept
@@ -870,7 +870,8 @@ class VAETransformer(
         >>> abs(vae.score(X) - float(vae.score_samples(X).mean())) < 1e-6
         True
         """
-        scores = np.asarray(self.score_samples(X))
+        found = self.score_samples(X)
+        scores = np.concatenate([*found] if isinstance(X, Blocks) else [found])
         if sample_weight is None:
             return float(scores.mean())
         weight = weights_of(len(scores), sample_weight)

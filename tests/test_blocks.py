@@ -157,6 +157,7 @@ def test_methods_give_blocks_for_blocks(in_memory):
     assert [len(block) for block in codes] == [300] * 6 + [200]
     scores = np.concatenate([*in_memory.score_samples(cut(X[:600]))])
     np.testing.assert_allclose(scores, in_memory.score_samples(X[:600]), atol=1e-4)
+    assert in_memory.score(cut(X[:600])) == pytest.approx(in_memory.score(X[:600]), abs=1e-5)
     filled = pd.concat([*in_memory.impute(cut(X[:600]), random_state=0)])
     assert not filled.isna().any(axis=None)
     assert filled.index.equals(X.index[:600])
