@@ -238,10 +238,10 @@ class Network:
         """The loss that judges each row, (rows,): a mean of such with `n_draws` draws each."""
         z, log_lik, kl = self._bound(w, x, noise, Inference())
         rows = ops.shape(x)[0]
-        repeats = ops.shape(noise)[0] // n_draws
+        repeats, d = ops.shape(noise)[0] // n_draws, kl.shape[-1]
         if kl.shape[0] == 1:
             kl = ops.tile(kl, (repeats, 1, 1))
-        kl = ops.reshape(kl, (-1, repeats * rows, kl.shape[-1]))
+        kl = ops.reshape(kl, (-1, repeats * rows, d))
         groups = ops.reshape(log_lik, (n_draws, repeats * rows))
         loss = given_mean(self.objective.validation_loss)(groups, kl, beta, mean_over_rows)
         loss = ops.reshape(loss + ops.zeros_like(groups[0]), (repeats, rows))
