@@ -174,28 +174,6 @@ class Blocks:
         """
         return cls(lambda: (part.compute() for part in frame.partitions), folder=folder)
 
-    def map(self, function: Callable) -> "Blocks":
-        """Blocks that a function makes of these, once they are gone through.
-
-        Parameters
-        ----------
-        function : callable
-            From a block to another.
-
-        Returns
-        -------
-        blocks : Blocks
-            As many as here.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skvae import Blocks
-        >>> [*Blocks(lambda: [np.ones((2, 1))]).map(np.sum)]
-        [np.float64(2.0)]
-        """
-        return Blocks(lambda: map(function, self), folder=self.folder)
-
     def to_parquet(self, path: Any) -> None:
         """Write the blocks to a Parquet file as they come.
 

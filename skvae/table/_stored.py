@@ -77,11 +77,7 @@ class Store:
     """Takes encoded rows, n in all, and deals them to the blocks of a file."""
 
     def __init__(
-        self,
-        n: int,
-        width: int,
-        folder: str | PathLike[str] | None,
-        rng: np.random.Generator,
+        self, n: int, width: int, folder: str | PathLike[str] | None, rng: np.random.Generator
     ):
         n_blocks = max(1, -(-n * width // NUMBERS))
         self.heights = [len(range(k, n, n_blocks)) for k in range(n_blocks)]
