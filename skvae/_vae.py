@@ -66,10 +66,12 @@ class VAETransformer(
         never at its values: "warped_gaussian" for floats (normal after a map learned from
         the column, so any smooth shape), "histogram" for integers, datetimes and
         durations (any shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal"
-        for ordered categories, and "categorical" for text, other categories and objects. For real
-        numbers there are "gaussian", "laplace" and "student_t" too, for positive ones "lognormal",
-        for shares "beta" and "continuous_bernoulli", for counts "poisson", "negative_binomial" and
-        "zero_inflated"; :mod:`skvae.likelihoods` has their classes.
+        for ordered categories, and "categorical" for text, other categories and objects. A sparse
+        table of whole numbers, of any dtype, is "bernoulli" where all are 0 or 1, and
+        "negative_binomial" where they are other counts. For real numbers there are "gaussian",
+        "laplace" and "student_t" too, for positive ones "lognormal", for shares "beta" and
+        "continuous_bernoulli", for counts "poisson" and "zero_inflated";
+        :mod:`skvae.likelihoods` has their classes.
         Columns that a dict leaves out follow "auto". A list holds some of those that "auto" gives,
         at most one of each, in other settings: ``[WarpedGaussian(scale="cell")]`` is for all
         floats, and other columns follow "auto". Any other value holds for all columns.

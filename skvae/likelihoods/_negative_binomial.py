@@ -30,6 +30,7 @@ class NegativeBinomial(Likelihood):
     """
 
     measure: ClassVar[str] = "mass"
+    auto_for: ClassVar[tuple[str, ...]] = ("count",)
     support: ClassVar[str] = _counts.SUPPORT
     positive_only: ClassVar[bool] = True
 

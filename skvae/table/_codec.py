@@ -115,8 +115,8 @@ class Codec:
         return [feature.likelihood for feature in self.features]
 
     def has_likelihoods_of(self, choose: Callable) -> bool:
-        """Whether a function from a column's name and meaning to its likelihood gives the same."""
-        return self.likelihoods() == [choose(f.name, f.dtype.meaning) for f in self.features]
+        """Whether a function from a column's name and kind to its likelihood gives the same."""
+        return self.likelihoods() == [choose(f.name, f.dtype.kind) for f in self.features]
 
     def encode(
         self, rows: Rows, *, supported: bool = False, warns: bool = False, continues: bool = False
@@ -406,7 +406,7 @@ def _features(rows: Rows, choose: Callable, min_count: int) -> tuple[Feature, ..
     """What to know of each column; a ValueError where a likelihood cannot give a value."""
     features, wrong = [], []
     for name, column in zip(rows.names, rows.columns(), strict=True):
-        likelihood = choose(name, column.dtype.meaning)
+        likelihood = choose(name, column.dtype.kind)
         check_labels(name, column, likelihood)
         learned = format_of(column, likelihood).learn(name, column, likelihood, min_count)
         numbers = learned.read(column)

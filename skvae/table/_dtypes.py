@@ -35,9 +35,9 @@ def read(name: Any, column: Any) -> Values:
     return _of_narwhals(name, nw.from_native(column, series_only=True))
 
 
-def of_array(name: Any, cells: np.ndarray, library: str) -> Values:
-    """An array of one dimension as a column."""
-    dtype, kind = _of_numpy(library, cells.dtype), cells.dtype.kind
+def of_array(name: Any, cells: np.ndarray, library: str, known: str | None = None) -> Values:
+    """An array of one dimension as a column, of a kind that may be known."""
+    dtype, kind = _of_numpy(library, cells.dtype, known), cells.dtype.kind
     cells = cells if cells.dtype.isnative else cells.astype(cells.dtype.newbyteorder("="))
     if kind == "O":
         return of_objects(name, cells, dtype)
@@ -51,8 +51,9 @@ def of_array(name: Any, cells: np.ndarray, library: str) -> Values:
 
 
 @lru_cache
-def _of_numpy(library: str, dtype: np.dtype) -> Dtype:
-    return Dtype(library, str(dtype), str(dtype.newbyteorder("=")))
+def _of_numpy(library: str, dtype: np.dtype, known: str | None) -> Dtype:
+    details = () if known is None else (("kind", known),)
+    return Dtype(library, str(dtype), str(dtype.newbyteorder("=")), details)
 
 
 def of_scalars(name: Any, values: list, scale: int | None = None) -> Values:

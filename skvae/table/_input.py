@@ -20,6 +20,7 @@ FLOATS = (np.float64, np.float32)
 FLOATING = ("float", "double", "half")  # how libraries begin the names of such dtypes
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
 IN_CACHE = 2**16  # the same where parts cost nothing: what a core keeps near while it works on them
+COUNTS = 2**24  # float32 holds all whole numbers up to there
 IN_BLOCKS = {"DASK", "POLARS"}  # libraries whose queries may be gone through
 SINGLE = {"float32", "Float32", "float[pyarrow]", "float"}  # what libraries call it
 
@@ -35,6 +36,7 @@ class Rows(NamedTuple):
     places: Any = None  # of these rows in the table; None: all of its own, in turn
     times: float = 1.0  # that rows come in the mean where their weights are shares
     told: np.ndarray | None = None  # places with those that come not once for their small shares
+    kind: str | None = None  # of all columns of a sparse table of whole numbers
 
     @property
     def sparse(self) -> bool:
@@ -95,7 +97,7 @@ class Rows(NamedTuple):
                 yield self._values(j, cells)
 
     def _values(self, j: int, cells: np.ndarray) -> Values:
-        column = of_array(self.names[j], cells, "numpy")
+        column = of_array(self.names[j], cells, "numpy", self.kind)
         if cells.dtype.kind != "f" and not self.sparse:  # of a masked array
             column = column._replace(holes=np.isnan(self.values[:, j]))
         return self._placed(column)
@@ -176,10 +178,12 @@ def check_eager(what: str, X: Any) -> None:
     """Refuse a frame that has yet to be read, and say by which method."""
     if isinstance(X, (np.ndarray, pd.DataFrame)):
         return
-    frame = nw.from_native(X, pass_through=True)
+    name = type(X).__module__.partition(".")[0].upper()
+    frame = nw.from_native(X, pass_through=True) if name != "DASK" else None
     if isinstance(frame, nw.LazyFrame):
-        known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
         name = frame.implementation.name
+    if isinstance(frame, nw.LazyFrame) or name == "DASK":
+        known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
         method, by = known.get(name, "collect"), name.lower() if name in IN_BLOCKS else None
         advice = f", or let skvae.Blocks.of_{by}(X) go through it" if by and what == "X" else ""
         raise ValueError(
@@ -266,7 +270,17 @@ def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
     given = X if issparse(X) else np.asarray(X)
     given = given if given.dtype.kind in "biuf" else values
     n, width = values.shape
-    return Rows(tuple(range(width)), n, None, values, given)
+    kind = _kind_of_sparse(values) if issparse(values) else None
+    return Rows(tuple(range(width)), n, None, values, given, kind=kind)
+
+
+def _kind_of_sparse(values: csr_array) -> str | None:
+    """ "boolean" where all cells are 0 or 1, "count" where they are other counts, else None."""
+    cells = values.data[~np.isnan(values.data)]
+    if (np.floor(cells) != cells).any() or cells.min(initial=0) < 0:
+        return None
+    largest = cells.max(initial=0)
+    return None if largest > COUNTS else "count" if largest > 1 else "boolean"
 
 
 def _validated(estimator: Any, X: Any, reset: bool) -> np.ndarray | csr_array:

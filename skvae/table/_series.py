@@ -33,6 +33,11 @@ class Dtype(NamedTuple):
         return "ordered" if self.details and self.get("ordered") else _meaning(self.numpy)
 
     @property
+    def kind(self) -> str:
+        """What likelihood="auto" goes by: its meaning, or what it is known to be."""
+        return self.get("kind") or self.meaning
+
+    @property
     def shown(self) -> str:
         """Its name in a message."""
         return f"{self.name} in the zone {self.get('zone')}" if self.get("zone") else self.name
