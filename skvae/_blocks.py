@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
 from inspect import signature
+from itertools import starmap
 from typing import Any, Self
 
 import numpy as np
@@ -23,7 +24,8 @@ class Blocks:
     one in memory is. `min_count` counts rows of the sample.
 
     `transform`, `impute`, `posterior_predictive`, `score_samples` and `score_cells` give Blocks in
-    turn: nothing is computed before these are gone through or written by `to_parquet`.
+    turn: nothing is computed before these are gone through or written by `to_parquet`. Given a
+    DataFrame of dask they give a collection of dask, which computes partitions side by side.
 
     Parameters
     ----------
@@ -153,12 +155,12 @@ class Blocks:
 
     @classmethod
     def of_dask(cls, frame: Any, *, folder: Any = None) -> Self:
-        """The partitions of a dask DataFrame, computed one after the other.
+        """The partitions of a dask DataFrame, or blocks of an Array, computed one after the other.
 
         Parameters
         ----------
-        frame : dask.dataframe.DataFrame
-            Its partitions have to fit into memory.
+        frame : dask.dataframe.DataFrame or dask.array.Array
+            Its partitions have to fit into memory; blocks of an array have all of its columns.
         folder : str or path, default=None
             Where `fit` writes the encoded cells.
 
@@ -172,7 +174,8 @@ class Blocks:
         >>> from skvae import Blocks
         >>> Blocks.of_dask(frame)  # doctest: +SKIP
         """
-        return cls(lambda: (part.compute() for part in frame.partitions), folder=folder)
+        parts = getattr(frame, "blocks", None) or frame.partitions
+        return cls(lambda: (part.compute() for part in parts), folder=folder)
 
     def to_parquet(self, path: Any) -> None:
         """Write the blocks to a Parquet file as they come.
@@ -197,7 +200,10 @@ class Blocks:
 
 
 def takes_blocks(*names: str) -> Callable:
-    """A class whose methods of these names give Blocks for Blocks, once they are gone through."""
+    """A class whose methods of these names give Blocks for Blocks, once they are gone through.
+
+    And a collection of dask for a DataFrame of dask.
+    """
 
     def changed(cls: type) -> type:
         for name in names:
@@ -213,18 +219,21 @@ def _by_block(method: Callable) -> Callable:
 
     @wraps(method)
     def called(self: Any, X: Any, *args: Any, **settings: Any) -> Any:
-        if not isinstance(X, Blocks):
+        in_partitions = type(X).__module__.startswith("dask.dataframe.")
+        if not (in_partitions or isinstance(X, Blocks)):
             return method(self, X, *args, **settings)
         check_is_fitted(self)
         given = signature(method).bind(self, X, *args, **settings).arguments
         del given["self"], given["X"]
         first = int(generator(given.pop("random_state", None)).integers(2**31))
 
-        def blocks() -> Iterator:
-            for k, block in enumerate(alike(X)):
-                seed = {"random_state": np.random.default_rng([first, k])} if draws else {}
-                yield method(self, block, **given, **seed)
+        def of_block(k: int, block: Any) -> Any:
+            seed = {"random_state": np.random.default_rng([first, k])} if draws else {}
+            return method(self, block, **given, **seed)
 
-        return Blocks(blocks, folder=X.folder)
+        if in_partitions:
+            few = of_block(0, self.sample(2, random_state=0))
+            return sources.by_partition(of_block, X, few[:0])
+        return Blocks(lambda: starmap(of_block, enumerate(alike(X))), folder=X.folder)
 
     return called

@@ -1,6 +1,6 @@
 """Blocks of rows from what holds more of them than memory does, and into files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -50,3 +50,15 @@ def _as_arrow(block: Any) -> Any:
         return nw.from_native(block).to_arrow()
     columns = np.atleast_2d(block.T)
     return pa.table({str(j): column for j, column in enumerate(columns)})
+
+
+def by_partition(function: Callable, frame: Any, empty: Any) -> Any:
+    """What a function of a number and rows gives for each partition, as a collection of dask.
+
+    `empty` is what it gives for no rows.
+    """
+
+    def of_partition(rows: Any, partition_info: Any = None) -> Any:
+        return function(partition_info["number"], rows) if len(rows) else empty
+
+    return frame.map_partitions(of_partition, meta=empty)
