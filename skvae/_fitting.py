@@ -1,5 +1,6 @@
 """One fit: a plan, its training in stages, and learned attributes, as values."""
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ def fit(
     vae: Any, X: Any, y: Any = None, X_val: Any = None, weights: tuple[Any, Any] = (None, None)
 ) -> None:
     """Fit a model; the estimator changes at the very end, in one assignment."""
-    rng, callbacks = generator(vae.random_state), callbacks_of(vae)
+    rng, callbacks = _random(vae), callbacks_of(vae)
     keepers = [one.of_fit(vae, rng) for one in callbacks if hasattr(one, "of_fit")]
     plan = (of_blocks if isinstance(X, Blocks) else planned)(vae, X, rng, X_val, weights)
     for keeper in keepers:
@@ -37,7 +38,8 @@ def fit(
         task, state, interrupt = _trained(plan, [*keepers, *lines, *told])
     finally:
         stopped = any(tasks.stopped for tasks in told)
-        _close(keepers, stopped)
+        for keeper in keepers:  # files have the last state
+            keeper.end(stopped)
     for printed in lines:
         printed.end(state, interrupted=interrupt is not None, stopped=stopped)
     attributes, interrupt = _last(plan, state, task, interrupt)
@@ -54,10 +56,14 @@ def fit(
         tasks.end()
 
 
-def _close(keepers: list, stopped: bool) -> None:
-    """Let files have the last state."""
-    for keeper in keepers:
-        keeper.end(stopped)
+def _random(vae: Any) -> np.random.Generator:
+    """Random numbers of a fit, the same for all workers that train together."""
+    rng = generator(vae.random_state)
+    if "tensorflow" not in sys.modules:  # so there are none
+        return rng
+    from skvae.engine import agreed
+
+    return agreed(rng)
 
 
 def _warn(attributes: dict, plan: Plan, first: "TrainState") -> None:
@@ -129,8 +135,9 @@ def _cut_off(task: Any, state: "TrainState", interrupt: KeyboardInterrupt) -> "T
 
     if not (state.part or state.before):
         raise interrupt
+    alone = task and task.recipe.workers == 1  # others do not wait for what this one judges
     try:
-        return judged(task, state) if state.summed and task else state
+        return judged(task, state) if state.summed and alone else state
     except ValueError:  # the part that is done has gone astray
         if not (state.watch.best or state.before):
             raise interrupt from None

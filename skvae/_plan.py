@@ -360,15 +360,22 @@ def task_of(
     vae: Any, model: "Model", optimizer: Callable, data: Data, auto: Any = AUTO_BATCH
 ) -> "Task":
     """What is trained, on which rows, by which program."""
-    from skvae.engine import Recipe, xla_pays
+    from skvae.engine import Recipe, workers, xla_pays
     from skvae.model import Network
     from skvae.training import Task
 
-    n_rows, (smallest, largest) = len(data.training), auto
+    n_workers, rank = workers()
+    rows = data.training.share(n_workers, rank)
+    n_rows, (smallest, largest) = len(rows), auto
     auto = min(max(smallest, 2 ** (n_rows // 16).bit_length() // 2), largest)
     asked = auto if vae.batch_size == "auto" else vae.batch_size
-    batch_size = min(asked, *data.training.heights)
-    _check_draws(vae.n_draws, batch_size, model.network.numbers_per_draw)
+    batch_size = min(asked, *rows.heights)
+    numbers = model.network.numbers_per_draw
+    if vae.n_draws > 1 and vae.n_draws * batch_size * numbers > MOST_IN_A_STEP:
+        raise ValueError(
+            f"n_draws={vae.n_draws} takes {vae.n_draws} x {batch_size} x {numbers} numbers in each "
+            f"step, but at most {MOST_IN_A_STEP} are expected; lower n_draws or batch_size."
+        )
     n_steps = vae.max_iter * -(-n_rows // batch_size)
     recipe = Recipe(
         loss=Network.losses,
@@ -376,18 +383,11 @@ def task_of(
         n_draws=vae.n_draws,
         drops=vae.dropout > 0,
         hides=vae.hide > 0,
-        sparse=data.training.sparse,
+        sparse=rows.sparse,
         xla=xla_pays(model.network, model.layout.weights.size, n_steps),
+        workers=n_workers,
     )
-    return Task(model, recipe, data.training, data.validation, batch_size, vae.dropout, vae.hide)
-
-
-def _check_draws(n_draws: int, batch_size: int, numbers: int) -> None:
-    if n_draws > 1 and n_draws * batch_size * numbers > MOST_IN_A_STEP:
-        raise ValueError(
-            f"n_draws={n_draws} takes {n_draws} x {batch_size} x {numbers} numbers in each step, "
-            f"but at most {MOST_IN_A_STEP} are expected; lower n_draws or batch_size."
-        )
+    return Task(model, recipe, rows, data.validation, batch_size, vae.dropout, vae.hide)
 
 
 def _start(vae: Any, task: "Task", epochs_before: int, rng: np.random.Generator) -> "TrainState":

@@ -39,12 +39,15 @@ def _stored(
     sample: Sampled,
 ) -> Data:
     """Training rows in a file, and rows that are held out, if any, in memory."""
-    n = sample.n
+    from skvae.engine import workers
+
+    n, worker = sample.n, workers()
     n_held_out = held_out_of(vae, n) if judges is None else 0
     places = np.sort(rng.choice(n, n_held_out, replace=False))
-    store = Store(n - n_held_out, table.codec.width, blocks.folder, rng)
+    n_own = -(-(n - n_held_out) // worker.n)
+    store = Store(n_own, table.codec.width, blocks.folder, rng.spawn(1)[0])
     apart = []
-    for block, own in _with_places(blocks, places, n):
+    for block, own in _with_places(blocks, places, n, worker):
         encoded = later(vae, block, table, lambda rows: rows).encoded()
         held_out = store.add(encoded.x[:], own), encoded.offset[own], rows_at(block, own)
         apart.append(held_out)
@@ -57,15 +60,29 @@ def _stored(
     return data._replace(**_held_out(apart)) if n_held_out else data
 
 
-def _with_places(blocks: Blocks, places: np.ndarray, n: int) -> Iterator[tuple[Any, np.ndarray]]:
-    """Each block, and which of ascending places of n rows in all are its own."""
-    start = 0
+def _with_places(
+    blocks: Blocks, places: np.ndarray, n: int, worker: Any
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """Each block, and which of ascending places of n rows in all are its own.
+
+    Of the rows at other places several workers have a share each, all of the same size.
+    """
+    start, n_others = 0, n - len(places)
+    last = (worker.rank + worker.n * (-(-n_others // worker.n) - 1)) % n_others
     for block in alike(blocks):
         stop = start + len(block)
         if stop > n:
             raise _changed(n, "more")
-        first, last = np.searchsorted(places, [start, stop])
-        yield block, places[first:last] - start
+        first, end = np.searchsorted(places, [start, stop])
+        apart = places[first:end] - start
+        if worker.n > 1:
+            others = np.delete(np.arange(len(block)), apart)
+            rows = start - first + np.arange(len(others))
+            own = others[(rows % worker.n == worker.rank) | (rows == last)]
+            kept = np.union1d(own, apart)
+            block, apart = rows_at(block, kept), np.searchsorted(kept, apart)
+        if len(block):
+            yield block, apart
         start = stop
     if start < n:
         raise _changed(n, start)

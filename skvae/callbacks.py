@@ -262,16 +262,14 @@ def _digest(plan: Plan) -> str:
     told = [getattr(stack, "structure", "") for stack in stacks]
     told.append(name_of_optimizer(plan.task.recipe.optimizer))
     digest = sha256(json.dumps(told).encode())
-    rows = [cells for cells in plan.data.rows[1:] if cells is not None]
-    cells = (x.block(k).arrays() for x in rows for k in range(len(x.heights)))
-    start = plan.data.offset, model.weights, model.constants, _betas(plan.start.pace)
+    known, _, judging = plan.data.rows  # those of a file may be a share of all
+    cells = (x.arrays() for x in (known, judging) if x is not None)
+    pace = plan.start.pace
+    betas = np.array([pace.beta(part) for part in range(min(pace.end, MOST_BETAS))])
+    start = plan.data.offset, model.weights, model.constants, betas
     for array in chain(chain.from_iterable(cells), start):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _betas(pace: Any) -> np.ndarray:
-    return np.array([pace.beta(part) for part in range(min(pace.end, MOST_BETAS))])
 
 
 def _plain(state: "TrainState") -> "TrainState":

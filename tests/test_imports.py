@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "_traced": set(),
     "_imputer": {"_around", "_vae", "_persistence", *BASE},
     "_blocks": {"table", *BASE},
-    "_streamed": {"_blocks", "_plan", "table"},
+    "_streamed": {"_blocks", "_plan", "engine", "table"},
     "_vae": {
         "_blocks",
         "_explain",

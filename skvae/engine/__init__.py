@@ -21,6 +21,7 @@ from skvae.engine._program import (
 from skvae.engine._random import normal
 from skvae.engine._rows import rows_of
 from skvae.engine._training import Program, Rates, Recipe, chunk_length, trainer, xla_pays
+from skvae.engine._workers import Workers, agreed, check_alike, mean_of, workers
 
 __all__ = [
     "DRAWS",
@@ -33,9 +34,12 @@ __all__ = [
     "Recipe",
     "Shape",
     "State",
+    "Workers",
     "adam",
     "adam_step",
+    "agreed",
     "averaged_adam",
+    "check_alike",
     "chunk_length",
     "compiled",
     "devices",
@@ -43,6 +47,7 @@ __all__ = [
     "gradient_of",
     "graph_of",
     "limit_threads",
+    "mean_of",
     "name_of_optimizer",
     "normal",
     "optimizer_of",
@@ -53,5 +58,6 @@ __all__ = [
     "threads",
     "traced",
     "trainer",
+    "workers",
     "xla_pays",
 ]

@@ -14,10 +14,11 @@ from skvae.engine._random import Step, hashed_bits, normal, random_bits, with_ho
 from skvae.engine._rows import spec_of_rows, taken
 from skvae.engine._tensorflow import tf
 from skvae.engine._tensors import cut, size
+from skvae.engine._workers import averaged, told, unscoped
 from skvae.model import Architecture, Network
 
 CHUNK = 32  # most steps whose rows and random numbers are fetched at once
-CHUNK_NUMBERS = 2**24  # most numbers fetched at once: 64 MiB
+CHUNK_NUMBERS = 2**22  # most numbers fetched at once: 16 MiB
 XLA_SAVES = 0.2e-3, 7e-9  # seconds of a step, and for each weight
 XLA_PAYS = 2.0  # seconds to save from which on XLA is used: it compiles as long, and fits end early
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
@@ -46,6 +47,7 @@ class Recipe(NamedTuple):
     beside: int = 0  # numbers that rows carry beside their cells
     noise: int = 0  # random numbers for each row beside those of z
     judge: Callable | None = None  # the loss of rows that are held out; None: the network's own
+    workers: int = 1  # that take each step together
 
 
 class Program(NamedTuple):
@@ -72,6 +74,7 @@ def chunk_length(network: Network, n_steps: int, batch_size: int, n_draws: int) 
 
 @lru_cache(maxsize=32)
 @uncollected()
+@unscoped
 def trainer(architecture: Architecture, recipe: Recipe, batch_size: int | None) -> Program:
     """The program of a recipe; later fits of the same one reuse it without tracing.
 
@@ -81,7 +84,7 @@ def trainer(architecture: Architecture, recipe: Recipe, batch_size: int | None) 
     steps = recipe.optimizer(n)
     slots = steps.start(np.zeros(n, np.float32))
     inner = _Chunk(architecture, recipe, steps)
-    chunk = tf.function(inner, jit_compile=recipe.xla, autograph=False)
+    chunk = tf.function(inner, jit_compile=inner.xla, autograph=False)
 
     @tf.function(
         autograph=False, input_signature=_signature(architecture, recipe, slots, batch_size)
@@ -103,7 +106,7 @@ def trainer(architecture: Architecture, recipe: Recipe, batch_size: int | None) 
         loop = tf.while_loop(lambda c, *_: c < n_chunks, run, start, parallel_iterations=1)
         return loop[1:]
 
-    return Program(chunks.get_concrete_function(), steps)
+    return Program(told(chunks.get_concrete_function()), steps)
 
 
 def _signature(architecture: Architecture, recipe: Recipe, slots: tuple, batch_size: Any) -> list:
@@ -128,6 +131,11 @@ class _Chunk:
         # XLA copies whatever is cut from a vector, in each step
         self.apart = recipe.xla and steps.elementwise
         self.hashed = recipe.xla and recipe.drops
+        self.xla = recipe.xla
+        self.parts: list[Callable] = [self._found, self._moved]
+        if recipe.xla and recipe.workers > 1:  # which exchange between the two: XLA does not
+            compiled = partial(tf.function, jit_compile=True, autograph=False)
+            self.xla, self.parts = False, list(map(compiled, self.parts))
 
     def fetched(self, rows: Any, order: Any, seed: Any, rates: Rates) -> tuple:
         """Rows, noise and random bits (or their seeds) of all steps."""
@@ -148,21 +156,33 @@ class _Chunk:
         state, rates = State(*state), Rates(*rates)
         constants = cut(self.layout.constants, constants)
         states = apart(state, partial(cut, self.layout.weights)) if self.apart else [state]
+        found, moved = self.parts
 
         def step(i: Any, states: list, sums: Any) -> tuple:
-            mode = Step(self._bits(i, bits, x), rates.dropout)
-            loss = partial(self._means, constants, x[i], noise[i], mode, rates.betas)
-            means, found = gradients(loss, [state.weights for state in states])
-            found = clipped(found, CLIP * self.network.n_cells**0.5)
-            states = [
-                State(*self.steps.update(*state, gradient, rates.learning_rate))
-                for state, gradient in zip(states, found, strict=True)
-            ]
-            return i + 1, self._with_states(states, mode.states), sums + means
+            weights = [state.weights for state in states]
+            own, new = found(i, (constants, x, noise, bits), weights, rates)
+            *own, means = averaged(own, self.recipe.workers)
+            return i + 1, self._with_states(moved(states, own, rates), new), sums + means
 
         start = tf.constant(0), states, tf.zeros(3)
         loop = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
         return together(loop[1], state.slots) if self.apart else loop[1][0], loop[2]
+
+    def _found(self, i: Any, data: tuple, weights: list, rates: Any) -> tuple[list, dict]:
+        """The gradients of a step and the means of its rows, and what layers leave."""
+        constants, x, noise, bits = data
+        mode = Step(self._bits(i, bits, x), rates.dropout)
+        loss = partial(self._means, constants, x[i], noise[i], mode, rates.betas)
+        means, found = gradients(loss, weights)
+        return [*found, means], mode.states
+
+    def _moved(self, states: list, found: list, rates: Any) -> list:
+        """The states after a step."""
+        found = clipped(found, CLIP * self.network.n_cells**0.5)
+        return [
+            State(*self.steps.update(*state, gradient, rates.learning_rate))
+            for state, gradient in zip(states, found, strict=True)
+        ]
 
     def _means(
         self, constants: Any, x: Any, noise: Any, mode: Step, betas: Any, weights: list
@@ -197,4 +217,5 @@ class _Chunk:
         nest = self.layout.weights
         weights = nest.filled(cut(nest, state.weights))
         weights |= {part: {**weights[part], "state": own} for part, own in new.items()}
-        return [state._replace(weights=joined(tf.nest.flatten(weights)))]
+        vector = joined(tf.nest.flatten(weights))
+        return [state._replace(weights=averaged([vector], self.recipe.workers)[0])]

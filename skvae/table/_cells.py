@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, vstack
 
 from skvae._memory import aligned
 
-NUMBERS = 2**24  # most numbers of sparse rows that are dense at once: 64 MiB
+NUMBERS = 2**22  # most numbers of sparse rows that are dense at once: 16 MiB
 
 
 class Cells(Protocol):
@@ -73,6 +73,11 @@ class Cells(Protocol):
     def where(self, mask: np.ndarray) -> Self:
         """The rows that a mask says."""
         return self if mask.all() else self.take(np.flatnonzero(mask))
+
+    def share(self, n: int, rank: int) -> "Cells":
+        """One of n shares of the same size, for which some rows may have to come twice."""
+        places = rank + n * np.arange(-(-len(self) // n))
+        return self if n == 1 else self.take(places % len(self))
 
     @property
     def heights(self) -> list[int]:

@@ -5,7 +5,17 @@ from typing import Any
 import numpy as np
 
 from skvae._math import ops, split
-from skvae.engine import NUMBER, ROWS, SEED, Recipe, Shape, averaged_adam, normal, takes
+from skvae.engine import (
+    NUMBER,
+    ROWS,
+    SEED,
+    Recipe,
+    Shape,
+    averaged_adam,
+    normal,
+    takes,
+    workers,
+)
 from skvae.likelihoods._base import Column, Size, padded
 from skvae.model import Chain, Inference, Joint, Mode, Model, Network
 from skvae.schedules import Constant
@@ -39,7 +49,8 @@ def second(
     """
     max_iter, fewest = settings
     task = _task(_chained(model, rows[0], codec, fewest, rng), *rows[1:], max_iter)
-    parts, rate, epochs = task.n_parts, _rate(len(task.rows)), _n_epochs(task.n_steps, max_iter)
+    (few, many), parts, epochs = RATE, task.n_parts, _n_epochs(task.n_steps, max_iter)
+    rate = min(many, max(few, many * len(task.rows) / MANY))
     pace = Pace.of(rate, Constant(), epochs, parts)._replace(fall=0)
     watch = Watch(None if task.validation is None else PATIENCE * parts, 0.0, 0)
     return task, begun(task, None, pace, watch, rng)
@@ -93,22 +104,17 @@ def _alone(chain: Chain, x: Cells, columns: list[Column]) -> dict[str, dict]:
 
 def _task(model: Model, rows: Cells, validation: Cells | None, max_iter: int) -> Task:
     """The task of training the weights of a model."""
-    batch_size = _batch_size(len(rows))
-    steps = -(-len(rows) // batch_size)
+    n_workers, rank = workers()
+    rows = rows.share(n_workers, rank)
+    n_rows, (smallest, largest) = len(rows), BATCH
+    fitting = max(smallest, min(2 ** (n_rows // 32).bit_length() // 2, largest))
+    batch_size = min(n_rows, fitting)
+    steps = -(-n_rows // batch_size)
     work = steps * _n_epochs(steps, max_iter) * batch_size * model.network.cost(1)
-    xla, noise = model.network.encoder.xla and work > XLA_PAYS, model.network.n_cells + 1
-    recipe = Recipe(_losses, averaged_adam, 1, False, False, rows.sparse, xla, 0, noise, _judged)
+    xla = model.network.encoder.xla and work > XLA_PAYS
+    how: dict = {"noise": model.network.n_cells + 1, "judge": _judged, "workers": n_workers}
+    recipe = Recipe(_losses, averaged_adam, 1, False, False, rows.sparse, xla, **how)
     return Task(model, recipe, rows, validation, batch_size, 0.0, 0.0)
-
-
-def _batch_size(n_rows: int) -> int:
-    smallest, largest = BATCH
-    return min(n_rows, max(smallest, min(2 ** (n_rows // 32).bit_length() // 2, largest)))
-
-
-def _rate(n_rows: int) -> float:
-    few, many = RATE
-    return min(many, max(few, many * n_rows / MANY))
 
 
 def _n_epochs(n_steps: int, max_iter: int) -> int:

@@ -16,12 +16,15 @@ from skvae.engine import (
     Recipe,
     Shape,
     State,
+    check_alike,
     chunk_length,
+    mean_of,
     normal,
     rows_of,
     run,
     takes,
     trainer,
+    workers,
 )
 from skvae.model import Model, Network
 from skvae.table import Cells
@@ -162,6 +165,8 @@ def states(task: Task, state: TrainState) -> Iterator[TrainState]:
     """The states that follow, one after every so many steps, until training ends."""
     program, ends, piece = task.program, task.ends, task.piece
     rows, held = None, None
+    if task.recipe.workers > 1:
+        check_alike(state.state.weights, task.batch_size, state.steps, *task.rows.heights)
     while not state.ended:
         state = _block_begun(task, state) if state.order is None else state
         if held != state.blocks[0]:
@@ -191,11 +196,10 @@ def _stepped(task: Task, program: Program, rows: Any, state: TrainState, stop: i
     betas = np.array([pace.beta(part), pace.last_beta], np.float32)
     rates = Rates(task.dropout, task.hide, pace.rate(part), betas)
     place = np.array([start, task.block_steps], np.int32)
-    order, constants = state.order[start:stop], task.model.constants
+    order, data = state.order[start:stop], (task.model.constants, rows)
+    seed = state.seed ^ np.int32(workers().rank)  # noise of its own in each worker
     with program.steps.guard:
-        new, sums = program.chunks(
-            state.state, state.sums, (constants, rows), order, place, state.seed, rates
-        )
+        new, sums = program.chunks(state.state, state.sums, data, order, place, seed, rates)
     n = min(stop * task.length, task.block_steps) - start * task.length
     return state._replace(
         state=new, sums=sums.numpy(), chunk=stop, steps=state.steps + n, summed=state.summed + n
@@ -208,6 +212,7 @@ def judged(task: Task, state: TrainState) -> TrainState:
     means = (state.sums / np.float32(state.summed)).astype(np.float64)
     _check_finite(means[:1], state, "loss")
     losses = means[:1] if task.validation is None else _validation_losses(task, state)
+    losses = mean_of(losses, task.recipe.workers)  # workers on different processors go on as one
     if not np.isfinite(losses).any():
         _check_finite(losses, state, "loss of every row that is held out")
     curve = [*means, pace.beta(part), losses.mean(), state.summed]
