@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from skvae.likelihoods._base import mean_and_deviation
 from skvae.likelihoods._placement import merged, near_ends, without_ends
@@ -17,6 +16,7 @@ TAIL = 5  # fewest values beyond a knot near an end
 LINEAR = 20  # values for which the linear map counts: few make a rough one
 # Where values repeat, for so many each, unless they reach farther than so many deviations.
 LINEAR_OF_REPEATED, REACH = 2, 4.0
+PART = 2**16  # values whose scores are made at once
 APART = 1e-9  # least distance between knots
 LARGEST = np.finfo(np.float64).max
 MOST_LOG = 700.0  # exp of it is still finite
@@ -63,7 +63,9 @@ class Warp:
 
     def _standardised(self, X: np.ndarray) -> "Warp":
         """The same with scores of these values of mean 0 and deviation 1, which ties move."""
-        mean, unit = mean_and_deviation(self.encode(X)[0])
+        starts = range(0, len(X), PART)
+        scores = np.concatenate([self.encode(X[i : i + PART])[0] for i in starts])
+        mean, unit = mean_and_deviation(scores)
         return replace(self, scores=(self.scores - mean) / unit, slopes=self.slopes / unit)
 
     @property
@@ -149,8 +151,14 @@ def _knots(X: np.ndarray, min_count: int) -> np.ndarray:
 
 
 def _normal_scores(knots: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """The normal quantiles of the shares of values below knots, half of those at them among it."""
-    return ndtri(np.interp(knots, X, (rankdata(X) - 0.5) / len(X)))
+    """The normal quantiles of the shares of ascending values below knots, with half of those there.
+
+    Between values they are interpolated.
+    """
+    last = np.searchsorted(X, knots, side="right") - 1
+    beside = X[np.unique([last, last + 1]).clip(0, len(X) - 1)]
+    ranks = np.searchsorted(X, beside) + np.searchsorted(X, beside, side="right")
+    return ndtri(np.interp(knots, beside, ranks / (2 * len(X))))
 
 
 def _repeated(X: np.ndarray, reach: float) -> float:

@@ -110,9 +110,8 @@ def how_made(name: Any, column: Values) -> tuple | None:
         return None
     if column.meaning == "integer":
         return _of_numbers(name, seen)
-    texts = seen.tolist()
-    labels = column.meaning == "category" and all(isinstance(text, str) for text in texts)
-    return _of_texts(texts) if labels else None
+    texts = seen.tolist() if column.meaning == "category" else ()
+    return _of_texts(texts) if texts and all(isinstance(text, str) for text in texts) else None
 
 
 def _of_numbers(name: Any, seen: np.ndarray) -> tuple | None:
