@@ -63,7 +63,7 @@ class VAETransformer(
         Dimension of the latent space: the number of columns that `transform` gives.
     likelihood : str, Likelihood, dict of {column: str or Likelihood} or list, default="auto"
         Distribution of a cell given the latent point. "auto" looks at the dtype of a column and
-        never at its values: "warped_gaussian" for floats (normal after a map learned from
+        not at its values: "warped_gaussian" for floats (normal after a map learned from
         the column, so any smooth shape), "histogram" for integers, datetimes and
         durations (any shape, with atoms at values that repeat), "bernoulli" for booleans, "ordinal"
         for ordered categories, and "categorical" for text, other categories and objects. A sparse

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from skvae import VAEOutlierDetector, VAETransformer
 from skvae.inference import _proposals
-from skvae.likelihoods import ZeroInflated
+from skvae.likelihoods import NegativeBinomial, ZeroInflated
 from skvae.table import Dense, Sparse, _cells
 from skvae.table._cells import differing
 
@@ -78,6 +78,17 @@ def test_sparse_whole_numbers_are_counts_or_flags_whatever_their_dtype(dtype):
 )
 def test_other_sparse_numbers_are_taken_as_in_an_array(X):
     assert likelihoods_of(csr_array(X)) == likelihoods_of(X)
+
+
+def test_counts_after_flags_are_refused_by_a_word_on_counts():
+    vae = small(max_iter=1).fit(csr_array(COUNTS > 1).astype(float))
+    with pytest.raises(ValueError, match=r"Bernoulli needs .* or 'negative_binomial' for counts"):
+        vae.score(csr_array(COUNTS))
+
+
+def test_a_likelihood_of_sparse_counts_takes_no_place_in_a_list():
+    with pytest.raises(ValueError, match="name the columns of others in a dict"):
+        small(likelihood=[NegativeBinomial()]).fit(COUNTS)
 
 
 def test_a_hole_among_sparse_counts_is_no_other_kind_and_a_zero_table_is_one():

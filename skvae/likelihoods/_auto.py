@@ -8,9 +8,13 @@ from skvae import likelihoods
 from skvae._component import known, resolve
 from skvae.likelihoods._base import Likelihood
 
+OF_SPARSE = {"count"}  # kinds that columns of other tables do not have
+
 
 def automatic(kind: str, own: tuple[Likelihood, ...] = ()) -> Likelihood:
-    """The likelihood that "auto" gives a column: by the kind of its dtype, never by its values.
+    """The likelihood that "auto" gives a column: by the kind of its dtype, not by its values.
+
+    But a sparse table of whole numbers is of one kind, "count" or "boolean".
 
     One of the caller's own comes before those that are meant for the same kind.
     """
@@ -42,8 +46,9 @@ def _for_kinds(specs: list | tuple) -> Callable[[str], Likelihood]:
     """The function from a column's kind to its likelihood, where some take the place of others."""
     own = tuple(resolve(spec, Likelihood, likelihoods) for spec in specs)
     kinds = [kind for likelihood in own for kind in likelihood.auto_for]
-    if len(set(kinds)) < len(kinds) or not all(likelihood.auto_for for likelihood in own):
-        meant = [name for name, cls in known(Likelihood, likelihoods).items() if cls.auto_for]
+    classes = known(Likelihood, likelihoods).items()
+    meant = [name for name, cls in classes if set(cls.auto_for) - OF_SPARSE]
+    if len(set(kinds)) < len(kinds) or not all(set(one.auto_for) - OF_SPARSE for one in own):
         raise ValueError(
             f'likelihood={list(own)}, but a list takes the place of what "auto" gives: at most one '
             f"each of {', '.join(sorted(meant))}; name the columns of others in a dict."

@@ -55,8 +55,9 @@ def check_supported(wrong: list[tuple]) -> None:
     negative = [cell for cell in wrong if cell[1].positive_only and cell[3] < 0]
     name, likelihood, row, value = (negative or wrong)[0]
     begin = "Negative values in data: " if negative else ""
+    counts = ", or 'negative_binomial' for counts" if value > 1 and value == round(value) else ""
     raise ValueError(
         f"{begin}{type(likelihood).__name__} needs {likelihood.support}, but column {short(name)} "
-        f"has {value:.6g} (row {row}). Choose another likelihood, such as likelihood='gaussian', "
-        "or transform that column."
+        f"has {value:.6g} (row {row}). Choose another likelihood, such as likelihood='gaussian'"
+        f"{counts}, or transform that column."
     )
