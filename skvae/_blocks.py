@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from functools import partial, wraps
 from inspect import signature
 from itertools import starmap
@@ -223,6 +224,7 @@ def _by_block(method: Callable) -> Callable:
         if not (in_partitions or isinstance(X, Blocks)):
             return method(self, X, *args, **settings)
         check_is_fitted(self)
+        self = copy(self)  # what comes later is that of the model of now
         given = signature(method).bind(self, X, *args, **settings).arguments
         del given["self"], given["X"]
         first = int(generator(given.pop("random_state", None)).integers(2**31))

@@ -21,7 +21,7 @@ X = pd.DataFrame(
         "b": RNG.choice(["x", "y"], 200),
         "c": pd.Timestamp("2026-01-01") + pd.to_timedelta(RNG.integers(100, size=200), "D"),
     },
-    index=np.arange(200) + 7,
+    index=pd.date_range("2020-01-01", periods=200, name="day"),
 )
 GIVES = "transform", "impute", "score_samples", "score_cells"
 
@@ -52,7 +52,9 @@ def test_a_fit_of_partitions_is_that_of_the_table(fitted, parts):
 def test_a_fit_of_an_array_of_dask_is_that_of_the_array():
     rows = RNG.normal(size=(100, 2))
     parts = array.from_array(rows, chunks=(30, 2))
-    small = VAETransformer(1, hidden_layer_sizes=4, max_iter=8, early_stopping=False, random_state=0)
+    small = VAETransformer(
+        1, hidden_layer_sizes=4, max_iter=8, early_stopping=False, random_state=0
+    )
     codes = [
         VAETransformer(**small.get_params()).fit(of).transform(rows)
         for of in (rows, Blocks.of_dask(parts))
@@ -70,8 +72,26 @@ def test_each_method_gives_a_collection_that_knows_what_it_will_be(vae, parts, m
         assert lazy.dtype == whole.dtype
     else:
         assert found.index.equals(whole.index)
+        assert lazy._meta.index.name == "day"
+        assert lazy._meta.index.dtype == whole.index.dtype
         assert type(lazy._meta) is type(whole)
         pd.testing.assert_frame_equal(*map(pd.DataFrame, (lazy._meta[:0], found[:0])))
+
+
+def test_a_collection_is_that_of_the_model_at_the_call(parts):
+    small = VAETransformer(2, hidden_layer_sizes=8, max_iter=8, early_stopping=False)
+    with warnings.catch_warnings(action="ignore"):
+        small.fit(X)
+        lazy, codes = small.transform(parts), small.transform(X)
+        small.fit(X)
+    np.testing.assert_array_equal(lazy.compute(), codes)
+
+
+def test_a_model_that_gives_other_frames_says_so(fitted, parts):
+    fitted.set_output(transform="polars")
+    with pytest.raises(ValueError, match=r"has partitions of pandas, .* gives a polars DataFrame"):
+        fitted.transform(parts)
+    fitted.set_output(transform="default")
 
 
 def test_partitions_without_rows_are_none(fitted, parts):

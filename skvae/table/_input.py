@@ -21,6 +21,7 @@ FLOATING = ("float", "double", "half")  # how libraries begin the names of such 
 ROWS, NUMBERS = 8192, 2**21  # most rows, and most numbers, converted to float64 at once
 IN_CACHE = 2**16  # the same where parts cost nothing: what a core keeps near while it works on them
 COUNTS = 2**24  # float32 holds all whole numbers up to there
+EAGER = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
 IN_BLOCKS = {"DASK", "POLARS"}  # libraries whose queries may be gone through
 SINGLE = {"float32", "Float32", "float[pyarrow]", "float"}  # what libraries call it
 
@@ -179,17 +180,17 @@ def check_eager(what: str, X: Any) -> None:
     if isinstance(X, (np.ndarray, pd.DataFrame)):
         return
     name = type(X).__module__.partition(".")[0].upper()
-    frame = nw.from_native(X, pass_through=True) if name != "DASK" else None
-    if isinstance(frame, nw.LazyFrame):
+    if name != "DASK":
+        frame = nw.from_native(X, pass_through=True)
+        if not isinstance(frame, nw.LazyFrame):
+            return
         name = frame.implementation.name
-    if isinstance(frame, nw.LazyFrame) or name == "DASK":
-        known = {"DASK": "compute", "DUCKDB": "df", "PYSPARK": "toPandas", "IBIS": "to_pandas"}
-        method, by = known.get(name, "collect"), name.lower() if name in IN_BLOCKS else None
-        advice = f", or let skvae.Blocks.of_{by}(X) go through it" if by and what == "X" else ""
-        raise ValueError(
-            f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call "
-            f".{method}() on it first{advice}."
-        )
+    by, method = name.lower(), EAGER.get(name, "collect")
+    blocks = f", or let skvae.Blocks.of_{by}(X) go through it" if name in IN_BLOCKS else ""
+    raise ValueError(
+        f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call "
+        f".{method}() on it first{blocks if what == 'X' else ''}."
+    )
 
 
 def as_objects(X: Any, what: str) -> np.ndarray:

@@ -57,6 +57,14 @@ def by_partition(function: Callable, frame: Any, empty: Any) -> Any:
 
     `empty` is what it gives for no rows.
     """
+    if hasattr(empty, "set_axis"):
+        empty = empty.set_axis(frame._meta.index[:0])
+    elif not isinstance(empty, np.ndarray):
+        raise ValueError(
+            f"A {type(frame).__name__} of dask has partitions of pandas, but this model gives a "
+            f"{type(empty).__module__.partition('.')[0]} {type(empty).__name__}; fit it to a frame "
+            "of pandas, or set_output(transform='pandas')."
+        )
 
     def of_partition(rows: Any, partition_info: Any = None) -> Any:
         return function(partition_info["number"], rows) if len(rows) else empty
