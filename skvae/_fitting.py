@@ -1,6 +1,5 @@
 """One fit: a plan, its training in stages, and learned attributes, as values."""
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skvae._blocks import Blocks
 from skvae._memory import aligned
-from skvae._pieces import piece
+from skvae._pieces import piece, random_of
 from skvae._plan import HISTORY, INPUTS, Plan, planned
-from skvae._sklearn import callbacks_of, generator, warn
+from skvae._sklearn import callbacks_of, warn
 from skvae._streamed import of_blocks
 from skvae._watching import Lines, Tasks
 
@@ -27,7 +26,7 @@ def fit(
     vae: Any, X: Any, y: Any = None, X_val: Any = None, weights: tuple[Any, Any] = (None, None)
 ) -> None:
     """Fit a model; the estimator changes at the very end, in one assignment."""
-    rng, callbacks = _random(vae), callbacks_of(vae)
+    rng, callbacks = random_of(vae), callbacks_of(vae)
     keepers = [one.of_fit(vae, rng) for one in callbacks if hasattr(one, "of_fit")]
     plan = (of_blocks if isinstance(X, Blocks) else planned)(vae, X, rng, X_val, weights)
     for keeper in keepers:
@@ -54,16 +53,6 @@ def fit(
         raise interrupt
     for tasks in told:
         tasks.end()
-
-
-def _random(vae: Any) -> np.random.Generator:
-    """Random numbers of a fit, the same for all workers that train together."""
-    rng = generator(vae.random_state)
-    if "tensorflow" not in sys.modules:  # so there are none
-        return rng
-    from skvae.engine import agreed
-
-    return agreed(rng)
 
 
 def _warn(attributes: dict, plan: Plan, first: "TrainState") -> None:

@@ -1,5 +1,6 @@
 """Rows that come in pieces: a plan for one more pass, and what is learned by it."""
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +44,23 @@ VARIED = (
 )
 
 
+def random_of(vae: Any) -> np.random.Generator:
+    """Random numbers of a fit, the same for all workers that train together."""
+    rng = generator(vae.random_state)
+    if "tensorflow" not in sys.modules:  # so there are none
+        return rng
+    from skvae.engine import agreed
+
+    return agreed(rng)
+
+
 def piece(vae: Any, X: Any, weight: Any = None, schema: Any = None) -> Plan:
     """The plan of one more pass, over rows whose columns hold what the first piece says."""
     if vae.autoregressive:
         raise ValueError(SECOND_STAGE)
     if hasattr(vae, "_model"):
         return _next(vae, X, weight)
-    rng, choose, parts = generator(vae.random_state), chooser(vae.likelihood), parts_of(vae)
+    rng, choose, parts = random_of(vae), chooser(vae.likelihood), parts_of(vae)
     arrange, own = partial(arranged, weight=weight, rng=rng), schema is None
     first, how = (X, arrange) if own else (schema, partial(arrange, weight=None))
     table = table_of(vae, first, choose, how, continues=False)
@@ -63,7 +74,7 @@ def piece(vae: Any, X: Any, weight: Any = None, schema: Any = None) -> Plan:
 
 def _next(vae: Any, X: Any, weight: Any) -> Plan:
     """That of a later pass."""
-    seed = int(generator(vae.random_state).integers(2**31))
+    seed = int(random_of(vae).integers(2**31))
     rng = np.random.default_rng([seed, vae._n_steps])  # another one in each pass
     inputs = {name: vars(vae)[name] for name in INPUTS if name in vars(vae)}
     known = Table(vae._codec, None, inputs)

@@ -39,7 +39,7 @@ def _stored(
     sample: Sampled,
 ) -> Data:
     """Training rows in a file, and rows that are held out, if any, in memory."""
-    from skvae.engine import workers
+    from skvae.engine import mean_of, workers
 
     n, worker = sample.n, workers()
     n_held_out = held_out_of(vae, n) if judges is None else 0
@@ -49,12 +49,12 @@ def _stored(
     apart = []
     for block, own in _with_places(blocks, places, n, worker):
         encoded = later(vae, block, table, lambda rows: rows).encoded()
-        held_out = store.add(encoded.x[:], own), encoded.offset[own], rows_at(block, own)
-        apart.append(held_out)
+        apart.append((store.add(encoded.x[:], own), encoded.offset[own], rows_at(block, own)))
+    store.holes = bool(mean_of(np.ones(1) * store.holes, worker.n))  # in any worker
     some, offset = table.encoded()
     own = np.flatnonzero(~np.isin(sample.places[table.rows.places], places))
-    told = {"some": some.take(own), "shown": sample.table}
-    data = Data(store.stored(), None, offset[own], None, **told)
+    some = some.take(own)
+    data = Data(store.stored(), None, offset[own], None, some=some, shown=sample.table)
     if judges is not None:
         return data._replace(validation=judges.x, held_out=judges.offset)
     return data._replace(**_held_out(apart)) if n_held_out else data
@@ -67,8 +67,7 @@ def _with_places(
 
     Of the rows at other places several workers have a share each, all of the same size.
     """
-    start, n_others = 0, n - len(places)
-    last = (worker.rank + worker.n * (-(-n_others // worker.n) - 1)) % n_others
+    start, mine = 0, partial(_is_of, worker, n - len(places))
     for block in alike(blocks):
         stop = start + len(block)
         if stop > n:
@@ -77,15 +76,19 @@ def _with_places(
         apart = places[first:end] - start
         if worker.n > 1:
             others = np.delete(np.arange(len(block)), apart)
-            rows = start - first + np.arange(len(others))
-            own = others[(rows % worker.n == worker.rank) | (rows == last)]
-            kept = np.union1d(own, apart)
+            kept = np.union1d(others[mine(start - first + np.arange(len(others)))], apart)
             block, apart = rows_at(block, kept), np.searchsorted(kept, apart)
         if len(block):
             yield block, apart
         start = stop
     if start < n:
         raise _changed(n, start)
+
+
+def _is_of(worker: Any, n: int, places: np.ndarray) -> np.ndarray:
+    """Which places of n rows are in a worker's share; some are in two, so that all are as large."""
+    last = (n - 1) // worker.n * worker.n + worker.rank
+    return (places % worker.n == worker.rank) | (places == last % n)
 
 
 def _changed(n: int, now: Any) -> ValueError:

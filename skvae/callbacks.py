@@ -126,7 +126,7 @@ class Keeper:
         if self.found["rows"] != self.told["rows"]:
             raise self._other(
                 "of another table, or of layers, an optimiser or a schedule in other settings, or "
-                "goes on from another model by warm_start"
+                "of another number of workers, or goes on from another model by warm_start"
             )
         start = _with_schedule(self.found["state"], plan.start.pace.schedule)
         second = None if self.found["stopped"] and start.before is None else plan.second
@@ -260,10 +260,13 @@ def _digest(plan: Plan) -> str:
     model = plan.task.model
     stacks = model.network.encoder, model.network.decoder
     told = [getattr(stack, "structure", "") for stack in stacks]
-    told.append(name_of_optimizer(plan.task.recipe.optimizer))
+    n_workers = plan.task.recipe.workers
+    told += [name_of_optimizer(plan.task.recipe.optimizer)] + [n_workers] * (n_workers > 1)
     digest = sha256(json.dumps(told).encode())
-    known, _, judging = plan.data.rows  # those of a file may be a share of all
-    cells = (x.arrays() for x in (known, judging) if x is not None)
+    known, rows, judging = plan.data.rows
+    rows = rows if n_workers == 1 else known  # those of a file are a share of all
+    both = [x for x in (rows, judging) if x is not None]
+    cells = (x.block(k).arrays() for x in both for k in range(len(x.heights)))
     pace = plan.start.pace
     betas = np.array([pace.beta(part) for part in range(min(pace.end, MOST_BETAS))])
     start = plan.data.offset, model.weights, model.constants, betas

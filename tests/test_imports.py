@@ -88,7 +88,7 @@ MAY_IMPORT = {
         *COMPONENTS,
         *BASE,
     },
-    "_pieces": {"_plan", "table", "training", *COMPONENTS, *BASE},
+    "_pieces": {"_plan", "table", "training", "engine", *COMPONENTS, *BASE},
     "_watching": {"_plan", "training", *BASE},
     "_plan": {*WORKERS, "engine", "model", *COMPONENTS, *BASE},
     "training": {"training", "table", "engine", "model", *COMPONENTS, *BASE},

@@ -8,6 +8,7 @@ from socket import socket
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from skvae import VAETransformer
 from skvae._streamed import _with_places
@@ -53,12 +54,17 @@ told(X, max_iter=40, random_state=0)
 told(X, max_iter=2, dropout=0.1, hide=0.1, optimizer="adamw")
 told(X, max_iter=1, autoregressive=True, likelihood={"a": "histogram"})
 told(blocks, max_iter=40, random_state=0)
-if int(sys.argv[1]):
-    X = X[:1001]
-try:
-    told(X, max_iter=1)
-except ValueError as error:
-    print(repr(str(error)))
+with strategy.scope():
+    pieces = VAETransformer(1, hidden_layer_sizes=4).partial_fit(X[:500]).partial_fit(X[500:])
+print(repr(md5(pieces._model.weights.tobytes()).hexdigest()))
+X.loc[4, "a"] = np.nan  # in the share of one of them
+told(blocks, max_iter=1)
+rank = int(sys.argv[1])
+for table, max_iter in ((X[: 1001 + rank], 1), (X, 1 + rank)):
+    try:
+        told(table, max_iter=max_iter)
+    except ValueError as error:
+        print(repr(str(error)))
 """
 KILLED = """
 import signal
@@ -116,11 +122,13 @@ def run(script, *arguments):
 def test_two_workers_have_the_same_bits_and_learn_what_one_does():
     first, second = run(FITS)
     assert first == second
-    in_memory, _, _, in_blocks, refused = first
+    in_memory, _, _, in_blocks, _, _, *refused = first
     for (*_, score), rows in ((in_memory, SPACE["X"]), (in_blocks, SPACE["blocks"])):
         alone = VAETransformer(2, hidden_layer_sizes=16, max_iter=40, random_state=0).fit(rows)
         assert abs(alone.score(SPACE["test"]) - score) < 0.1
-    assert refused.startswith("Workers begin with different models or rows; give all of them")
+    assert len(refused) == 2
+    for text in refused:
+        assert text.startswith("Workers begin with different models or rows; give all of them")
 
 
 def test_where_a_worker_is_killed_the_other_says_so_and_both_go_on_from_the_file(tmp_path):
@@ -163,6 +171,28 @@ def test_shares_of_blocks_are_all_rows_that_are_not_held_out(n, apart):
         shares.append(np.concatenate([np.delete(block, own) for block, own in found]))
     assert len({len(own) for own in shares}) == 1
     assert sorted(set(np.concatenate(shares).tolist())) == sorted(set(range(11)) - set(apart))
+
+
+@pytest.mark.parametrize(
+    ("task", "found"),
+    [
+        (("chief", 0), (3, 0)),
+        (("worker", 1), (3, 2)),
+        (("evaluator", 0), (1, 0)),
+        (("", None), (1, 0)),
+    ],
+)
+def test_workers_are_counted_from_the_chief_on(task, found, monkeypatch):
+    cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"], "evaluator": ["d:1"]}
+
+    class Strategy:
+        class cluster_resolver:  # noqa: N801
+            task_type, task_id = task
+            cluster_spec = staticmethod(lambda: tf.train.ClusterSpec(cluster))
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", Strategy)
+    monkeypatch.setattr(tf.distribute, "get_strategy", Strategy)
+    assert _workers.workers() == found
 
 
 def test_without_a_strategy_there_is_one_worker():

@@ -44,7 +44,7 @@ def averaged_adam(n: int) -> Steps:
     Polyak, Juditsky (1992). Acceleration of stochastic approximation by averaging.
     """
     # one vector: XLA compiles many arrays for twice as long, and is no faster with them here
-    return Steps(_start_of_averaged, _averaged_step, kept=_average)
+    return Steps(_start_of_averaged, _averaged_step, kept=lambda state: state[1][0])
 
 
 def _start_of_averaged(weights: np.ndarray) -> tuple:
@@ -58,10 +58,6 @@ def _averaged_step(weights: Any, slots: tuple, gradient: Any, learning_rate: Any
     weights, slots = adam_step(weights, slots, gradient, rate, AVERAGED_BETA_2)
     kept = ops.minimum(AVERAGED, (2.0 + t) / (11.0 + t))
     return weights, (mean + (1.0 - kept) * (weights - mean), *slots)
-
-
-def _average(state: tuple) -> Any:
-    return state[1][0]
 
 
 def adam_step(

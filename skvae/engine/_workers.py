@@ -26,6 +26,8 @@ def workers() -> Workers:
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return Workers()
     resolver = strategy.cluster_resolver
+    if resolver.task_type not in ("chief", "worker"):
+        return Workers()
     cluster = resolver.cluster_spec().as_dict()
     chiefs, others = (len(cluster.get(job, ())) for job in ("chief", "worker"))
     rank = 0 if resolver.task_type == "chief" else chiefs + (resolver.task_id or 0)
@@ -69,9 +71,9 @@ def agreed(rng: np.random.Generator) -> np.random.Generator:
     return np.random.default_rng(int(told(summed)(tf.constant(own), n)[0]))
 
 
-def check_alike(weights: Any, *numbers: int) -> None:
-    """A ValueError where workers begin with different weights or numbers."""
-    number = crc32(repr(numbers).encode(), crc32(np.asarray(weights).tobytes())) >> 12
+def check_alike(weights: Any, *more: Any) -> None:
+    """A ValueError where workers begin with different weights, or with what shows otherwise."""
+    number = crc32(repr(more).encode(), crc32(np.asarray(weights).tobytes())) >> 12
     total, squares = mean_of(np.array([number, number**2]), workers().n)
     if total**2 != squares:
         raise ValueError(

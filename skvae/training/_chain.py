@@ -49,8 +49,7 @@ def second(
     """
     max_iter, fewest = settings
     task = _task(_chained(model, rows[0], codec, fewest, rng), *rows[1:], max_iter)
-    (few, many), parts, epochs = RATE, task.n_parts, _n_epochs(task.n_steps, max_iter)
-    rate = min(many, max(few, many * len(task.rows) / MANY))
+    parts, rate, epochs = task.n_parts, _rate(len(task.rows)), _n_epochs(task.n_steps, max_iter)
     pace = Pace.of(rate, Constant(), epochs, parts)._replace(fall=0)
     watch = Watch(None if task.validation is None else PATIENCE * parts, 0.0, 0)
     return task, begun(task, None, pace, watch, rng)
@@ -115,6 +114,11 @@ def _task(model: Model, rows: Cells, validation: Cells | None, max_iter: int) ->
     how: dict = {"noise": model.network.n_cells + 1, "judge": _judged, "workers": n_workers}
     recipe = Recipe(_losses, averaged_adam, 1, False, False, rows.sparse, xla, **how)
     return Task(model, recipe, rows, validation, batch_size, 0.0, 0.0)
+
+
+def _rate(n_rows: int) -> float:
+    few, many = RATE
+    return min(many, max(few, many * n_rows / MANY))
 
 
 def _n_epochs(n_steps: int, max_iter: int) -> int:

@@ -54,6 +54,12 @@ class Task(NamedTuple):
         full = None if self.batch_size == len(self.rows) else self.batch_size
         return trainer(self.model.architecture, self.recipe, full)
 
+    def told(self) -> tuple:
+        """What workers that train together have to have in common."""
+        judging = 0 if self.validation is None else len(self.validation)
+        recipe = self.recipe._replace(loss=None, optimizer=None, judge=None)
+        return recipe, self[4:], self.rows.heights, judging, self.piece
+
     def kept(self, state: State) -> Model:
         """The model with the weights of a state that are judged and kept."""
         return self.model._replace(weights=self.program.steps.kept(state))
@@ -166,7 +172,7 @@ def states(task: Task, state: TrainState) -> Iterator[TrainState]:
     program, ends, piece = task.program, task.ends, task.piece
     rows, held = None, None
     if task.recipe.workers > 1:
-        check_alike(state.state.weights, task.batch_size, state.steps, *task.rows.heights)
+        check_alike(state.state.weights, task.told(), state[1:3], state.steps, state.part)
     while not state.ended:
         state = _block_begun(task, state) if state.order is None else state
         if held != state.blocks[0]:
