@@ -31,9 +31,11 @@ def warn_of_doubts(rows: Rows, features: tuple[Feature, ...], known: Any) -> Non
     """One warning of what is odd in columns, but for those that are known."""
     if rows.sparse or rows.n < FEWEST:
         return
-    pairs = zip(features, rows.columns(), strict=True)
-    open_ones = [(f, column) for f, column in pairs if f.varies and f.name not in known]
-    found = {says: [f.name for f, c in open_ones if holds(f, c)] for holds, says in DOUBTS.items()}
+    found: dict[str, list] = {says: [] for says in DOUBTS.values()}
+    for feature, column in zip(features, rows.columns(), strict=True):  # one in memory at a time
+        if feature.varies and feature.name not in known:
+            for holds, says in DOUBTS.items():
+                found[says] += [feature.name] if holds(feature, column) else []
     texts = [f"{says}: {listed(names)}" for says, names in found.items() if names]
     if texts:
         warn(f"Columns that may want another look before fit. {'; '.join(texts)}.")
