@@ -126,8 +126,8 @@ def test_a_search_runs_on_workers_of_dask():
     from dask.distributed import Client, LocalCluster
 
     rows = RNG.normal(size=(200, 3))
-    small = VAETransformer(1, hidden_layer_sizes=4, max_iter=3, random_state=0)
-    search = GridSearchCV(small, {"latent_dim": [1, 2]}, cv=2)
+    small = VAETransformer(1, hidden_layer_sizes=4, max_iter=3, early_stopping=False)
+    search = GridSearchCV(small.set_params(random_state=0), {"latent_dim": [1, 2]}, cv=2)
     here = search.fit(rows).cv_results_["mean_test_score"]
     with (
         LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
