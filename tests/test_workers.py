@@ -133,6 +133,7 @@ def test_two_workers_have_the_same_bits_and_learn_what_one_does():
 
 @pytest.mark.slow
 def test_where_a_worker_is_killed_the_other_says_so_and_both_go_on_from_the_file(tmp_path):
+    pytest.importorskip("sklearn.callback")
     path = str(tmp_path / "fit")
     alone, killed = run(KILLED, "kill", path)
     assert killed == []
