@@ -13,6 +13,8 @@ import socket
 import subprocess
 import sys
 
+from bench_blocks import processor
+
 BATCHES = 100, 400, 1600  # rows of each worker in a step
 EPOCHS = 10
 
@@ -66,9 +68,7 @@ def run(n, batch_size):
 
 
 def main():
-    with open("/proc/cpuinfo") as f:
-        names = [line.partition(":")[2].strip() for line in f if line.startswith("model name")]
-    print(f"Python {platform.python_version()}, {names[0]}, {len(names)} cores")
+    print(f"Python {platform.python_version()}, {processor()}")
     for batch_size in map(int, sys.argv[1:] or BATCHES):
         (alone, rows), (together, more) = (run(n, batch_size) for n in (1, 2))
         print(

@@ -175,8 +175,7 @@ class Blocks:
         >>> from skvae import Blocks
         >>> Blocks.of_dask(frame)  # doctest: +SKIP
         """
-        parts = getattr(frame, "blocks", None) or frame.partitions
-        return cls(lambda: (part.compute() for part in parts), folder=folder)
+        return cls(lambda: (part.compute() for part in frame.partitions), folder=folder)
 
     def to_parquet(self, path: Any) -> None:
         """Write the blocks to a Parquet file as they come.

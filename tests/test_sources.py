@@ -49,6 +49,12 @@ def test_a_fit_of_partitions_is_that_of_the_table(fitted, parts):
     np.testing.assert_array_equal(again._model.weights, fitted._model.weights)
 
 
+def test_a_column_may_have_any_name():
+    named = pd.DataFrame({"blocks": [1, 2], "partition": [3, 4]})
+    (block,) = Blocks.of_dask(dask.from_pandas(named, npartitions=1))
+    pd.testing.assert_frame_equal(block, named)
+
+
 def test_a_fit_of_an_array_of_dask_is_that_of_the_array():
     rows = RNG.normal(size=(100, 2))
     parts = array.from_array(rows, chunks=(30, 2))
