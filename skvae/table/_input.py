@@ -276,7 +276,7 @@ def _of_array(estimator: Any, X: Any, reset: bool) -> Rows:
 
 
 def _kind_of_sparse(values: csr_array) -> str | None:
-    """ "boolean" where all cells are 0 or 1, "count" where they are other counts, else None."""
+    """The kind "boolean" where all cells are 0 or 1, "count" of other counts, else None."""
     cells = values.data[~np.isnan(values.data)]
     if (np.floor(cells) != cells).any() or cells.min(initial=0) < 0:
         return None
