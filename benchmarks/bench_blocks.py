@@ -12,7 +12,6 @@ fit.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import warnings
@@ -22,6 +21,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
+from machine import machine
 
 FILE = 500_000  # rows of a file
 SETTINGS = {"latent_dim": 4, "max_iter": 2, "early_stopping": False, "random_state": 0}
@@ -109,13 +109,6 @@ def run(folder, sizes, most_in_memory):
         print(f"seconds of a fit grow as rows ** {slope:.3f}")
 
 
-def processor():
-    """Its name."""
-    with open("/proc/cpuinfo") as f:
-        names = [line.partition(":")[2].strip() for line in f if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores"
-
-
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -129,7 +122,7 @@ def main():
     if arguments.what == "make":
         make(arguments.folder, *arguments.rows)
     elif arguments.what == "run":
-        print(f"Python {platform.python_version()}, {processor()}")
+        print(machine())
         run(arguments.folder, arguments.rows, arguments.most_in_memory)
     else:
         print(json.dumps(one(arguments.folder, *arguments.rows, arguments.what == "memory")))

@@ -19,7 +19,6 @@ Data come from scikit-learn and from the folder named by SKVAE_DATA, else from O
 import argparse
 import json
 import os
-import platform
 import statistics
 import time
 import warnings
@@ -29,6 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pandas as pd
+from machine import machine
 from sklearn.datasets import fetch_openml, load_breast_cancer, load_diabetes, load_wine
 from sklearn.decomposition import FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning
@@ -261,7 +261,7 @@ def main():
     parser.add_argument("--sets", type=lambda names: names.split(","), default=[*SHIPPED, *FILES])
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print(f"Python {platform.python_version()}, {os.cpu_count()} CPU cores")
+    print(machine())
     results = {part: PARTS[part](arguments) for part in arguments.parts}
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2, default=float))

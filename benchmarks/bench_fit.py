@@ -16,7 +16,6 @@ import argparse
 import gzip
 import json
 import os
-import platform
 import time
 import warnings
 from pathlib import Path
@@ -26,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from keras import ops
+from machine import machine
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold, cross_val_score, train_test_split
@@ -305,9 +305,7 @@ def main():
     parser.add_argument("parts", nargs="*", default=["digits", "mnist", "bounds"])
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    print(
-        f"Python {platform.python_version()}, Keras {keras.__version__}, {os.cpu_count()} CPU cores"
-    )
+    print(f"{machine()}, Keras {keras.__version__}")
     known = {"digits": digits, "mnist": mnist, "bounds": bounds}
     results = {part: known[part]() for part in arguments.parts}
     if arguments.json:

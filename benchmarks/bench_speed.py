@@ -2,7 +2,8 @@
 
     python benchmarks/bench_speed.py [--json FILE] [--quick] [PART ...]
 
-    steps       milliseconds per training step, of whole warm fits, on three shapes
+    short       whole warm fits of 100, 1,000 and 10,000 steps on three shapes
+    long        the same of 10,000 and 100,000 steps, once: an hour and a half
     quality     seconds to the held-out bound that the textbook VAE of Keras has after 50 epochs
     search      a grid search of 5 folds and 12 candidates, beside one over a naive Keras estimator
     inference   one row, a million rows, a million draws, scores
@@ -18,7 +19,6 @@ minutes that all parts run: its figures mean little.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +32,7 @@ import keras
 import numpy as np
 import pandas as pd
 from bench_fit import load_mnist, show, textbook_vae, timed
+from machine import machine
 from sklearn.base import BaseEstimator
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.model_selection import GridSearchCV, KFold
@@ -41,52 +42,77 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skvae import VAETransformer
 
 REPEATS = 5
-SHAPES = {  # hidden layers, latent dimensions, batch, likelihood, epochs of a timed fit
-    "small": ((64, 64), 8, 128, "gaussian", 30),
-    "Adult": ((128, 64), 8, 128, "gaussian", 10),
-    "wide": ((256,), 2, 100, "bernoulli", 4),
+SHAPES = {  # hidden layers, latent dimensions, batch, likelihood
+    "small": ((64, 64), 8, 128, "gaussian"),
+    "Adult": ((128, 64), 8, 128, "gaussian"),
+    "wide": ((256,), 2, 100, "bernoulli"),
 }
 DROPOUT = 0.2
 KERAS_EPOCHS = 50
 BUDGETS = 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64
 
 
-# Milliseconds per step ------------------------------------------------------------------
+# Whole fits -----------------------------------------------------------------------------
 
 
-def steps(quick):
+def short(quick):
+    lengths = [100] if quick else [100, 1_000, 10_000]
+    return whole_fits(lengths, 1 if quick else REPEATS, warmed=lengths)
+
+
+def long(quick):
+    lengths = [100, 1_000] if quick else [10_000, 100_000]
+    return whole_fits(lengths, 1, warmed=lengths[:1])
+
+
+def whole_fits(lengths, repeats, warmed):
+    """Seconds of fits of so many steps, and their ratios, for each shape.
+
+    Before those of some lengths, each side does one that does not count.
+    """
     tables = {}
-    for name in SHAPES:
-        hidden, latent_dim, batch, likelihood, epochs = SHAPES[name]
-        epochs = 1 if quick else epochs
-        X = data(name)[0]
-        steps_of_epoch, runs = -(-len(X) // batch), {}
-        for label, make in TRAINERS.items():
-            own = EPOCHS_OF.get(make, lambda epochs: epochs)(epochs)
-            run = make(X, hidden, latent_dim, batch, likelihood, own)
-            runs |= {} if run is None else {label: (run, 1e3 / (own * steps_of_epoch))}
-        tables[name] = compared(runs, 1 if quick else REPEATS, "ms")
+    for name, (hidden, latent_dim, batch, likelihood) in SHAPES.items():
+        columns = {}
+        for n_steps in lengths:
+            X, epochs = of_length(data(name)[0], n_steps, batch)
+            runs = {
+                label: make(X, hidden, latent_dim, batch, likelihood, epochs)
+                for label, make in TRAINERS.items()
+            }
+            runs = {label: run for label, run in runs.items() if run}
+            columns[n_steps] = compared(runs, repeats, n_steps in warmed)
+        tables[name] = {
+            label: {
+                f"{n_steps:,} steps: {what}": value
+                for n_steps, rows in columns.items()
+                for what, value in rows[label].items()
+            }
+            for label in columns[lengths[0]]
+        }
         setting = f"{hidden}, latent {latent_dim}, dropout {DROPOUT}, batch {batch}, {likelihood}"
-        fits = f"whole warm fits of {epochs} epochs of {steps_of_epoch} steps"
-        show(f"steps, {name}: {X.shape[0]} x {X.shape[1]}, {setting}; {fits}", tables[name])
+        show(f"{name}: {X.shape[0]} x {X.shape[1]} at most, {setting}", tables[name])
     return tables
 
 
-def compared(runs, repeats, unit):
-    """Medians of runs that take turns, times their factors, and of their ratios to the first."""
+def of_length(X, n_steps, batch):
+    """Rows, all or fewer, and the epochs in which a fit of them has so many steps."""
+    epochs = -(-n_steps * batch // len(X))
+    return X[: n_steps * batch // epochs], epochs
+
+
+def compared(runs, repeats, warm):
+    """Medians of runs that take turns, and of their ratios to the first."""
+    for run in runs.values() if warm else ():
+        run()
     times = {label: [] for label in runs}
-    for repeat in range(repeats + 1):
-        for label, (run, factor) in runs.items():
-            seconds, _ = timed(run)
-            if repeat:  # the first round warms up
-                times[label].append(factor * seconds)
+    for _ in range(repeats):
+        for label, run in runs.items():
+            times[label].append(timed(run)[0])
     first = next(iter(times.values()))
     return {
         label: {
-            f"median {unit}": statistics.median(t),
-            f"min {unit}": min(t),
-            f"max {unit}": max(t),
-            "times skvae": statistics.median(a / b for a, b in zip(t, first, strict=True)),
+            "s": statistics.median(t),
+            "times": statistics.median(a / b for a, b in zip(t, first, strict=True)),
         }
         for label, t in times.items()
     }
@@ -104,10 +130,6 @@ def skvae_trainer(X, hidden, latent_dim, batch, likelihood, epochs):
         random_state=0,
     )
     return lambda: vae.fit(X)
-
-
-def skvae_in_long_fits(*settings):
-    return skvae_trainer(*settings)
 
 
 def keras_trainer(X, hidden, latent_dim, batch, likelihood, epochs, steps_per_execution=1):
@@ -213,15 +235,13 @@ def products(X, hidden, latent_dim, batch, likelihood, epochs):
 
 TRAINERS = {
     "skvae": skvae_trainer,
-    "skvae, fits of five times as many epochs": skvae_in_long_fits,
     "keras.Model.fit": keras_trainer,
     "keras.Model.fit, 32 steps per execution": keras_in_chunks,
     "PyTorch, eager": torch_trainer,
-    "pyod VAE, one epoch and the scores that end its fit": pyod_trainer,
+    "pyod VAE, with the scores that end its fit": pyod_trainer,
     "MLPRegressor": mlp_trainer,
     "matrix products alone": products,
 }
-EPOCHS_OF = {skvae_in_long_fits: lambda epochs: 5 * epochs, pyod_trainer: lambda epochs: 1}
 
 
 # Time to quality ------------------------------------------------------------------------
@@ -230,7 +250,7 @@ EPOCHS_OF = {skvae_in_long_fits: lambda epochs: 5 * epochs, pyod_trainer: lambda
 def quality(quick):
     """The shortest warm fit of a short list of epochs that reaches the textbook VAE's bound."""
     rows = {}
-    for name, (hidden, latent_dim, batch, likelihood, _) in SHAPES.items():
+    for name, (hidden, latent_dim, batch, likelihood) in SHAPES.items():
         X, X_test = data(name)
         epochs = 2 if quick else KERAS_EPOCHS
         y, y_test = (X, X_test) if likelihood == "bernoulli" else (None, None)
@@ -514,7 +534,9 @@ def adult():
     return X[np.random.default_rng(0).permutation(len(X))]
 
 
-PARTS = {part.__name__: part for part in (steps, quality, search, inference, first, memory, growth)}
+PARTS = {
+    part.__name__: part for part in (short, long, quality, search, inference, first, memory, growth)
+}
 
 
 def main():
@@ -526,9 +548,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(
-        f"Python {platform.python_version()}, Keras {keras.__version__}, {os.cpu_count()} CPU cores"
-    )
+    print(f"{machine()}, Keras {keras.__version__}")
     results = {}
     for part in arguments.parts:
         results[part] = PARTS[part](arguments.quick)

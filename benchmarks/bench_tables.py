@@ -31,7 +31,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import statistics
 import time
@@ -59,6 +58,7 @@ from fidelity import (
     told_apart,
     two_samples,
 )
+from machine import machine
 from pandas.api.types import is_integer_dtype
 from scipy import stats
 from scipy.optimize import minimize_scalar
@@ -930,14 +930,6 @@ PARTS = {
 }
 
 
-def processor():
-    """Its name, where the system tells it."""
-    lines = Path("/proc/cpuinfo")
-    names = lines.read_text().splitlines() if lines.exists() else []
-    names = [line.partition(":")[2].strip() for line in names if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -951,8 +943,7 @@ def main():
         parser.add_argument(option, type=lambda names: names.split(","))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    versions = f"Python {platform.python_version()}, pandas {pd.__version__}"
-    print(f"{versions}, {os.cpu_count()} CPU cores ({processor()})")
+    print(f"{machine()}, pandas {pd.__version__}")
     results = {part: PARTS[part](arguments) for part in arguments.parts}
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2, default=float))

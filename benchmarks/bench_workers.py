@@ -8,12 +8,11 @@ are those of the steps of a second fit, whose programs are there.
 
 import json
 import os
-import platform
 import socket
 import subprocess
 import sys
 
-from bench_blocks import processor
+from machine import machine
 
 BATCHES = 100, 400, 1600  # rows of each worker in a step
 EPOCHS = 10
@@ -68,7 +67,7 @@ def run(n, batch_size):
 
 
 def main():
-    print(f"Python {platform.python_version()}, {processor()}")
+    print(machine())
     for batch_size in map(int, sys.argv[1:] or BATCHES):
         (alone, rows), (together, more) = (run(n, batch_size) for n in (1, 2))
         print(
