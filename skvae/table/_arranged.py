@@ -4,11 +4,10 @@ The order is that of their content, so that neither that of X nor whether a row 
 weighs 2 makes a difference to what is learned.
 """
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from pandas.util import hash_array
+import pandas as pd
 
 from skvae._sklearn import check_sample_weight
 from skvae.table._input import Rows
@@ -17,8 +16,6 @@ from skvae.table._values import Values
 MOST_TIMES, MANY = 16, 100_000  # that whole weights may repeat rows in the mean, or in all
 TIMES, MOST_SHARES = 2, 4  # in the mean, where shares count: drawn, and where they are exact
 EXACT = 1e-12  # relative error of a whole number of times
-STEP = 2**40  # between the codes of two columns
-HOLE = np.uint64(STEP - 1)
 
 
 def arranged(rows: Rows, weight: Any, rng: np.random.Generator) -> Rows:
@@ -76,37 +73,47 @@ def _shares(n: int, ends: np.ndarray, start: float) -> np.ndarray:
 
 
 def _keys(rows: Rows) -> np.ndarray:
-    """Numbers that rows share only if they are equal, but for a chance of one in 2 ** 64.
+    """Numbers that rows share only if they are equal, (rows,).
 
     They go by the order of numbers in their column, which a change of units leaves as it is.
     """
-    if not rows.sparse:
-        columns = enumerate(rows.columns())
-        return sum(hash_array(_codes(column) + np.uint64(j * STEP)) for j, column in columns)
-    values = rows.values if rows.places is None else rows.values[rows.places]
-    values, keys = values.tocsc(), np.zeros(rows.n, np.uint64)
-    for j, (start, stop) in enumerate(pairwise(values.indptr)):
-        here, n = values.indices[start:stop], stop - start
-        cells = np.append(
-            values.data[start:stop], np.zeros(int(n < rows.n))
-        )  # one 0 for all others
-        codes = hash_array(_ranks(cells, np.isnan(cells)) + np.uint64(j * STEP))
-        keys[here] += codes[:n] - codes[-1]
-        keys += codes[-1]
+    keys, tied = np.zeros(rows.n, np.int64), np.arange(rows.n)
+    for column in rows.columns():
+        tied = _told_apart(keys, tied, _codes(column.take(tied)))
+        if not len(tied):
+            break
     return keys
 
 
+def _told_apart(keys: np.ndarray, tied: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Give tied rows, which come by their keys, other keys where their codes differ.
+
+    These are the places that they would be sorted to. Rows that still share theirs are given back.
+    """
+    before = keys[tied]
+    opens = np.append(True, before[1:] != before[:-1])
+    splits = (codes[1:] != codes[:-1]) & ~opens[1:]
+    if not splits.any():
+        return tied
+    some = np.flatnonzero(np.isin(before, before[1:][splits]))
+    order = some[np.lexsort([codes[some], before[some]])]
+    tied[some], codes, opens = tied[order], codes[order], opens[some]
+    begins = opens | np.append(True, codes[1:] != codes[:-1])
+    place = np.arange(len(some))
+    own, shared = (np.maximum.accumulate(place * first) for first in (begins, opens))
+    keys[tied[some]] += own - shared
+    return np.delete(tied, some[begins & np.append(begins[1:], True)])
+
+
 def _codes(column: Values) -> np.ndarray:
-    """Numbers that tell cells apart."""
-    if column.levels is None:
-        return _ranks(column.cells, column.holes)
-    text = [f"{type(level).__name__} {level!r}" for level in column.levels]
-    levels = hash_array(np.array(text, object), categorize=False)
-    return np.append(levels, HOLE)[column.cells]
-
-
-def _ranks(cells: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """The places of cells among those that differ."""
-    ranks = np.full(len(cells), HOLE)
+    """Numbers that tell cells apart, -1 in a hole where there are any."""
+    cells, holes = column.cells, column.holes
+    if column.levels is not None:
+        text = [f"{type(level).__name__} {level!r}" for level in column.levels]
+        ranks = pd.factorize(np.array(text, object), sort=True)[0]
+        return np.append(ranks, -1)[cells]
+    if not holes.any():
+        return cells
+    ranks = np.full(len(cells), -1)
     ranks[~holes] = np.unique(cells[~holes], return_inverse=True)[1]
     return ranks
