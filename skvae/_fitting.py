@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from skvae.training import Task, TrainState
 
 COLLAPSED = 0.05, 300  # nats in all, and steps after which less means that z is not used
+DRAWS, SHARE = (2_000, 16_000), 4  # of z and rows behind lower_bound_, one for so many trained on
 
 
 def fit(
@@ -153,7 +154,7 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
 
     rng, first = generator_of(state.generator), state.before or state
     model = _model(plan, state, task, rng)
-    bound, kl = _summary(model, plan, rng)
+    bound, kl = _summary(model, plan, rng, first.steps * plan.task.batch_size)
     slots = tuple(map(np.asarray, (first.watch.best or first.state).slots))
     history = _continued(plan.history, first.by_epoch() + plan.shift)
     epochs, names = len(history["loss"]), plan.codec.names
@@ -206,16 +207,19 @@ def _continued(history: dict, curves: np.ndarray) -> dict:
     }
 
 
-def _summary(model: "Model", plan: Plan, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+def _summary(
+    model: "Model", plan: Plan, rng: np.random.Generator, trained: int
+) -> tuple[float, np.ndarray]:
     """ELBO of training rows, of some where they are many, and nats of each latent dimension."""
     from skvae.inference import lower_bound
 
     data = plan.data if model.network.chain else plan.own
     rows, offset = data.telling, data.offset
-    if len(rows) > plan.draws:
-        some = rng.choice(len(rows), plan.draws, replace=False)
+    draws = min(max(DRAWS[0], trained // SHARE), DRAWS[1])
+    if len(rows) > draws:
+        some = rng.choice(len(rows), draws, replace=False)
         rows, offset = rows.take(some), offset[some]
-    bound, kl = lower_bound(model, rows, plan.draws // len(rows))
+    bound, kl = lower_bound(model, rows, draws // len(rows))
     return bound + offset.mean(), kl
 
 

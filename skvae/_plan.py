@@ -96,7 +96,6 @@ class Plan(NamedTuple):
     inputs: dict  # what the estimator is told of X
     second: Any = None  # function from the model of the first stage to the second: task, start
     steps: int = 0  # done before
-    draws: int = 16_000  # of z, and most training rows, behind lower_bound_
 
     def shown(self, X: Any, y: Any, X_val: Any) -> tuple[Any, Any]:
         """What callbacks are given of what `fit` was."""

@@ -215,8 +215,8 @@ class VAETransformer(
         is that of rows that each fit holds out anew; without them it is the loss.
         All are those of the prior in training, which for "fitted" is "normal".
     lower_bound_ : float
-        ELBO of training rows, of 16,000 where they are more, with beta = 1, whatever the
-        objective was, in nats per row in the units of X.
+        ELBO of training rows with beta = 1, whatever the objective was, in nats per row in the
+        units of X. Of many rows it is that of some: 16,000, or after short training fewer.
     latent_kl_ : ndarray of shape (latent_dim,)
         Nats that each latent dimension carries; near 0 means that it is not used. Their total,
         in shape (1,), where the KL has no closed form: all but prior "normal" with posterior

@@ -8,6 +8,7 @@ import numpy as np
 from skvae._component import Component
 from skvae.likelihoods._grid import Grid as Grid  # of those with slots of numbers
 from skvae.likelihoods._placement import Placement
+from skvae.likelihoods._placement import n_far as n_far
 from skvae.likelihoods._placement import near_ends as near_ends
 
 # Slots are rounded up to a multiple of this, or of an eighth of the power of two below.

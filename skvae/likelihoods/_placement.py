@@ -61,10 +61,15 @@ def merged(edges: np.ndarray, X: np.ndarray, min_count: int) -> np.ndarray:
     return edges[[*kept, -1]]
 
 
+def n_far(n: int) -> int:
+    """How many of n values may be far at an end."""
+    rows, share, most = FEW
+    return int(min(max(rows, share * n), most * n))
+
+
 def _last_near(X: np.ndarray) -> float:
     """The largest of ascending values, but for a few far from all but as few at the other end."""
-    rows, share, most = FEW
-    few = int(min(max(rows, share * len(X)), most * len(X)))
+    few = n_far(len(X))
     ends = X[len(X) - few - 1 :]
     with np.errstate(over="ignore"):
         reach = ends[:-1] - X[few]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skvae._sklearn import warn
-from skvae.likelihoods._base import mean_and_deviation, near_ends
+from skvae.likelihoods._base import mean_and_deviation, n_far, near_ends
 from skvae.table._aside import FEWEST, how_made
 from skvae.table._columns import Feature
 from skvae.table._formats import Numbers
@@ -87,11 +87,19 @@ def _repeats(feature: Feature, column: Values) -> bool:
 
 def _reach(X: np.ndarray) -> float:
     """How many deviations of the values that are not far the farthest one lies off, about."""
+    share = 2 * n_far(len(X)) / len(X)
+    # the farthest of such a share, FAR deviations of the others off, would be farther off than this
+    if _off(X, X) < (1 - share) / (1 / FAR + share**0.5):
+        return 0.0
     near = near_ends(np.sort(X))
-    mean, deviation = mean_and_deviation(X.clip(*near))
-    far = X[(near[0] > X) | (near[1] < X)]
-    with np.errstate(over="ignore"):
-        return np.abs(far / deviation - mean / deviation).max(initial=0.0)
+    return _off(X[(near[0] > X) | (near[1] < X)], X.clip(*near))
+
+
+def _off(X: np.ndarray, others: np.ndarray) -> float:
+    """How many deviations of others the farthest value lies off their mean."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = mean_and_deviation(others)
+        return np.abs(X / deviation - mean / deviation).max(initial=0.0)
 
 
 def _seen(column: Values) -> np.ndarray:
