@@ -59,11 +59,12 @@ def resident(which):
 def one(folder, n, in_memory):
     """The figures of one fit of the first n rows."""
     from pyarrow import dataset
+    from pyarrow.parquet import ParquetFile
 
     from skvae import Blocks, VAETransformer
 
     files = sorted(folder.glob("[0-9]*.parquet"))[: -(-n // FILE)]
-    few = pd.read_parquet(files[0])[:2000]
+    few = next(ParquetFile(files[0]).iter_batches(2000)).to_pandas()
     VAETransformer(**SETTINGS).fit(few).transform(few)
     before = resident("VmRSS")
     start, of_processors = perf_counter(), process_time()

@@ -19,10 +19,10 @@ __all__ = ["Blocks"]
 class Blocks:
     """A table that comes in blocks, as often as it is asked for.
 
-    `fit` goes through it twice: once to learn what columns hold, from a uniform sample of rows with
-    the ranges and labels of all, and once to write encoded cells to a temporary file, of 4 bytes a
-    cell, from which it trains. A table that fits into the sample (16 million cells) is fitted as
-    one in memory is. `min_count` counts rows of the sample.
+    `fit` goes through it twice: once to learn what columns hold, from a uniform sample of 4 million
+    cells with the ranges and labels of all, and once to write encoded cells to a temporary file, of
+    4 bytes a cell, from which it trains. A table of up to 16 million cells is fitted as one in
+    memory is. `min_count` counts rows of the sample.
 
     `transform`, `impute`, `posterior_predictive`, `score_samples` and `score_cells` give Blocks in
     turn: nothing is computed before these are gone through or written by `to_parquet`. Given a

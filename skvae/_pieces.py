@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from skvae.training import Task
 
 WARM_UP = 1000  # steps over which the KL term comes in
-DRAWS = 2000  # behind lower_bound_
 BATCH = AUTO_BATCH[1]
 SECOND_STAGE = (
     "autoregressive=True is trained in a second stage, after the last piece, but partial_fit knows "
@@ -97,7 +96,7 @@ def _plan(vae: Any, table: Table, data: Data, task: "Task", rng: Any) -> Plan:
     pace, watch = pace._replace(fall=pace.end, last_beta=last), Watch(None, vae.tol, 0)
     start = begun(task, slots_of(vae, task, epochs), pace, watch, rng)
     prior, about = resolve(vae.prior, priors.Prior, priors), (history, True, table.inputs)
-    return Plan(table.codec, task, start, prior, data, *about, None, steps, DRAWS)
+    return Plan(table.codec, task, start, prior, data, *about, None, steps)
 
 
 def _data(table: Table) -> Data:

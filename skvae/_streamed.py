@@ -49,15 +49,15 @@ def _stored(
     apart = []
     for block, own in _with_places(blocks, places, n, worker):
         encoded = later(vae, block, table, lambda rows: rows).encoded()
-        apart.append((store.add(encoded.x[:], own), encoded.offset[own], rows_at(block, own)))
+        cells = store.add(encoded.x[:], own)
+        if len(own):  # no rows of pyarrow would keep all of a block
+            apart.append((cells, encoded.offset[own], rows_at(block, own)))
     store.holes = bool(mean_of(np.ones(1) * store.holes, worker.n))  # in any worker
     some, offset = table.encoded()
     own = np.flatnonzero(~np.isin(sample.places[table.rows.places], places))
     some = some.take(own)
     data = Data(store.stored(), None, offset[own], None, some=some, shown=sample.table)
-    if judges is not None:
-        return data._replace(validation=judges.x, held_out=judges.offset)
-    return data._replace(**_held_out(apart)) if n_held_out else data
+    return data._replace(**_judging(judges, apart))
 
 
 def _with_places(
@@ -98,8 +98,12 @@ def _changed(n: int, now: Any) -> ValueError:
     )
 
 
-def _held_out(apart: list) -> dict:
-    """What is known of the rows that are held out, block by block."""
+def _judging(judges: Encoded | None, apart: list) -> dict:
+    """Rows of the user's own that judge training, or those that are held out, block by block."""
+    if judges is not None:
+        return {"validation": judges.x, "held_out": judges.offset}
+    if not apart:
+        return {}
     x, offsets, shown = zip(*apart, strict=True)
     cells = np.concatenate(x)
     validation = Dense.of([(slice(None), cells)], cells.shape)

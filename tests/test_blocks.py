@@ -96,7 +96,7 @@ def test_ranges_and_labels_are_those_of_all_rows():
 
 
 def test_a_sample_is_uniform(monkeypatch):
-    monkeypatch.setattr(skvae.table._sampled, "NUMBERS", 200)
+    monkeypatch.setattr(skvae.table._sampled, "NUMBERS", 800)
     rows = np.arange(1000.0)[:, None]
     drawn = np.zeros(1000)
     for seed in range(200):
@@ -112,7 +112,7 @@ def test_a_sample_is_uniform(monkeypatch):
 
 
 def test_columns_of_which_no_label_comes_twice_leave_a_sample_as_it_is(monkeypatch):
-    monkeypatch.setattr(skvae.table._sampled, "NUMBERS", 2 * 500)
+    monkeypatch.setattr(skvae.table._sampled, "NUMBERS", 2 * 2000)
     X = pd.DataFrame({"id": np.arange(5000).astype(str), "t": np.arange(5000) // 1000})
     sample = skvae.table._sampled.sampled(cut(X, 1000), np.random.default_rng(0))
     assert len(sample.table) < 520
@@ -121,7 +121,7 @@ def test_columns_of_which_no_label_comes_twice_leave_a_sample_as_it_is(monkeypat
 
 
 def test_many_small_blocks_are_sampled_too(monkeypatch):
-    monkeypatch.setattr(skvae.table._sampled, "NUMBERS", 100)
+    monkeypatch.setattr(skvae.table._sampled, "NUMBERS", 400)
     rows = np.arange(1000.0)[:, None]
     sample = skvae.table._sampled.sampled(cut(rows, 1), np.random.default_rng(0))
     assert len(sample.table) <= 102
@@ -299,6 +299,23 @@ def test_no_row_that_is_held_out_tells_of_all():
     cells = {row.tobytes() for row in plan.data.validation[:]}
     assert len(cells) == 200
     assert not cells & {row.tobytes() for row in plan.data.telling[:]}
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.usefixtures("small")
+def test_no_block_stays_in_memory(early_stopping):
+    X, taken = pa.Table.from_pandas(mixed()), []
+
+    def watched():
+        for _ in range(200):
+            block = pa.Table.from_batches(X.to_batches()).take(np.arange(N))
+            taken.append(pa.total_allocated_bytes())
+            yield block
+            del block
+
+    few = {"hidden_layer_sizes": 2, "max_iter": 1, "batch_size": 4096, "random_state": 0}
+    VAETransformer(1, early_stopping=early_stopping, **few).fit(Blocks(watched))
+    assert max(taken) < taken[0] + 20 * X.nbytes  # of 200
 
 
 @pytest.mark.usefixtures("small")

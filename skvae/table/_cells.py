@@ -171,7 +171,7 @@ class Sparse(Cells):
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         some = self.differing[rows]
-        dense = np.tile(self.base, (some.shape[0], 1))
+        dense = np.broadcast_to(self.base, some.shape).copy()
         dense[_places(some)] = some.data
         return dense
 

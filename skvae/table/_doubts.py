@@ -35,7 +35,7 @@ def warn_of_doubts(rows: Rows, features: tuple[Feature, ...], known: Any) -> Non
     for feature, column in zip(features, rows.columns(), strict=True):  # one in memory at a time
         if feature.varies and feature.name not in known:
             for holds, says in DOUBTS.items():
-                found[says] += [feature.name] if holds(feature, column) else []
+                found[says] += [feature.name] * holds(feature, column)
     texts = [f"{says}: {listed(names)}" for says, names in found.items() if names]
     if texts:
         warn(f"Columns that may want another look before fit. {'; '.join(texts)}.")
@@ -99,7 +99,7 @@ def _off(X: np.ndarray, others: np.ndarray) -> float:
     """How many deviations of others the farthest value lies off their mean."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, deviation = mean_and_deviation(others)
-        return np.abs(X / deviation - mean / deviation).max(initial=0.0)
+        return float(np.abs(X / deviation - mean / deviation).max(initial=0.0))
 
 
 def _seen(column: Values) -> np.ndarray:

@@ -12,8 +12,9 @@ from skvae.table._dtypes import of_array, read
 from skvae.table._frames import columns_of, frame_of, names_of
 from skvae.table._values import Values
 
-NUMBERS = 2**24  # most cells of a sample
-SHARE = 1000  # a column has so many times fewer labels that are looked for than a sample has rows
+NUMBERS = 2**24  # most cells of a table that is its own sample
+THINNED = 4  # times fewer are in the sample of a larger one
+SHARE = 1000  # times fewer labels of a column are looked for than such a table has rows
 KINDS = {"integer": "numbers", "float": "numbers", "boolean": "numbers", "ordered": "labels"}
 KINDS |= {"category": "labels", "datetime": "times", "duration": "durations"}
 
@@ -27,7 +28,7 @@ class Sampled(NamedTuple):
 
 
 def sampled(blocks: Iterable, rng: np.random.Generator) -> Sampled:
-    """Rows of all blocks, or of so many cells, each as likely as another.
+    """Rows of all blocks, or some, each as likely as another.
 
     To these come rows with the least and the largest number of a column, or with a label, that no
     other has: so ranges and labels are those of all rows.
@@ -38,7 +39,8 @@ def sampled(blocks: Iterable, rng: np.random.Generator) -> Sampled:
         n += len(block)
     if not n:
         raise ValueError("Blocks has no rows; give it a function that makes blocks anew.")
-    kept.drop()
+    if kept.limit < 1:
+        kept.drop()
     tables, _, places = zip(*kept.parts, strict=True)
     return Sampled(joined(tables), np.concatenate(places), n)
 
@@ -48,22 +50,23 @@ class Kept:
 
     def __init__(self) -> None:
         self.parts: list[tuple] = []  # tables, keys and places of their rows
-        self.seen, self.limit, self.most = Seen(), 1.0, 1
+        self.seen, self.limit, self.left = Seen(), 1.0, 0
 
     def add(self, k: int, first: int, block: Any, keys: np.ndarray) -> None:
         """Take the rows of block k, which come from a place on."""
         columns = values_of(block)
-        self.most = max(1, NUMBERS // len(columns))
-        self.seen.look(columns, first, k, self.most // SHARE)
+        most = max(1, NUMBERS // len(columns))
+        self.left = -(-most // THINNED)
+        self.seen.look(columns, first, k, most // SHARE)
         self.parts += self._left((block, keys, np.arange(first, first + len(keys))))
-        if sum(len(keys) for _, keys, _ in self.parts) > 2 * self.most + len(self.seen):
+        if sum(len(keys) for _, keys, _ in self.parts) > most + len(self.seen):
             self.drop()
 
     def drop(self) -> None:
         """Leave out the rows that are too many."""
         keys = np.concatenate([keys for _, keys, _ in self.parts])
-        if len(keys) > self.most:
-            self.limit = float(np.partition(keys, self.most)[self.most])
+        if len(keys) > self.left:
+            self.limit = float(np.partition(keys, self.left)[self.left])
             self.parts = [left for part in self.parts for left in self._left(part)]
 
     def _left(self, part: tuple) -> list[tuple]:
