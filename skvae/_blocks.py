@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial, wraps
 from inspect import signature
 from itertools import starmap
@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from skvae._sklearn import check_is_fitted, generator
-from skvae.table import alike, sources
+from skvae.table import some, sources
 
 __all__ = ["Blocks"]
 
@@ -55,7 +55,8 @@ class Blocks:
             raise TypeError(
                 f"Blocks takes a function that gives blocks anew at each call, but got a "
                 f"{type(make).__name__}; write Blocks(lambda: ...), as with "
-                "Blocks(lambda: pd.read_csv(path, chunksize=100_000))."
+                "Blocks(lambda: pd.read_csv(path, chunksize=100_000)), or Blocks.of_parquet(path), "
+                "of_polars, of_dask."
             )
         if folder is not None and not os.path.isdir(folder):
             raise ValueError(f"folder={str(folder)!r} is not there; make it, or give another.")
@@ -66,9 +67,10 @@ class Blocks:
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise ValueError(
-            "Blocks stand here in the place of a table, which is expected: fit, transform, impute, "
-            "score and what scores rows of a VAETransformer take them. Give a table, or go through "
-            "the blocks one by one."
+            "Blocks stand here in the place of a table, which is expected. VAETransformer, "
+            "VAEImputer and VAEOutlierDetector take them in fit, and in methods that look at one "
+            "row after the other; elsewhere give a table, such as some of the rows, or go through "
+            "the blocks."
         )
 
     def __repr__(self) -> str:
@@ -121,6 +123,13 @@ class Blocks:
         >>> [block.num_rows for block in blocks]
         [2]
         """
+        _check_has(
+            "of_dataset",
+            dataset,
+            "to_batches",
+            "dataset of pyarrow",
+            "of a path of_parquet makes one",
+        )
         return cls(partial(sources.of_dataset, dataset), folder=folder)
 
     @classmethod
@@ -146,12 +155,13 @@ class Blocks:
         >>> [len(block) for block in Blocks.of_polars(pl.LazyFrame({"a": [1, 2]}))]
         [2]
         """
-        if not hasattr(frame, "collect_batches"):
-            raise TypeError(
-                f"Blocks.of_polars takes a LazyFrame of polars 1.34 or later, but got a "
-                f"{type(frame).__name__}; write the query by sink_parquet, and give "
-                "Blocks.of_parquet its path."
-            )
+        _check_has(
+            "of_polars",
+            frame,
+            "collect_batches",
+            "LazyFrame of polars, 1.34 or later",
+            "of a DataFrame that is its .lazy(), of a file pl.scan_parquet(path)",
+        )
         return cls(partial(frame.collect_batches, chunk_size=sources.ROWS), folder=folder)
 
     @classmethod
@@ -175,6 +185,13 @@ class Blocks:
         >>> from skvae import Blocks
         >>> Blocks.of_dask(frame)  # doctest: +SKIP
         """
+        _check_has(
+            "of_dask",
+            frame,
+            "partitions",
+            "DataFrame or an Array of dask",
+            "fit takes a table in memory as it is",
+        )
         return cls(lambda: (part.compute() for part in frame.partitions), folder=folder)
 
     def to_parquet(self, path: Any) -> None:
@@ -197,6 +214,13 @@ class Blocks:
         5
         """
         sources.write_parquet(self, path)
+
+
+def _check_has(method: str, given: Any, attribute: str, what: str, advice: str) -> None:
+    if not hasattr(given, attribute):
+        raise TypeError(
+            f"Blocks.{method} takes a {what}, but got a {type(given).__name__}; {advice}."
+        )
 
 
 def takes_blocks(*names: str) -> Callable:
@@ -223,18 +247,23 @@ def _by_block(method: Callable) -> Callable:
         if not (in_partitions or isinstance(X, Blocks)):
             return method(self, X, *args, **settings)
         check_is_fitted(self)
-        self = copy(self)  # what comes later is that of the model of now
         given = signature(method).bind(self, X, *args, **settings).arguments
         del given["self"], given["X"]
-        first = int(generator(given.pop("random_state", None)).integers(2**31))
+        own = deepcopy(self.random_state)  # of a method that is not given one
+        first = int(generator(given.pop("random_state", None if draws else own)).integers(2**31))
+        model = copy(self)  # what comes later is that of the model of now
 
         def of_block(k: int, block: Any) -> Any:
-            seed = {"random_state": np.random.default_rng([first, k])} if draws else {}
-            return method(self, block, **given, **seed)
+            rng = np.random.default_rng([first, k])
+            if draws:
+                return method(model, block, random_state=rng, **given)
+            one = copy(model)
+            one.random_state = rng
+            return method(one, block, **given)
 
         if in_partitions:
-            few = of_block(0, self.sample(2, random_state=0))
+            few = of_block(0, getattr(self, "vae_", self).sample(2, random_state=0))
             return sources.by_partition(of_block, X, few[:0])
-        return Blocks(lambda: starmap(of_block, enumerate(alike(X))), folder=X.folder)
+        return Blocks(lambda: starmap(of_block, enumerate(some(X))), folder=X.folder)
 
     return called

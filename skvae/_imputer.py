@@ -6,11 +6,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._around import Around
+from skvae._blocks import takes_blocks
 from skvae._persistence import Kept
 from skvae._sklearn import CallbackSupportMixin, fit_context, passing_callbacks
 from skvae._vae import VAETransformer
 
 
+@takes_blocks("transform")
 class VAEImputer(
     Around, Kept, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 ):
@@ -84,8 +86,9 @@ class VAEImputer(
 
         Parameters
         ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            With holes or without: NaN, None, NA or NaT.
+        X : array-like, sparse matrix, DataFrame of shape (n_samples, n_features) or Blocks
+            With holes or without: NaN, None, NA or NaT. For tables that memory does not hold give
+            :class:`Blocks`; then `transform` takes them too.
         y : ignored
             Here for the sake of pipelines.
 

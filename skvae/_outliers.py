@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._around import Around
+from skvae._blocks import Blocks, takes_blocks
 from skvae._explain import costs_of_cells
 from skvae._imputer import fitted
 from skvae._persistence import Kept
@@ -15,6 +16,7 @@ from skvae._sklearn import CallbackSupportMixin, Interval, fit_context
 from skvae._vae import VAETransformer
 
 
+@takes_blocks("score_samples", "explain", "decision_function", "predict")
 class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Finds outliers as the rows to which a Variational Auto-Encoder gives a low density.
 
@@ -86,8 +88,9 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
 
         Parameters
         ----------
-        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Most of them regular; cells may be missing.
+        X : array-like, sparse matrix, DataFrame of shape (n_samples, n_features) or Blocks
+            Most of them regular; cells may be missing. For tables that memory does not hold give
+            :class:`Blocks`; then other methods take them too.
         y : ignored
             Here for the sake of pipelines.
 
@@ -106,7 +109,9 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         10
         """
         self.vae_ = fitted(self._model(), X, self, y)
-        self.offset_ = float(np.percentile(self.score_samples(X), 100 * self.contamination))
+        scores = self.score_samples(X)
+        scores = np.concatenate([*scores] if isinstance(X, Blocks) else [scores])
+        self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 
     def score_samples(self, X) -> np.ndarray:

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 from pyarrow import parquet
+from scipy.sparse import csr_array
 
 import skvae.table._sampled
 import skvae.table._stored
-from skvae import Blocks, VAETransformer
+from skvae import Blocks, VAEImputer, VAEOutlierDetector, VAETransformer
 
 N, HEIGHT = 2000, 300
 
@@ -279,7 +280,7 @@ def test_blocks_of_holes_take_the_dtype_of_the_others():
 
 def test_blocks_with_other_kinds_of_columns_are_refused():
     X = mixed()[:60]
-    with pytest.raises(ValueError, match="Column 0 holds labels in block 1, but numbers in block"):
+    with pytest.raises(ValueError, match="Column 'a' holds labels in block 1, but numbers in"):
         model().fit(Blocks(lambda: [X, X.assign(a="text")]))
 
 
@@ -330,8 +331,74 @@ def test_indices_of_pandas_are_not_written(tmp_path):
     assert block.column_names == ["a"]
 
 
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_an_imputer_takes_blocks(output):
+    X = mixed(200)
+    imputer = VAEImputer(model(), random_state=0).set_output(transform=output).fit(cut(X))
+    filled = pd.concat(imputer.transform(cut(X, 90)))
+    pd.testing.assert_frame_equal(filled, imputer.transform(X))
+    twice = imputer.set_params(draw=True).transform(Blocks(lambda: [X, X]))
+    one, other = twice
+    assert (one["e"] != other["e"]).any()
+    pd.testing.assert_frame_equal(one, next(iter(twice)))
+
+
+def test_a_detector_takes_blocks():
+    X = mixed(200)
+    of_table, of_blocks = (VAEOutlierDetector(model(), random_state=0) for _ in range(2))
+    of_table.fit(X), of_blocks.fit(cut(X, 90))
+    assert of_blocks.offset_ == of_table.offset_
+    for method in ("predict", "score_samples", "decision_function", "explain"):
+        found = np.concatenate([*getattr(of_blocks, method)(cut(X, 90))])
+        np.testing.assert_array_equal(found, np.asarray(getattr(of_table, method)(X)))
+
+
+def test_blocks_that_are_used_up_are_told(in_memory):
+    rows = iter([mixed(300)])
+    once = Blocks(lambda: rows)
+    assert len([*in_memory.transform(once)]) == 1
+    for use in (list, lambda codes: codes.to_parquet("never.parquet")):
+        with pytest.raises(ValueError, match="has no rows, or none any more"):
+            use(in_memory.transform(once))
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    path, X = tmp_path / "a.parquet", mixed(20)
+    for second in (X.drop(columns="a"), X.assign(c=0.5)):
+        with pytest.raises(
+            ValueError, match=r"Block 1 cannot be .* \(.*\); give each block the same"
+        ):
+            Blocks(lambda second=second: [X, second]).to_parquet(path)
+        assert not [*tmp_path.iterdir()]
+
+
+def test_what_was_an_index_is_no_column(tmp_path):
+    X = mixed(20).sample(frac=1, random_state=0)
+    X.to_parquet(tmp_path / "a.parquet")
+    block, *_ = Blocks.of_parquet(tmp_path)
+    assert block.column_names == [*X.columns]
+
+
+def test_files_are_those_of_one_table(tmp_path):
+    with pytest.raises(ValueError, match="has no Parquet files"):
+        Blocks.of_parquet(tmp_path)
+    X = mixed(20)
+    X.to_parquet(tmp_path / "a.parquet")
+    X.drop(columns="c").to_parquet(tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match=r"b\.parquet' has the columns .*, but .*a\.parquet' has"):
+        Blocks.of_parquet(tmp_path)
+
+
 def test_what_cannot_be_is_told(tmp_path):
     X = mixed()
+    with pytest.raises(ValueError, match=r"Block 0 is a str of .*lambda: \[table\]"):
+        model().fit(Blocks(lambda: X))
+    with pytest.raises(ValueError, match=r"Block 0 is a csr_array, but blocks are dense"):
+        model().fit(Blocks(lambda: [csr_array(np.eye(9))]))
+    with pytest.raises(TypeError, match=r"of_dask takes a DataFrame or .*in memory as it is"):
+        Blocks.of_dask(X)
+    with pytest.raises(TypeError, match=r"of_dataset takes a dataset of pyarrow, but got a str"):
+        Blocks.of_dataset("a.parquet")
     with pytest.raises(TypeError, match=r"a function that gives blocks .* got a DataFrame"):
         Blocks(X)
     with pytest.raises(ValueError, match="has no rows"):

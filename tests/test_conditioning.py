@@ -354,7 +354,10 @@ def test_a_frame_without_columns_is_as_many_rows_without_conditions(vae):
     ("given", "message"),
     [
         (pd.DataFrame({"job": []}), "given is a table without rows"),
-        (pl.DataFrame({"job": ["judge"]}).lazy(), r"given is a LazyFrame, but .*call .collect\(\)"),
+        (
+            pl.DataFrame({"job": ["judge"]}).lazy(),
+            r"given is a LazyFrame of polars, but .*call .collect\(\)",
+        ),
         ([[["judge"], 1, 2, 3, 4, 5]], "Column 'job' holds objects of type list"),
     ],
     ids=str,

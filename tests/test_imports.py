@@ -54,11 +54,11 @@ MAY_IMPORT = {
         *BASE,
     },
     "_explain": {"table", "inference", "model"},
-    "_outliers": {"_around", "_explain", "_imputer", "_vae", "_persistence", *BASE},
+    "_outliers": {"_around", "_blocks", "_explain", "_imputer", "_vae", "_persistence", *BASE},
     "display": {"display"},  # public methods of estimators alone
     "_onnx": {"_traced", "_vae", "table", "inference", *BASE},
     "_traced": set(),
-    "_imputer": {"_around", "_vae", "_persistence", *BASE},
+    "_imputer": {"_around", "_blocks", "_vae", "_persistence", *BASE},
     "_blocks": {"table", *BASE},
     "_streamed": {"_blocks", "_plan", "engine", "table"},
     "_vae": {

@@ -27,7 +27,7 @@ def short(**parameters):
     [
         (
             pl.DataFrame(MIXED.to_dict("list")).lazy(),
-            r"X is a LazyFrame, but .*call .collect\(\) on it first",
+            r"X is a LazyFrame of polars, but .*call .collect\(\) on it first",
         ),
         ("table.parquet", r"X is a path, but .*pd.read_csv\(path\) or pd.read_parquet\(path\)"),
         (Path("table.csv"), "X is a path, but"),

@@ -5,10 +5,11 @@ import warnings
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-from skvae import Blocks, VAETransformer
+from skvae import Blocks, VAEImputer, VAEOutlierDetector, VAETransformer
 
 array = pytest.importorskip("dask.array")
 dask = pytest.importorskip("dask.dataframe")
@@ -93,11 +94,35 @@ def test_a_collection_is_that_of_the_model_at_the_call(parts):
     np.testing.assert_array_equal(lazy.compute(), codes)
 
 
-def test_a_model_that_gives_other_frames_says_so(fitted, parts):
+def test_partitions_are_of_pandas_whatever_the_model_was_fitted_to(fitted, parts):
     fitted.set_output(transform="polars")
-    with pytest.raises(ValueError, match=r"has partitions of pandas, .* gives a polars DataFrame"):
-        fitted.transform(parts)
+    codes = fitted.transform(parts).compute()
     fitted.set_output(transform="default")
+    np.testing.assert_array_equal(codes, fitted.transform(X))
+    assert codes.index.equals(X.index)
+    small = VAETransformer(
+        1, hidden_layer_sizes=4, max_iter=2, early_stopping=False, random_state=0
+    )
+    of_arrow = small.fit(pa.Table.from_pandas(X, preserve_index=False))
+    pd.testing.assert_frame_equal(
+        of_arrow.impute(parts).compute(), of_arrow.impute(X).to_pandas().set_axis(X.index)
+    )
+
+
+def test_several_tables_are_no_collection(fitted, parts):
+    with pytest.raises(ValueError, match=r"no collection of dask; .*partitions\[0\]\.compute"):
+        fitted.impute(parts, draw=True, n_imputations=2)
+
+
+def test_an_imputer_and_a_detector_take_partitions(fitted, parts):
+    small = VAETransformer(1, hidden_layer_sizes=4, max_iter=2, early_stopping=False)
+    settings = {"vae": small, "random_state": 0}
+    imputer = VAEImputer(**settings).fit(X).set_output(transform="pandas")
+    lazy = imputer.transform(parts)
+    pd.testing.assert_frame_equal(lazy.compute(), imputer.transform(X))
+    assert lazy._meta.dtypes.equals(X.dtypes)
+    detector = VAEOutlierDetector(**settings).fit(X)
+    np.testing.assert_array_equal(detector.predict(parts).compute(), detector.predict(X))
 
 
 def test_partitions_without_rows_are_none(fitted, parts):

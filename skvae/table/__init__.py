@@ -12,7 +12,7 @@ from skvae.table._dtypes import EXACT
 from skvae.table._formats import UNITS, Levels, Numbers, Times
 from skvae.table._frames import Frame
 from skvae.table._input import FLOATS, Rows, checked, listed, nearest_first, parts
-from skvae.table._sampled import Sampled, alike, joined, rows_at, sampled
+from skvae.table._sampled import Sampled, alike, joined, rows_at, sampled, some
 from skvae.table._scaling import LARGEST
 from skvae.table._stored import Store, Stored
 
@@ -48,6 +48,7 @@ __all__ = [
     "parts",
     "rows_at",
     "sampled",
+    "some",
     "sources",
     "warn_of_doubts",
     "weights_of",

@@ -186,10 +186,11 @@ def check_eager(what: str, X: Any) -> None:
             return
         name = frame.implementation.name
     by, method = name.lower(), EAGER.get(name, "collect")
-    blocks = f", or let skvae.Blocks.of_{by}(X) go through it" if name in IN_BLOCKS else ""
+    blocks = f", or, where Blocks are taken, let skvae.Blocks.of_{by}(X) go through it"
+    asked = what == "X" and name in IN_BLOCKS
     raise ValueError(
-        f"{what} is a {type(X).__name__}, but a table of rows and columns is expected; call "
-        f".{method}() on it first{blocks if what == 'X' else ''}."
+        f"{what} is a {type(X).__name__} of {by}, but a table of rows and columns is expected; "
+        f"call .{method}() on it first{blocks * asked}."
     )
 
 

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 
 from skvae.table._dtypes import of_array, read
 from skvae.table._frames import columns_of, frame_of, names_of
-from skvae.table._values import Values
+from skvae.table._values import Values, short
 
 NUMBERS = 2**24  # most cells of a table that is its own sample
 THINNED = 4  # times fewer are in the sample of a larger one
 SHARE = 1000  # times fewer labels of a column are looked for than such a table has rows
+EMPTY = "Blocks has no rows, or none any more; give it a function that makes blocks anew each time."
 KINDS = {"integer": "numbers", "float": "numbers", "boolean": "numbers", "ordered": "labels"}
 KINDS |= {"category": "labels", "datetime": "times", "duration": "durations"}
 
@@ -38,7 +40,7 @@ def sampled(blocks: Iterable, rng: np.random.Generator) -> Sampled:
         kept.add(k, n, block, rng.random(len(block)))
         n += len(block)
     if not n:
-        raise ValueError("Blocks has no rows; give it a function that makes blocks anew.")
+        raise ValueError(EMPTY)
     if kept.limit < 1:
         kept.drop()
     tables, _, places = zip(*kept.parts, strict=True)
@@ -98,9 +100,9 @@ class Seen:
         ends = (place for both in self.ends.values() for _, place in both)
         return [*ends, *(place for own in self.labels.values() for place in own.values())]
 
-    def look(self, columns: list[Values], first: int, k: int, most: int) -> None:
+    def look(self, columns: list[tuple[Any, Values]], first: int, k: int, most: int) -> None:
         """Look at the columns of block k, whose rows come from a place on."""
-        for j, column in enumerate(columns):
+        for j, (name, column) in enumerate(columns):
             some = np.flatnonzero(~column.holes)
             if not len(some):
                 continue
@@ -108,8 +110,8 @@ class Seen:
             before, block = self.kinds.setdefault(j, (kind, k))
             if kind != before:
                 raise ValueError(
-                    f"Column {j} holds {kind} in block {k}, but {before} in block {block}; give "
-                    "each block the same dtypes."
+                    f"Column {short(name)} holds {kind} in block {k}, but {before} in block "
+                    f"{block}; give each block the same dtypes."
                 )
             if column.levels is None:
                 self._ends(j, column.cells[some], first + some)
@@ -144,10 +146,15 @@ def alike(blocks: Iterable) -> Iterator:
         if np.ma.isMaskedArray(given):
             block = np.ma.filled(given.astype(np.float64), np.nan)
         block = np.asarray(given) if block is None else block
+        if issparse(given):
+            raise ValueError(
+                f"Block {k} is a {type(given).__name__}, but blocks are dense; fit takes a sparse "
+                "matrix as a whole, or give each block's .toarray()."
+            )
         if isinstance(block, np.ndarray) and block.ndim != 2:
             raise ValueError(
                 f"Block {k} is a {type(given).__name__} of shape {block.shape}, but frames, or "
-                "arrays of rows and columns, are expected."
+                "arrays of rows and columns, are expected; one table is given as lambda: [table]."
             )
         names = block.shape[1:] if isinstance(block, np.ndarray) else names_of(block)
         first = names if first is None else first
@@ -160,11 +167,21 @@ def alike(blocks: Iterable) -> Iterator:
             yield block
 
 
-def values_of(block: Any) -> list[Values]:
-    """The columns of a block in NumPy."""
+def some(blocks: Iterable) -> Iterator:
+    """The same, or a ValueError where there are none."""
+    block = None
+    for block in alike(blocks):
+        yield block
+    if block is None:
+        raise ValueError(EMPTY)
+
+
+def values_of(block: Any) -> list[tuple[Any, Values]]:
+    """The columns of a block in NumPy, with their names."""
     if isinstance(block, np.ndarray):
-        return [of_array(j, block[:, j], "numpy") for j in range(block.shape[1])]
-    return list(map(read, names_of(block), columns_of(block)))
+        return [(j, of_array(j, cells, "numpy")) for j, cells in enumerate(block.T)]
+    pairs = zip(names_of(block), columns_of(block), strict=True)
+    return [(name, read(name, column)) for name, column in pairs]
 
 
 def rows_at(table: Any, places: np.ndarray) -> Any:
