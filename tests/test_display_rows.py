@@ -27,7 +27,7 @@ def vae():
 
 @pytest.fixture(scope="module")
 def mixed():
-    return small(max_iter=30).fit(MIXED)
+    return small(max_iter=200).fit(MIXED)
 
 
 def points_of_grid(n):
