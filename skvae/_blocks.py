@@ -249,17 +249,15 @@ def _by_block(method: Callable) -> Callable:
         check_is_fitted(self)
         given = signature(method).bind(self, X, *args, **settings).arguments
         del given["self"], given["X"]
-        own = deepcopy(self.random_state)  # of a method that is not given one
-        first = int(generator(given.pop("random_state", None if draws else own)).integers(2**31))
+        seed = given.pop("random_state", None) if draws else deepcopy(self.random_state)
+        first = int(generator(seed).integers(2**31))
         model = copy(self)  # what comes later is that of the model of now
 
         def of_block(k: int, block: Any) -> Any:
-            rng = np.random.default_rng([first, k])
-            if draws:
-                return method(model, block, random_state=rng, **given)
             one = copy(model)
-            one.random_state = rng
-            return method(one, block, **given)
+            one.random_state = np.random.default_rng([first, k])
+            own = {"random_state": one.random_state} if draws else {}
+            return method(one, block, **given, **own)
 
         if in_partitions:
             few = of_block(0, getattr(self, "vae_", self).sample(2, random_state=0))

@@ -12,7 +12,7 @@ ROWS, NUMBERS = 2**17, 2**21  # most of a block that is read
 
 
 def of_parquet(path: Any) -> Any:
-    """The dataset of Parquet files, or of a folder of them, without what was an index of pandas."""
+    """The dataset of Parquet files, or of a folder of them."""
     import pyarrow.dataset
 
     found = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive")
@@ -30,7 +30,7 @@ def of_parquet(path: Any) -> Any:
 
 
 def of_dataset(dataset: Any) -> Iterator:
-    """The rows of a dataset of pyarrow as tables."""
+    """The rows of a dataset of pyarrow as tables, without what was an index of pandas."""
     import pyarrow as pa
 
     index = (dataset.schema.pandas_metadata or {}).get("index_columns", ())
