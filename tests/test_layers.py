@@ -262,7 +262,7 @@ def test_dropped_units_differ_from_step_to_step():
     x = X[:8].astype(np.float32)
     outputs = []
     for _ in range(2):
-        step = _random.Step([], 0.0)
+        step = _random.Step([])
         outputs.append(np.asarray(stack.apply(arrays, x, step, "encoder")))
         arrays = {**arrays, "state": [np.asarray(a) for a in step.states["encoder"]]}
     assert abs(outputs[0] - outputs[1]).max() > 0.01

@@ -174,11 +174,12 @@ HASHED = tf.function(_random.hashed_bits, jit_compile=True)
 @pytest.mark.parametrize("rate", [0.05, 0.5, 0.9])
 def test_dropout_drops_its_share_and_keeps_the_mean(rate, xla):
     shapes = [(1000, 101), (1000, 101)]
-    bits = (
-        HASHED(0, shapes, SEEDS) if xla else [b[0] for b in _random.random_bits(1, shapes, SEEDS)]
-    )
-    step = _random.Step(bits, rate)
-    for _ in bits:
+    if xla:
+        bits = HASHED(0, shapes, SEEDS)
+    else:
+        bits = tf.reshape(_random.random_bits(1, 2 * 1000 * 101, SEEDS[0]), (2, 1000, 101))
+    step = _random.Step([_random.factors(own, rate) for own in tf.unstack(bits)])
+    for _ in range(2):
         kept = step.drop(tf.ones((1000, 101))).numpy()
         assert (kept == 0).mean() == pytest.approx(rate, abs=0.01)
         assert kept.mean() == pytest.approx(1, abs=0.05)

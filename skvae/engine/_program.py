@@ -60,9 +60,12 @@ def compiled(function: Callable, architecture: Architecture, mapped: int = 0) ->
     Of its arrays the first `mapped` come in blocks, and its outputs are stacked.
     """
 
+    layout = architecture.layout
+
     @tf.function(autograph=False, input_signature=_signature(function, architecture, mapped))
     def run(weights: Any, constants: Any, *arrays: Any) -> tuple:
-        w = architecture.layout.read(*map(cut, architecture.layout, (weights, constants)))
+        shapes = [nest.shapes for nest in (layout.weights, layout.constants)]
+        w = layout.read(*map(cut, shapes, (weights, constants)))
         of_arrays = partial(function, architecture.network, w)
         if not mapped:
             return of_arrays(*arrays)

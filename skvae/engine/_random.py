@@ -21,14 +21,10 @@ def with_holes(x: Any, share: Any, seeds: Any) -> Any:
     return tf.where(hidden, np.float32(np.nan), x)
 
 
-def random_bits(length: Any, shapes: list, seeds: Any) -> list:
-    """16 bits for each hidden unit, of so many steps."""
-    bits = []
-    for (n, width), seed in zip(shapes, tf.unstack(seeds), strict=True):
-        shape = length, n, (width + 1) // 2
-        pairs = tf.random.stateless_uniform(shape, seed, None, None, tf.int32)
-        bits.append(tf.reshape(tf.bitcast(pairs, tf.uint16), (length, n, -1))[..., :width])
-    return bits
+def random_bits(length: Any, n: Any, seed: Any) -> Any:
+    """16 bits for each of n units, of so many steps."""
+    pairs = tf.random.stateless_uniform((length, (n + 1) // 2), seed, None, None, tf.int32)
+    return tf.reshape(tf.bitcast(pairs, tf.uint16), (length, -1))[:, :n]
 
 
 def hashed_bits(i: Any, shapes: list[tuple[Any, Any]], seeds: Any) -> list:
@@ -55,22 +51,25 @@ def _murmur(h: Any) -> Any:
     return h
 
 
+def factors(bits: Any, rate: Any) -> Any:
+    """What units are multiplied by: 0 where 16 random bits say so, so that means stay."""
+    kept = bits >= tf.cast(rate * 65536.0, bits.dtype)
+    return tf.cast(kept, tf.float32) / (1.0 - rate)
+
+
 class Step:
     """How layers behave in a step of training, and what they leave."""
 
     training = True
 
-    def __init__(self, bits: list, rate: Any):
-        self.bits, self.rate = iter(bits) if bits else None, rate
+    def __init__(self, factors: list):
+        self.factors = iter(factors) if factors else None
         self.states: dict = {}
         self.penalties: list = []
 
     def drop(self, x: Any) -> Any:
-        """Hidden units, dropped where random bits say so; none where there are no bits."""
-        if self.bits is None:
-            return x
-        kept = tf.cast(next(self.bits), tf.int32) >= tf.cast(self.rate * 65536.0, tf.int32)
-        return tf.where(kept, x / (1.0 - self.rate), 0.0)
+        """Hidden units times their factors; as they are where none are dropped."""
+        return x if self.factors is None else x * next(self.factors)
 
     def note(self, part: str, state: list, penalties: list) -> None:
         self.states |= {part: state} if state else {}

@@ -1,11 +1,11 @@
 """Tensors on the memory of arrays, those in a vector, and sizes."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 from skvae._memory import ALIGNMENT
 from skvae.engine._tensorflow import tf
-from skvae.model import Nest
 
 
 def tensor(array: Any) -> tf.Tensor:
@@ -18,10 +18,10 @@ def tensor(array: Any) -> tf.Tensor:
     return tf.constant(array)
 
 
-def cut(nest: Nest, vector: Any) -> list:
+def cut(shapes: Sequence[tuple], vector: Any) -> list:
     """The arrays in a vector, one after the other."""
-    parts = tf.split(vector, list(map(prod, nest.shapes))) if nest.shapes else []
-    cut = zip(parts, nest.shapes, strict=True)
+    parts = tf.split(vector, list(map(prod, shapes))) if shapes else []
+    cut = zip(parts, shapes, strict=True)
     return [tf.reshape(part, shape) if len(shape) != 1 else part for part, shape in cut]
 
 

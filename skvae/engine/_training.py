@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from skvae._memory import uncollected
 from skvae.engine._gradient import State, apart, clipped, gradients, joined, together
 from skvae.engine._optimizer import Steps
 from skvae.engine._program import vectors
-from skvae.engine._random import Step, hashed_bits, normal, random_bits, with_holes
+from skvae.engine._random import Step, factors, hashed_bits, normal, random_bits, with_holes
 from skvae.engine._rows import spec_of_rows, taken
 from skvae.engine._tensorflow import tf
 from skvae.engine._tensors import cut, size
@@ -130,7 +131,8 @@ class _Chunk:
         (self.network, self.layout), self.recipe, self.steps = architecture, recipe, steps
         # XLA copies whatever is cut from a vector, in each step
         self.apart = recipe.xla and steps.elementwise
-        self.hashed = recipe.xla and recipe.drops
+        self.drops = recipe.drops and bool(self._droppable(1))
+        self.hashed = recipe.xla and self.drops
         self.xla = recipe.xla
         self.parts: list[Callable] = [self._found, self._moved]
         if recipe.xla and recipe.workers > 1:  # which exchange between the two: XLA does not
@@ -138,7 +140,7 @@ class _Chunk:
             self.xla, self.parts = False, list(map(compiled, self.parts))
 
     def fetched(self, rows: Any, order: Any, seed: Any, rates: Rates) -> tuple:
-        """Rows, noise and random bits (or their seeds) of all steps."""
+        """Rows, noise and factors of units (or seeds of them) of all steps."""
         length, batch = tf.shape(order)[0], size(order, 1)
         shapes = self._droppable(batch)
         seeds = tf.random.split(seed, 3 + len(shapes))
@@ -146,21 +148,22 @@ class _Chunk:
         noise = normal((length, self.recipe.n_draws, batch, width), seeds[0])
         x = taken(rows, order)
         x = with_holes(x, rates.hide, seeds[1:3]) if self.recipe.hides else x
-        if not self.recipe.drops:
-            return x, noise, []
-        return x, noise, seeds[3:] if self.hashed else random_bits(length, shapes, seeds[3:])
+        if self.hashed or not self.drops:
+            return x, noise, seeds[3:]
+        bits = random_bits(length, sum(map(prod, shapes)), seeds[3])
+        return x, noise, factors(bits, rates.dropout)
 
     def __call__(
-        self, state: Any, constants: Any, x: Any, noise: Any, bits: Any, n_steps: Any, rates: Any
+        self, state: Any, constants: Any, x: Any, noise: Any, kept: Any, n_steps: Any, rates: Any
     ) -> tuple:
         state, rates = State(*state), Rates(*rates)
-        constants = cut(self.layout.constants, constants)
-        states = apart(state, partial(cut, self.layout.weights)) if self.apart else [state]
+        constants = cut(self.layout.constants.shapes, constants)
+        states = apart(state, partial(cut, self.layout.weights.shapes)) if self.apart else [state]
         found, moved = self.parts
 
         def step(i: Any, states: list, sums: Any) -> tuple:
             weights = [state.weights for state in states]
-            own, new = found(i, (constants, x, noise, bits), weights, rates)
+            own, new = found(i, (constants, x, noise, kept), weights, rates)
             *own, means = averaged(own, self.recipe.workers)
             return i + 1, self._with_states(moved(states, own, rates), new), sums + means
 
@@ -170,8 +173,8 @@ class _Chunk:
 
     def _found(self, i: Any, data: tuple, weights: list, rates: Any) -> tuple[list, dict]:
         """The gradients of a step and the means of its rows, and what layers leave."""
-        constants, x, noise, bits = data
-        mode = Step(self._bits(i, bits, x), rates.dropout)
+        constants, x, noise, kept = data
+        mode = Step(self._factors(i, kept, x, rates))
         loss = partial(self._means, constants, x[i], noise[i], mode, rates.betas)
         means, found = gradients(loss, weights)
         return [*found, means], mode.states
@@ -191,17 +194,18 @@ class _Chunk:
 
         Losses have the penalties of layers.
         """
-        weights = weights if self.apart else cut(self.layout.weights, *weights)
+        weights = weights if self.apart else cut(self.layout.weights.shapes, *weights)
         w = self.layout.read(weights, constants)
         loss, shown, *others = self.recipe.loss(self.network, w, x, noise, mode, betas)
         totals = [tf.add_n([tf.reduce_mean(one), *mode.penalties]) for one in (loss, shown)]
         # apart from those whose gradients nobody needs
         return totals[0], tf.stack([totals[1], *map(tf.reduce_mean, others)])
 
-    def _bits(self, i: Any, bits: Any, x: Any) -> list:
+    def _factors(self, i: Any, kept: Any, x: Any, rates: Rates) -> list:
+        shapes = self._droppable(size(x, 1))
         if self.hashed:
-            return hashed_bits(i, self._droppable(size(x, 1)), bits)
-        return [own[i] for own in bits]
+            return [factors(bits, rates.dropout) for bits in hashed_bits(i, shapes, kept)]
+        return cut(shapes, kept[i]) if self.drops else []
 
     def _droppable(self, batch: Any) -> list[tuple]:
         """The rows and units of each layer in which units may be dropped."""
@@ -215,7 +219,7 @@ class _Chunk:
             return states
         (state,) = states
         nest = self.layout.weights
-        weights = nest.filled(cut(nest, state.weights))
+        weights = nest.filled(cut(nest.shapes, state.weights))
         weights |= {part: {**weights[part], "state": own} for part, own in new.items()}
         vector = joined(tf.nest.flatten(weights))
         return [state._replace(weights=averaged([vector], self.recipe.workers)[0])]

@@ -44,4 +44,4 @@ class Gaussian(Posterior):
 
 def at_most(largest: float, log_scale: Any) -> Any:
     """About the raw number where it is small, and smoothly never beyond `largest`."""
-    return bounded(ops.log_sigmoid(log_scale - largest) + largest)
+    return bounded(largest - ops.softplus(largest - log_scale))
