@@ -30,7 +30,7 @@ from skvae.model import Model, Network
 from skvae.table import Cells
 from skvae.training._pace import Pace, Watch
 
-VALIDATION_DRAWS = 4000  # draws of z over all validation rows: enough to tell parts apart
+VALIDATION_DRAWS = 1000  # of z over all validation rows, the same in each part: enough to compare
 BLOCK, NUMBERS = 4096, 2**23  # most rows x draws at once, and most numbers that a layer gives
 PART = 1000  # most steps between two looks at rows that are held out
 PIECE = 4096, 5e10  # most steps between two states, and most multiplications: about a second's
