@@ -18,6 +18,11 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     return memory[start : start + size].reshape(shape)
 
 
+def spread(values: np.ndarray, n: int) -> np.ndarray:
+    """So many of the values, from all over them: rows come in the order of their content."""
+    return values[((np.arange(n) + 0.5) * (len(values) / max(n, 1))).astype(np.intp)]
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Without the garbage collector.

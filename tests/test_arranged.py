@@ -13,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skvae import VAETransformer
 from skvae._plan import planned
-from skvae.table import arranged, checked
+from skvae.likelihoods._zero_inflated import _without_zeros
+from skvae.table import Dense, arranged, checked
 from skvae.table._arranged import _keys
 
 RNG = np.random.default_rng(0)
@@ -262,3 +263,28 @@ def test_what_lies_under_a_mask_makes_no_difference():
 def test_frames_of_the_other_byte_order_are_learned(kind):
     X = pd.DataFrame({"b": RNG.integers(0, 99, 50).astype(kind)})
     assert small().fit(X).sample(2, random_state=0)["b"].dtype == kind
+
+
+def test_what_stands_for_holes_has_the_distribution_of_its_column_though_rows_are_in_order():
+    x = np.sort(RNG.normal(size=1000))
+    holed = np.where(RNG.random(1000) < 0.4, np.nan, x)[:, None].astype(np.float32)
+    filled = Dense.of([(slice(None), holed)], holed.shape).filled()[:]
+    shares = np.linspace(0.05, 0.95, 10)
+    np.testing.assert_allclose(
+        np.quantile(filled, shares), np.nanquantile(holed, shares), atol=0.03
+    )
+    counts = np.where(RNG.random(1000) < 0.4, 0.0, np.arange(1000))[:, None]
+    assert np.mean(_without_zeros(counts, 1.0)) == pytest.approx(
+        counts[counts > 0].mean(), rel=0.01
+    )
+
+
+@pytest.mark.parametrize("names", [["k", "x"], ["x", "k"]])
+def test_shares_of_labels_with_holes_are_those_seen_wherever_their_column_is(names):
+    rng = np.random.default_rng(0)
+    k = np.where(rng.random(2000) < 0.4, None, rng.choice(["a", "b"], 2000, p=[0.7, 0.3]))
+    table = pd.DataFrame({"k": k, "x": rng.normal(size=2000)})
+    vae = VAETransformer(1, hidden_layer_sizes=(), max_iter=1, learning_rate=1e-6, random_state=0)
+    rows = vae.fit(table[names]).sample(20_000, random_state=0)
+    shares = table["k"].value_counts(normalize=True)
+    assert (rows["k"] == "a").mean() == pytest.approx(shares["a"], abs=0.015)

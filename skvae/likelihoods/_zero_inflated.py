@@ -5,6 +5,7 @@ from scipy.special import expit, logit
 
 from skvae._component import resolve
 from skvae._math import bounded, ops
+from skvae._memory import spread
 from skvae.likelihoods._base import Column, Likelihood, Size
 
 INNER = "inner_"  # what the names of the inner likelihood's arrays begin with
@@ -160,9 +161,9 @@ def _possible(inner: Likelihood) -> float:
 
 
 def _without_zeros(x: np.ndarray, default: float) -> np.ndarray:
-    """As many rows of non-zero values only: those of each column, repeated."""
+    """As many rows of non-zero values only: those of each column, some of them repeated."""
     rests = [column[column != 0] for column in x.T]
-    columns = [np.resize(rest if len(rest) else default, len(x)) for rest in rests]
+    columns = [spread(rest if len(rest) else np.array([default]), len(x)) for rest in rests]
     return np.stack(columns, axis=-1).astype(x.dtype)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from skvae._memory import aligned
+from skvae._memory import aligned, spread
 
 NUMBERS = 2**22  # most numbers of sparse rows that are dense at once: 16 MiB
 
@@ -247,7 +247,7 @@ def _fill(cells: np.ndarray, column: np.ndarray) -> None:
     holes = np.isnan(cells)
     if holes.any():
         observed = column[~np.isnan(column)]
-        cells[holes] = np.resize(observed, holes.sum()) if len(observed) else 0.0
+        cells[holes] = spread(observed, holes.sum()) if len(observed) else 0.0
 
 
 def _places(cells: csr_array) -> tuple[np.ndarray, np.ndarray]:
