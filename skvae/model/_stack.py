@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from skvae._math import keras, tensorflow
+from skvae._math import keras
 
 
 class Mode(Protocol):
@@ -95,8 +95,8 @@ class DenseStack:
         activation = keras.activations.get(self.activation)
         *hidden, (kernel, bias) = arrays
         for hidden_kernel, hidden_bias in hidden:
-            x = mode.drop(activation(_affine(x, hidden_kernel, hidden_bias)))
-        return _affine(x, kernel, bias)
+            x = mode.drop(activation(x @ hidden_kernel + hidden_bias))
+        return x @ kernel + bias
 
     def keras_model(self, arrays: list) -> "keras.Sequential":
         activations = [self.activation] * len(self.hidden) + ["linear"]
@@ -107,11 +107,6 @@ class DenseStack:
         model = keras.Sequential([keras.Input((self.n_in,), dtype="float32"), *dense])
         model.set_weights([array for layer in arrays for array in layer])
         return model
-
-
-def _affine(x: Any, kernel: Any, bias: Any) -> Any:
-    """A layer before its activation; the gradient of a sum with shapes takes more operations."""
-    return tensorflow.nn.bias_add(x @ kernel, bias)
 
 
 def dense(hidden: tuple[int, ...], activation: str) -> Callable[[int, int], DenseStack]:
