@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy, deepcopy
-from functools import partial, wraps
+from functools import partial, update_wrapper, wraps
 from inspect import signature
 from itertools import starmap
 from typing import Any, Self
@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from skvae._sklearn import check_is_fitted, generator
-from skvae.table import some, sources
+from skvae.table import sampled, some, sources
 
 __all__ = ["Blocks"]
 
@@ -232,9 +232,58 @@ def takes_blocks(*names: str) -> Callable:
     def changed(cls: type) -> type:
         for name in names:
             setattr(cls, name, _by_block(getattr(cls, name)))
-        return cls
+        return _fitted_by_block(cls) if hasattr(cls, "fit_transform") else cls
 
     return changed
+
+
+def _fitted_by_block(cls: Any) -> Any:
+    """The class, whose `fit_transform` scikit-learn expects to give a table."""
+    of_table = cls.fit_transform
+
+    def called(self: Any, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Fit to X, and transform it.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix, DataFrame of shape (n_samples, n_features) or Blocks
+            Rows of a table.
+        y : ignored
+            Here for the sake of pipelines.
+        **fit_params : dict
+            More for `fit`.
+
+        Returns
+        -------
+        X_new : ndarray or DataFrame of shape (n_samples, n_features_new), or Blocks
+            What `transform` gives.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import VAETransformer
+        >>> X = np.random.default_rng(0).normal(size=(100, 3))
+        >>> VAETransformer(2, max_iter=5).fit_transform(X).shape
+        (100, 2)
+        """
+        if isinstance(X, Blocks):
+            return self.fit(X, y, **fit_params).transform(X)
+        return of_table(self, X, y, **fit_params)
+
+    cls.fit_transform = update_wrapper(called, of_table, assigned=("__name__",))
+    return cls
+
+
+def _as_it_is(estimator: Any) -> Any:
+    """A copy, which set_output does not change."""
+    kept = copy(estimator)
+    kept._sklearn_output_config = dict(getattr(estimator, "_sklearn_output_config", {}))
+    return kept
+
+
+def sample_of(X: Any, seed: Any) -> Any:
+    """A uniform sample of the rows of blocks; another table as it is."""
+    return sampled(X, generator(seed)).table if isinstance(X, Blocks) else X
 
 
 def _by_block(method: Callable) -> Callable:
@@ -251,7 +300,7 @@ def _by_block(method: Callable) -> Callable:
         del given["self"], given["X"]
         seed = given.pop("random_state", None) if draws else deepcopy(self.random_state)
         first = int(generator(seed).integers(2**31))
-        model = copy(self)  # what comes later is that of the model of now
+        model = _as_it_is(self)  # what comes later is that of the model of now
 
         def of_block(k: int, block: Any) -> Any:
             one = copy(model)

@@ -34,13 +34,13 @@ def _by_cell(vae: Any, X: Any, read: Callable) -> Any:
 
 
 def _scored(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> np.ndarray:
-    if model.network.chain is not None:
+    if model.network.chain:
         return _left_out(model, codec, numbers, n_draws)
     return _given_others(model, codec, numbers, n_draws)[0] + codec.offsets(numbers)
 
 
 def _costs(model: Model, codec: Codec, numbers: np.ndarray, n_draws: int) -> np.ndarray:
-    if model.network.chain is not None:
+    if model.network.chain:
         return _drawn_anew(model, codec, numbers, n_draws)
     log_prob, expected = _given_others(model, codec, numbers, n_draws)
     return expected - log_prob - _beyond_units(codec, numbers)

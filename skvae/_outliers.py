@@ -1,5 +1,6 @@
 """Outliers as rows of low density."""
 
+from copy import deepcopy
 from numbers import Real
 from typing import Self
 
@@ -8,7 +9,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._around import Around
-from skvae._blocks import Blocks, takes_blocks
+from skvae._blocks import sample_of, takes_blocks
 from skvae._explain import costs_of_cells
 from skvae._imputer import fitted
 from skvae._persistence import Kept
@@ -90,7 +91,8 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         ----------
         X : array-like, sparse matrix, DataFrame of shape (n_samples, n_features) or Blocks
             Most of them regular; cells may be missing. For tables that memory does not hold give
-            :class:`Blocks`; then other methods take them too.
+            :class:`Blocks`; then other methods take them too, and `offset_` is learned from a
+            sample of rows, of 4 million cells.
         y : ignored
             Here for the sake of pipelines.
 
@@ -109,8 +111,7 @@ class VAEOutlierDetector(Around, Kept, CallbackSupportMixin, OutlierMixin, BaseE
         10
         """
         self.vae_ = fitted(self._model(), X, self, y)
-        scores = self.score_samples(X)
-        scores = np.concatenate([*scores] if isinstance(X, Blocks) else [scores])
+        scores = self.score_samples(sample_of(X, deepcopy(self.random_state)))
         self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 

@@ -123,9 +123,9 @@ class Table(NamedTuple):
     least: int = 1  # how often a value has to come for it to be kept
     how: str = "warns"  # they are encoded
 
-    def encoded(self) -> Encoded:
+    def encoded(self, new: dict | None = None) -> Encoded:
         """Their cells."""
-        how: Any = {self.how: True}
+        how: Any = {self.how: True, "new": new}
         return told_of(partial(self.codec.encode, **how), self.rows)
 
 

@@ -44,19 +44,21 @@ def _stored(
     n, worker = sample.n, workers()
     n_held_out = held_out_of(vae, n) if judges is None else 0
     places = np.sort(rng.choice(n, n_held_out, replace=False))
-    n_own = -(-(n - n_held_out) // worker.n)
-    store = Store(n_own, table.codec.width, blocks.folder, rng.spawn(1)[0])
-    apart = []
+    store = Store(
+        -(-(n - n_held_out) // worker.n), table.codec.width, blocks.folder, rng.spawn(1)[0]
+    )
+    apart: list = []
+    new: dict = {}
     for block, own in _with_places(blocks, places, n, worker):
-        encoded = later(vae, block, table, lambda rows: rows).encoded()
+        encoded = later(vae, block, table, lambda rows: rows).encoded(new)
         cells = store.add(encoded.x[:], own)
         if len(own):  # no rows of pyarrow would keep all of a block
             apart.append((cells, encoded.offset[own], rows_at(block, own)))
+    table.codec.warn_of_new(new, "in the sample of rows that columns are learned from")
     store.holes = bool(mean_of(np.ones(1) * store.holes, worker.n))  # in any worker
     some, offset = table.encoded()
     own = np.flatnonzero(~np.isin(sample.places[table.rows.places], places))
-    some = some.take(own)
-    data = Data(store.stored(), None, offset[own], None, some=some, shown=sample.table)
+    data = Data(store.stored(), None, offset[own], None, some=some.take(own), shown=sample.table)
     return data._replace(**_judging(judges, apart))
 
 

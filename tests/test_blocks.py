@@ -1,6 +1,7 @@
 """Tables that come in blocks."""
 
 import pickle
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -200,6 +201,41 @@ def test_codes_have_the_names_that_set_output_asks_for(in_memory):
     assert [*next(iter(vae.transform(cut(mixed()))))] == ["vaetransformer0", "vaetransformer1"]
 
 
+def test_they_have_the_output_that_was_set_when_they_were_made(in_memory):
+    vae = copy(in_memory).set_output(transform="pandas")
+    codes = vae.transform(cut(mixed(20)))
+    vae.set_output(transform="default")
+    assert isinstance(next(iter(codes)), pd.DataFrame)
+
+
+@pytest.mark.parametrize("make", [model, lambda: VAEImputer(model())])
+def test_one_method_fits_and_transforms(make):
+    found = make().set_output(transform="pandas").fit_transform(cut(mixed()))
+    whole = make().set_output(transform="pandas").fit_transform(mixed())
+    np.testing.assert_allclose(
+        pd.concat(found)[whole.columns[:2]].astype(float), whole[whole.columns[:2]], atol=1e-4
+    )
+
+
+def test_blocks_may_use_the_same_memory_again():
+    X, memory = mixed(600)[["a", "b"]].to_numpy(), np.empty((200, 2))
+
+    def refilled():
+        for start in range(0, 600, 200):
+            memory[:] = X[start : start + 200]
+            yield memory
+
+    weights = [model().fit(rows)._model.weights for rows in (X, Blocks(refilled))]
+    np.testing.assert_array_equal(*weights)
+
+
+def test_labels_beyond_the_sample_are_told_once(small):
+    X = mixed().assign(d=[f"no. {i % 60}" if i % 2 else "none" for i in range(N)])
+    with pytest.warns(UserWarning, match="not seen in the sample of rows") as warned:
+        model().fit(cut(X, 100))
+    assert len([one for one in warned if "not seen" in str(one.message)]) == 1
+
+
 def test_no_file_is_left(small, tmp_path):
     blocks = Blocks(cut(mixed()).make, folder=tmp_path)
     model().fit(blocks)
@@ -308,7 +344,7 @@ def test_no_block_stays_in_memory(early_stopping):
     X, taken = pa.Table.from_pandas(mixed()), []
 
     def watched():
-        for _ in range(200):
+        for _ in range(50):
             block = pa.Table.from_batches(X.to_batches()).take(np.arange(N))
             taken.append(pa.total_allocated_bytes())
             yield block
@@ -316,7 +352,7 @@ def test_no_block_stays_in_memory(early_stopping):
 
     few = {"hidden_layer_sizes": 2, "max_iter": 1, "batch_size": 4096, "random_state": 0}
     VAETransformer(1, early_stopping=early_stopping, **few).fit(Blocks(watched))
-    assert max(taken) < taken[0] + 20 * X.nbytes  # of 200
+    assert max(taken) < taken[0] + 10 * X.nbytes  # of 50
 
 
 @pytest.mark.usefixtures("small")
@@ -372,11 +408,59 @@ def test_a_file_is_whole_or_not_there(tmp_path):
         assert not [*tmp_path.iterdir()]
 
 
-def test_what_was_an_index_is_no_column(tmp_path):
-    X = mixed(20).sample(frac=1, random_state=0)
-    X.to_parquet(tmp_path / "a.parquet")
-    block, *_ = Blocks.of_parquet(tmp_path)
-    assert block.column_names == [*X.columns]
+def test_a_path_that_cannot_be_written_is_told_first(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder; give the path of a file in it"):
+        Blocks(lambda: pytest.fail("made")).to_parquet(tmp_path)
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "a.parquet")
+    Blocks(lambda: [mixed(20)]).to_parquet(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert len(pd.read_parquet(tmp_path / "a.parquet")) == 20
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pd.DataFrame({"a": [None]}), pd.DataFrame({"a": ["x"]})),
+        (np.ones((1, 1), np.float32), np.full((1, 1), 0.1)),
+        (pd.DataFrame({"a": [pd.Timestamp(0)]}), pd.DataFrame({"a": [0.5]})),
+    ],
+    ids=["nulls", "decimals", "times"],
+)
+def test_dtypes_that_do_not_hold_a_block_are_told(first, second, tmp_path):
+    with pytest.raises(ValueError, match=r"Block 1 cannot be written .* the same columns"):
+        Blocks(lambda: [first, second]).to_parquet(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("named", ["ab", "ba"])
+def test_what_was_an_index_is_no_column(named, tmp_path):
+    X = mixed(20)
+    X.sample(frac=1, random_state=0).to_parquet(tmp_path / f"{named[0]}.parquet")
+    X.to_parquet(tmp_path / f"{named[1]}.parquet")
+    for block in Blocks.of_parquet(tmp_path):
+        assert block.column_names == [*X.columns]
+
+
+def test_dtypes_of_files_hold_those_of_all(tmp_path):
+    tables = [{"a": [1], "b": pd.array([None], object)}, {"a": [1.5], "b": ["x"]}]
+    for name, table in zip("cd", tables, strict=True):
+        pd.DataFrame(table).to_parquet(tmp_path / f"{name}.parquet")
+    rows = pa.concat_tables(Blocks.of_parquet(tmp_path)).to_pydict()
+    assert rows == {"a": [1.0, 1.5], "b": [None, "x"]}
+    pd.DataFrame({"a": [pd.Timestamp(0)], "b": ["x"]}).to_parquet(tmp_path / "e.parquet")
+    with pytest.raises(ValueError, match=r"e\.parquet' has other dtypes than .*c\.parquet'"):
+        Blocks.of_parquet(tmp_path)
+
+
+def test_names_of_folders_are_a_column(tmp_path):
+    for year in (2025, 2026):
+        folder = tmp_path / f"year={year}"
+        folder.mkdir()
+        mixed(20).to_parquet(folder / "a.parquet")
+    rows = pa.concat_tables(Blocks.of_parquet(tmp_path))
+    assert rows["year"].to_pylist() == [2025] * 20 + [2026] * 20
 
 
 def test_files_are_those_of_one_table(tmp_path):
@@ -405,6 +489,11 @@ def test_what_cannot_be_is_told(tmp_path):
         model().fit(Blocks(lambda: []))
     with pytest.raises(ValueError, match=r"Block 1 has the columns .*, but the first block has"):
         model().fit(Blocks(lambda: [X, X.drop(columns="a")]))
+    with pytest.raises(ValueError, match=r"Block 1 is a polars\..*, but the first .* a pandas\."):
+        model().fit(Blocks(lambda: [X, pl.from_pandas(X)]))
+    for empty in (X[[]], np.ones((3, 0))):
+        with pytest.raises(ValueError, match=r"Block 0 has no columns"):
+            model().fit(Blocks(lambda empty=empty: [empty]))
     with pytest.raises(ValueError, match=r"Block 0 is a ndarray of shape \(3,\)"):
         model().fit(Blocks(lambda: [np.ones(3)]))
     with pytest.raises(ValueError, match="is not there; make it"):

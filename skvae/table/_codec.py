@@ -119,22 +119,29 @@ class Codec:
         return self.likelihoods() == [choose(f.name, f.dtype.kind) for f in self.features]
 
     def encode(
-        self, rows: Rows, *, supported: bool = False, warns: bool = False, continues: bool = False
+        self,
+        rows: Rows,
+        *,
+        supported: bool = False,
+        warns: bool = False,
+        continues: bool = False,
+        new: dict | None = None,
     ) -> Encoded:
         """Cells of the rows; a ValueError where a value cannot have come from its column.
 
         `supported` tells that likelihoods need not be asked. `warns` says which levels are new, and
-        so does `continues`, which refuses other values in columns that were constant.
+        so does `continues`, which refuses other values in columns that were constant; `new` takes
+        one of each column in the place of a warning.
         """
         offset = np.empty(rows.n)
-        new: dict = {}
-        blocks = self._blocks(rows, offset, new, not supported, continues)
+        found: dict = {} if new is None else new
+        blocks = self._blocks(rows, offset, found, not supported, continues)
         if rows.sparse:
             x: Cells = Sparse.of(blocks, self._cells_of_zeros(rows))
         else:
             x = Dense.of(blocks, (rows.n, self.width))
-        if (warns or continues) and new:
-            self._warn_of_new(new)
+        if (warns or continues) and found is not new:
+            self.warn_of_new(found)
         return Encoded(x, offset)
 
     def log_units(self, rows: Rows) -> np.ndarray:
@@ -285,12 +292,14 @@ class Codec:
                 found.append(self.names[j])
         return found
 
-    def _warn_of_new(self, new: dict) -> None:
-        """Say which levels of which columns fit has not seen."""
+    def warn_of_new(self, new: dict, where: str = "in fit") -> None:
+        """Say which levels of which columns were not seen, if there are any."""
+        if not new:
+            return
         found = ", ".join(
             f"{level} in column {short(self.names[j])}" for j, level in sorted(new.items())
         )
-        warn(f"Levels that were not seen in fit are treated as missing: {found}.")
+        warn(f"Levels that were not seen {where} are treated as missing: {found}.")
 
     def decode(
         self, blocks: Iterable[np.ndarray], n: int, *, points: bool = False, like: Any = None

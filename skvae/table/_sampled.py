@@ -75,8 +75,8 @@ class Kept:
         """Those of some rows that are kept so far, if there are any."""
         table, keys, places = part
         some = np.flatnonzero((keys < self.limit) | np.isin(places, self.seen.places()))
-        if len(some) == len(keys):
-            return [part]
+        if len(some) == len(keys):  # whoever makes blocks may fill the same memory again
+            return [(table.copy() if hasattr(table, "copy") else table, keys, places)]
         return [(rows_at(table, some), keys[some], places[some])] if len(some) else []
 
 
@@ -139,32 +139,46 @@ class Seen:
 
 
 def alike(blocks: Iterable) -> Iterator:
-    """Blocks that hold rows, or a ValueError where one has other columns than the first."""
+    """Blocks that hold rows, or a ValueError where one is not like the first."""
     first = None
     for k, given in enumerate(blocks):
-        block = frame_of(given)
-        if np.ma.isMaskedArray(given):
-            block = np.ma.filled(given.astype(np.float64), np.nan)
-        block = np.asarray(given) if block is None else block
-        if issparse(given):
-            raise ValueError(
-                f"Block {k} is a {type(given).__name__}, but blocks are dense; fit takes a sparse "
-                "matrix as a whole, or give each block's .toarray()."
-            )
-        if isinstance(block, np.ndarray) and block.ndim != 2:
-            raise ValueError(
-                f"Block {k} is a {type(given).__name__} of shape {block.shape}, but frames, or "
-                "arrays of rows and columns, are expected; one table is given as lambda: [table]."
-            )
+        block = _table_of(k, given)
         names = block.shape[1:] if isinstance(block, np.ndarray) else names_of(block)
-        first = names if first is None else first
-        if names != first:
+        kind = type(block)
+        first = (names, kind) if first is None else first
+        if names != first[0]:
             raise ValueError(
-                f"Block {k} has the columns {names}, but the first block has {first}; give blocks "
-                "of one table."
+                f"Block {k} has the columns {names}, but the first block has {first[0]}; give "
+                "blocks of one table."
+            )
+        if kind != first[1]:
+            raise ValueError(
+                f"Block {k} is a {kind.__module__}.{kind.__name__}, but the first block is a "
+                f"{first[1].__module__}.{first[1].__name__}; give blocks of one library."
             )
         if len(block):
             yield block
+
+
+def _table_of(k: int, given: Any) -> Any:
+    """A block as a native frame, or as an array of rows and columns."""
+    if issparse(given):
+        raise ValueError(
+            f"Block {k} is a {type(given).__name__}, but blocks are dense; fit takes a sparse "
+            "matrix as a whole, or give each block's .toarray()."
+        )
+    block = frame_of(given)
+    if np.ma.isMaskedArray(given):
+        block = np.ma.filled(given.astype(np.float64), np.nan)
+    block = np.asarray(given) if block is None else block
+    if isinstance(block, np.ndarray) and block.ndim != 2:
+        raise ValueError(
+            f"Block {k} is a {type(given).__name__} of shape {block.shape}, but frames, or "
+            "arrays of rows and columns, are expected; one table is given as lambda: [table]."
+        )
+    if not block.shape[1]:
+        raise ValueError(f"Block {k} has no columns; give rows of at least one.")
+    return block
 
 
 def some(blocks: Iterable) -> Iterator:
