@@ -1,4 +1,4 @@
-"""Memory that arrays and tensors can share, and what looks through all of it."""
+"""Arrays on memory that tensors can share, or from others; and what looks through all memory."""
 
 import gc
 from collections.abc import Iterator

@@ -389,6 +389,18 @@ def test_a_detector_takes_blocks():
         np.testing.assert_array_equal(found, np.asarray(getattr(of_table, method)(X)))
 
 
+def test_a_detector_learns_its_offset_from_a_sample(small, monkeypatch):
+    scored, score = [], VAEOutlierDetector.score_samples
+    monkeypatch.setattr(
+        VAEOutlierDetector, "score_samples", lambda self, X: scored.append(len(X)) or score(self, X)
+    )
+    X = mixed()
+    detector = VAEOutlierDetector(model(), random_state=0).fit(cut(X))
+    assert len(scored) == 1
+    assert scored[0] < N / 4
+    assert (detector.predict(X) == -1).mean() == pytest.approx(0.1, abs=0.05)
+
+
 def test_blocks_that_are_used_up_are_told(in_memory):
     rows = iter([mixed(300)])
     once = Blocks(lambda: rows)
