@@ -469,9 +469,12 @@ def mean_and_deviation(X: np.ndarray) -> tuple[float, float]:
     if not low < high:
         return float(low), 1.0
     unit = (X - low) / (high - low)
+    mean = unit.mean()
+    unit -= mean
+    unit *= unit
     smallest = np.finfo(np.float64).tiny  # of which the logarithm and the inverse are finite
-    mean, deviation = low + (high - low) * unit.mean(), (high - low) * unit.std()
-    return float(mean), max(float(deviation), smallest)
+    deviation = (high - low) * np.sqrt(unit.mean())
+    return float(low + (high - low) * mean), max(float(deviation), smallest)
 
 
 def padded(n: int) -> int:

@@ -105,13 +105,15 @@ def _warn(found: dict) -> None:
 
 def how_made(name: Any, column: Values) -> tuple | None:
     """How a column that no model learns comes back, as the one in a tuple; None for others."""
+    if column.meaning not in ("integer", "category"):
+        return None
     seen = column.plain()[~column.holes]
     if len(seen) < FEWEST:
         return None
     if column.meaning == "integer":
         return _of_numbers(name, seen)
-    texts = seen.tolist() if column.meaning == "category" else ()
-    return _of_texts(texts) if texts and all(isinstance(text, str) for text in texts) else None
+    texts = seen.tolist()
+    return _of_texts(texts) if all(isinstance(text, str) for text in texts) else None
 
 
 def _of_numbers(name: Any, seen: np.ndarray) -> tuple | None:

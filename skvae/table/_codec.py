@@ -58,6 +58,11 @@ class Codec:
         """The likelihoods that differ."""
         return tuple(self._kinds[0])
 
+    @property
+    def kind_of(self) -> np.ndarray:
+        """The place of each column's likelihood among them."""
+        return self._kinds[1]
+
     @cached_property
     def sizes(self) -> tuple[Size, ...]:
         """How many cells and slots each of these has."""
@@ -66,7 +71,7 @@ class Codec:
     @cached_property
     def order(self) -> np.ndarray:
         """Columns sorted into runs of equal likelihoods."""
-        return np.argsort(self._kinds[1], kind="stable")
+        return np.argsort(self.kind_of, kind="stable")
 
     @cached_property
     def scaling(self) -> Scaling:

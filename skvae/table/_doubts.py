@@ -51,7 +51,7 @@ def _means_times(feature: Feature, column: Values) -> bool:
 
 def _all_read_as(pattern: re.Pattern, column: Values) -> bool:
     """Whether most labels are text of that form, and more than codes may be."""
-    labels = column.codes()[1][:LOOKED_AT] if column.meaning == "category" else ()
+    labels = column.codes()[1][:LOOKED_AT] if column.dtype.meaning == "category" else ()
     if len(labels) <= LABELS or not all(isinstance(label, str) for label in labels):
         return False
     return sum(bool(pattern.fullmatch(label.strip())) for label in labels) >= MOST * len(labels)
@@ -64,7 +64,8 @@ def _identifies(feature: Feature, column: Values) -> bool:
 
 def _is_whole_but_for_holes(feature: Feature, column: Values) -> bool:
     """Whether pandas, which has no holes among plain integers, made it floats."""
-    if column.meaning != "float" or column.dtype.library != "pandas" or not column.holes.any():
+    given = column.dtype
+    if given.meaning != "float" or given.library != "pandas" or not column.holes.any():
         return False
     seen, how = _seen(column), feature.format
     whole = isinstance(how, Numbers) and how.resolution == 0 and (np.rint(seen) == seen).all()
@@ -72,12 +73,12 @@ def _is_whole_but_for_holes(feature: Feature, column: Values) -> bool:
 
 
 def _has_far(feature: Feature, column: Values) -> bool:
-    return column.meaning in ("float", "integer") and _reach(_seen(column)) >= FAR
+    return column.dtype.meaning in ("float", "integer") and _reach(_seen(column)) >= FAR
 
 
 def _repeats(feature: Feature, column: Values) -> bool:
     """Whether floats that have a density for want of a choice pile up at one of many values."""
-    asked = column.meaning != "float" or "float" not in feature.likelihood.auto_for
+    asked = column.dtype.meaning != "float" or "float" not in feature.likelihood.auto_for
     if asked or not isinstance(feature.name, str):  # pixels pile up too
         return False
     values, counts = np.unique(_seen(column), return_counts=True)
@@ -89,9 +90,12 @@ def _reach(X: np.ndarray) -> float:
     """How many deviations of the values that are not far the farthest one lies off, about."""
     share = 2 * n_far(len(X)) / len(X)
     # the farthest of such a share, FAR deviations of the others off, would be farther off than this
-    if _off(X, X) < (1 - share) / (1 / FAR + share**0.5):
+    ends = X.min(), X.max()
+    if _off(np.array(ends), X) < (1 - share) / (1 / FAR + share**0.5):
         return 0.0
     near = near_ends(np.sort(X))
+    if near == ends:
+        return 0.0
     return _off(X[(near[0] > X) | (near[1] < X)], X.clip(*near))
 
 
@@ -103,7 +107,8 @@ def _off(X: np.ndarray, others: np.ndarray) -> float:
 
 
 def _seen(column: Values) -> np.ndarray:
-    return column.plain()[~column.holes].astype(np.float64)
+    seen = column.plain()[~column.holes] if column.holes.any() else column.plain()
+    return seen.astype(np.float64)
 
 
 DOUBTS = {

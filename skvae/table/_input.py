@@ -69,6 +69,8 @@ class Rows(NamedTuple):
             return self
         n = len(self.frame[0]) if self.frame is not None else self.values.shape[0]
         kept = np.unique(self.places)
+        if len(kept) == n:
+            return self._replace(n=n, places=None, times=1.0, told=None)
         last = np.searchsorted(kept, np.arange(n), side="right") - 1
         return self.at(kept[last.clip(min=0)])
 

@@ -65,7 +65,9 @@ class Values(NamedTuple):
 
     def take(self, rows: Any) -> "Values":
         """Some of the rows."""
-        return self._replace(cells=self.cells[rows], holes=self.holes[rows])
+        cells = self.cells[rows]
+        holes = self.holes[rows] if self.holes.any() else np.zeros(len(cells), bool)
+        return self._replace(cells=cells, holes=holes)
 
     def first(self, rows: np.ndarray) -> str:
         """The first cell of those rows, as a message shows it."""
