@@ -7,8 +7,9 @@ from scipy.special import logsumexp
 
 from skvae._math import ops
 from skvae.engine import DRAWS, ROWS, run, takes
+from skvae.inference._blocks import height_of
 from skvae.inference._completions import completions
-from skvae.inference._noise import with_noise
+from skvae.inference._noise import noise_of
 from skvae.inference._proposals import weighted_draws
 from skvae.model import Inference, Model, Network
 from skvae.table import Cells
@@ -37,10 +38,12 @@ def lower_bound(model: Model, x: Cells, n_draws: int) -> tuple[float, np.ndarray
     """
     log_liks: Any = 0.0
     kls: Any = 0.0
-    for rows, block, noise in with_noise(model, x, n_draws):
-        log_lik, kl = run(_terms, model, block, noise)
-        log_liks += log_lik[:, : len(rows)].sum(dtype=np.float64) / n_draws
-        kls += kl[: len(rows)].sum(axis=0, dtype=np.float64)
+    height = height_of(model, n_draws)
+    for start in range(0, len(x), height):
+        block = x[start : start + height]
+        log_lik, kl = run(_terms, model, block, noise_of(model, block, n_draws))
+        log_liks += log_lik.sum(dtype=np.float64) / n_draws
+        kls += kl.sum(axis=0, dtype=np.float64)
     kl = kls / len(x)
     return float(log_liks / len(x) - kl.sum()), kl
 
