@@ -14,6 +14,7 @@ from skvae._plan import HISTORY, INPUTS, Plan, planned
 from skvae._sklearn import callbacks_of, warn
 from skvae._streamed import of_blocks
 from skvae._watching import Lines, Tasks
+from skvae.table import Codec
 
 if TYPE_CHECKING:
     from skvae.model import Model
@@ -157,7 +158,7 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
     bound, kl = _summary(model, plan, rng, first.steps * plan.task.batch_size)
     slots = tuple(map(np.asarray, (first.watch.best or first.state).slots))
     history = _continued(plan.history, first.by_epoch() + plan.shift)
-    epochs, names = len(history["loss"]), plan.codec.names
+    epochs = len(history["loss"])
     best_part = first.part - 1 if first.watch.best_part is None else first.watch.best_part
     return {
         "_codec": plan.codec if model.network.chain else plan.codec.without_sums(),
@@ -167,12 +168,18 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
         "n_iter_": epochs,
         "_n_steps": plan.steps + first.steps,
         "best_iter_": epochs - first.epochs + best_part // first.pace.parts + 1,
-        "likelihood_": dict(zip(names, map(clone, plan.codec.likelihoods()), strict=True)),
+        "likelihood_": _likelihoods(plan.codec),
         "prior_": clone(model.network.prior),
         "posterior_": clone(model.network.posterior),
         "lower_bound_": bound,
         "latent_kl_": kl,
     }
+
+
+def _likelihoods(codec: Codec) -> dict:
+    """The likelihood of each column, one object for those that are equal."""
+    kinds = list(map(clone, codec.kinds))
+    return {name: kinds[k] for name, k in zip(codec.names, codec.kind_of, strict=True)}
 
 
 def _model(
