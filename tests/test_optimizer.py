@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 
 from skvae import VAETransformer
-from skvae.engine import _optimizer, _training, gradient_of
+from skvae.engine import _optimizer, _training, _variables, gradient_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(300, 5))
@@ -61,6 +61,37 @@ def test_an_optimizer_takes_the_steps_of_keras(name):
         optimizer.learning_rate.assign(rate)
         optimizer.apply([tf.constant(gradient)], [variable])
     np.testing.assert_allclose(weights, variable.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", [_optimizer.adam, _optimizer.averaged_adam])
+def test_steps_in_place_are_those_that_make_new_weights(optimizer):
+    weights, gradients = RNG.normal(size=6).astype("f4"), RNG.normal(size=(150, 6)).astype("f4")
+    steps, rate = optimizer(6), tf.constant(0.01)
+    slots = steps.start(weights)
+
+    @tf.function(autograph=False)
+    def in_place():
+        *slots, n = steps.start(weights)
+        variables = [_variables.Variable(tf.constant(array)) for array in (weights, *slots)]
+        for i, gradient in enumerate(gradients, 1):
+            steps.in_place(variables, gradient, rate, n + i)
+        return [variable.taken() for variable in variables]
+
+    found = in_place()
+    for gradient in gradients:
+        weights, slots = steps.update(weights, slots, tf.constant(gradient), rate)
+    for array, own in zip(found, (weights, *slots), strict=False):
+        np.testing.assert_allclose(array, own, rtol=1e-4, atol=1e-6)
+
+
+def test_steps_are_the_same_whether_large_arrays_are_apart_or_not(monkeypatch):
+    fits = []
+    for large in (10, 10**9):
+        monkeypatch.setattr(_training, "LARGE", large)
+        _training.trainer.cache_clear()
+        fits.append(small(max_iter=3).fit(X))
+    first, second = fits
+    np.testing.assert_allclose(first.transform(X), second.transform(X), atol=1e-4)
 
 
 @pytest.mark.parametrize("optimizer", [*KERAS, keras.optimizers.Lion(7.0)])

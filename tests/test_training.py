@@ -156,13 +156,15 @@ def test_dropout_follows_the_seed(xla):
     assert min(abs(weights - other).max(), abs(weights - without).max()) > 1e-3
 
 
-def test_gradients_are_shortened_but_not_turned():
+@pytest.mark.parametrize("xla", [True, False])
+def test_gradients_are_shortened_but_not_turned(xla):
     gradients = [
         tf.random.stateless_normal(shape, [0, 1]) for shape in ([1], [37], [6, 70], [256, 40])
     ]
     norm = float(np.linalg.norm(np.concatenate([np.ravel(gradient) for gradient in gradients])))
     for largest, factor in ((norm / 5, 0.2), (2 * norm, 1.0)):
-        for gradient, clipped in zip(gradients, _gradient.clipped(gradients, largest), strict=True):
+        shortened = _gradient.clipped(gradients, largest, xla)
+        for gradient, clipped in zip(gradients, shortened, strict=True):
             np.testing.assert_allclose(clipped, factor * gradient, rtol=1e-5)
 
 

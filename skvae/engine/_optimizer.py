@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skvae._math import ops
+from skvae.engine._variables import Variable, apply_adam
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # as published and as in Keras
 WARM_UP, AVERAGED, AVERAGED_BETA_2 = 100, 0.998, 0.99  # of steps whose weights are averaged
@@ -27,11 +28,14 @@ class Steps(NamedTuple):
     guard: AbstractContextManager = nullcontext()  # held while it runs
     elementwise: bool = False  # whether arrays of weights may be updated one by one
     kept: Callable = itemgetter(0)  # weights and slots to the weights that are judged and kept
+    # The same on variables, of weights and of slots but for the last, which counts steps: given
+    # gradient, learning rate and that number as it will be. None where no operation does it at once
+    in_place: Callable | None = None
 
 
 def adam(n: int) -> Steps:
     """Kingma, Ba (2015). Adam: A Method for Stochastic Optimization."""
-    return Steps(_start_of_adam, adam_step, elementwise=True)
+    return Steps(_start_of_adam, adam_step, elementwise=True, in_place=_adam_in_place)
 
 
 def _start_of_adam(weights: np.ndarray) -> tuple:
@@ -44,7 +48,12 @@ def averaged_adam(n: int) -> Steps:
     Polyak, Juditsky (1992). Acceleration of stochastic approximation by averaging.
     """
     # one vector: XLA compiles many arrays for twice as long, and is no faster with them here
-    return Steps(_start_of_averaged, _averaged_step, kept=lambda state: state[1][0])
+    return Steps(
+        _start_of_averaged,
+        _averaged_step,
+        kept=lambda state: state[1][0],
+        in_place=_averaged_in_place,
+    )
 
 
 def _start_of_averaged(weights: np.ndarray) -> tuple:
@@ -54,10 +63,18 @@ def _start_of_averaged(weights: np.ndarray) -> tuple:
 def _averaged_step(weights: Any, slots: tuple, gradient: Any, learning_rate: Any) -> tuple:
     mean, slots = slots[0], slots[1:]
     t = ops.cast(slots[-1], "float32")
-    rate = learning_rate * ops.minimum(1.0, (t + 1.0) / WARM_UP)
+    rate = _rising(learning_rate, t)
     weights, slots = adam_step(weights, slots, gradient, rate, AVERAGED_BETA_2)
+    return weights, (_averaged(mean, weights, t), *slots)
+
+
+def _rising(learning_rate: Any, t: Any) -> Any:
+    return learning_rate * ops.minimum(1.0, (t + 1.0) / WARM_UP)
+
+
+def _averaged(mean: Any, weights: Any, t: Any) -> Any:
     kept = ops.minimum(AVERAGED, (2.0 + t) / (11.0 + t))
-    return weights, (mean + (1.0 - kept) * (weights - mean), *slots)
+    return mean + (1.0 - kept) * (weights - mean)
 
 
 def adam_step(
@@ -71,6 +88,22 @@ def adam_step(
     v = v + (1.0 - beta_2) * (gradient * gradient - v)
     rate = learning_rate * ops.sqrt(1.0 - beta_2**t) / (1.0 - BETA_1**t)
     return weights - rate * m / (ops.sqrt(v) + EPSILON), (m, v, step)
+
+
+def _adam_in_place(
+    variables: list[Variable], gradient: Any, learning_rate: Any, step: Any, beta_2: float = BETA_2
+) -> None:
+    t = ops.cast(step, "float32")
+    apply_adam(variables, gradient, learning_rate, (BETA_1, beta_2), EPSILON, t)
+
+
+def _averaged_in_place(
+    variables: list[Variable], gradient: Any, learning_rate: Any, step: Any
+) -> None:
+    (weights, mean, *means), t = variables, ops.cast(step - 1, "float32")
+    rate = _rising(learning_rate, t)
+    _adam_in_place([weights, *means], gradient, rate, step, AVERAGED_BETA_2)
+    mean.assign(_averaged(mean.read(), weights.read(), t))
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skvae._memory import uncollected
-from skvae.engine._gradient import State, apart, clipped, gradients, joined, together
+from skvae.engine._gradient import Groups, State, clipped, gradients, joined
 from skvae.engine._optimizer import Steps
 from skvae.engine._program import vectors
 from skvae.engine._random import Step, factors, hashed_bits, normal, random_bits, with_holes
 from skvae.engine._rows import spec_of_rows, taken
 from skvae.engine._tensorflow import tf
 from skvae.engine._tensors import cut, size
+from skvae.engine._variables import Variable
 from skvae.engine._workers import averaged, told, unscoped
 from skvae.model import Architecture, Network
 
@@ -22,6 +23,7 @@ CHUNK = 32  # most steps whose rows and random numbers are fetched at once
 CHUNK_NUMBERS = 2**22  # most numbers fetched at once: 16 MiB
 XLA_SAVES = 0.2e-3, 7e-9  # seconds of a step, and for each weight
 XLA_PAYS = 2.0  # seconds to save from which on XLA is used: it compiles as long, and fits end early
+LARGE = 2**13  # numbers of an array beyond which to copy it takes longer than a call
 CLIP = 10.0  # largest gradient norm, per square root of the number of cells
 
 
@@ -129,8 +131,11 @@ class _Chunk:
 
     def __init__(self, architecture: Architecture, recipe: Recipe, steps: Steps):
         (self.network, self.layout), self.recipe, self.steps = architecture, recipe, steps
+        self.in_place = None if recipe.xla else steps.in_place
+        largest = LARGE if self.in_place else None
         # XLA copies whatever is cut from a vector, in each step
-        self.apart = recipe.xla and steps.elementwise
+        largest = 0 if recipe.xla and steps.elementwise else largest
+        self.groups = Groups.of(self.layout.weights.shapes, largest)
         self.drops = recipe.drops and bool(self._droppable(1))
         self.hashed = recipe.xla and self.drops
         self.xla = recipe.xla
@@ -157,19 +162,50 @@ class _Chunk:
         self, state: Any, constants: Any, x: Any, noise: Any, kept: Any, n_steps: Any, rates: Any
     ) -> tuple:
         state, rates = State(*state), Rates(*rates)
-        constants = cut(self.layout.constants.shapes, constants)
-        states = apart(state, partial(cut, self.layout.weights.shapes)) if self.apart else [state]
+        data = cut(self.layout.constants.shapes, constants), x, noise, kept
+        run = partial(self._in_place, self.in_place) if self.in_place else self._renewed
+        states, sums = run(self.groups.apart(state), data, n_steps, rates)
+        return self.groups.together(states, state.slots), sums
+
+    def _renewed(self, states: list, data: tuple, n_steps: Any, rates: Rates) -> tuple:
+        """States after some steps, each of which makes new ones, and sums of means."""
         found, moved = self.parts
 
         def step(i: Any, states: list, sums: Any) -> tuple:
             weights = [state.weights for state in states]
-            own, new = found(i, (constants, x, noise, kept), weights, rates)
+            own, new = found(i, data, weights, rates)
             *own, means = averaged(own, self.recipe.workers)
-            return i + 1, self._with_states(moved(states, own, rates), new), sums + means
+            states = moved(states, own, rates)
+            weights = self._with_states([state.weights for state in states], new)
+            states = [state._replace(weights=w) for state, w in zip(states, weights, strict=True)]
+            return i + 1, states, sums + means
 
         start = tf.constant(0), states, tf.zeros(3)
-        loop = tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)
-        return together(loop[1], state.slots) if self.apart else loop[1][0], loop[2]
+        return tf.while_loop(lambda i, *_: i < n_steps, step, start, parallel_iterations=1)[1:]
+
+    def _in_place(
+        self, update: Callable, states: list, data: tuple, n_steps: Any, rates: Rates
+    ) -> tuple:
+        """The same of steps that change weights and slots where they are."""
+        before = states[0].slots[-1]
+        kept = [[Variable(own) for own in (state.weights, *state.slots[:-1])] for state in states]
+
+        def step(i: Any, sums: Any) -> tuple:
+            own, new = self._found(i, data, [weights.read() for weights, *_ in kept], rates)
+            *own, means = averaged(own, self.recipe.workers)
+            own = clipped(own, CLIP * self.network.n_cells**0.5, xla=False)
+            for variables, gradient in zip(kept, own, strict=True):
+                update(variables, gradient, rates.learning_rate, before + i + 1)
+            if new:
+                weights = self._with_states([weights.read() for weights, *_ in kept], new)
+                for (variable, *_), value in zip(kept, weights, strict=True):
+                    variable.assign(value)
+            return i + 1, sums + means
+
+        start = tf.constant(0), tf.zeros(3)
+        steps, sums = tf.while_loop(lambda i, _: i < n_steps, step, start, parallel_iterations=1)
+        taken = [[variable.taken() for variable in variables] for variables in kept]
+        return [State(weights, (*slots, before + steps)) for weights, *slots in taken], sums
 
     def _found(self, i: Any, data: tuple, weights: list, rates: Any) -> tuple[list, dict]:
         """The gradients of a step and the means of its rows, and what layers leave."""
@@ -181,7 +217,7 @@ class _Chunk:
 
     def _moved(self, states: list, found: list, rates: Any) -> list:
         """The states after a step."""
-        found = clipped(found, CLIP * self.network.n_cells**0.5)
+        found = clipped(found, CLIP * self.network.n_cells**0.5, self.recipe.xla)
         return [
             State(*self.steps.update(*state, gradient, rates.learning_rate))
             for state, gradient in zip(states, found, strict=True)
@@ -194,8 +230,7 @@ class _Chunk:
 
         Losses have the penalties of layers.
         """
-        weights = weights if self.apart else cut(self.layout.weights.shapes, *weights)
-        w = self.layout.read(weights, constants)
+        w = self.layout.read(self.groups.arrays(weights), constants)
         loss, shown, *others = self.recipe.loss(self.network, w, x, noise, mode, betas)
         totals = [tf.add_n([tf.reduce_mean(one), *mode.penalties]) for one in (loss, shown)]
         # apart from those whose gradients nobody needs
@@ -213,13 +248,12 @@ class _Chunk:
         draws = self.recipe.n_draws * batch
         return [(batch, width) for width in before] + [(draws, width) for width in after]
 
-    def _with_states(self, states: list, new: dict) -> list:
-        """The states with what the layers of some parts have left."""
+    def _with_states(self, weights: list, new: dict) -> list:
+        """Weights of groups with what the layers of some parts have left."""
         if not new:
-            return states
-        (state,) = states
+            return weights
         nest = self.layout.weights
-        weights = nest.filled(cut(nest.shapes, state.weights))
-        weights |= {part: {**weights[part], "state": own} for part, own in new.items()}
-        vector = joined(tf.nest.flatten(weights))
-        return [state._replace(weights=averaged([vector], self.recipe.workers)[0])]
+        own = nest.filled(self.groups.arrays(weights))
+        own |= {part: {**own[part], "state": state} for part, state in new.items()}
+        vector = joined(tf.nest.flatten(own))
+        return self.groups.parted(averaged([vector], self.recipe.workers)[0])
