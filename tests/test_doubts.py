@@ -112,3 +112,14 @@ def test_what_a_synthesizer_keeps_as_it_is_needs_no_warning():
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Columns that may")
         VAESynthesizer(vae, random_state=0).fit(holed)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64"])
+def test_a_column_of_which_only_rows_without_a_share_have_cells_is_in_no_doubt(dtype):
+    weight = np.where(np.arange(N) < 40, 1e-9, 1.0)
+    column = pd.Series(RNG.integers(9, size=N)).astype("Int64").mask(weight == 1.0).astype(dtype)
+    vae = VAETransformer(1, hidden_layer_sizes=2, max_iter=1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        vae.fit(beside_numbers(column), sample_weight=weight)
+    assert not [one for one in caught if "another look" in str(one.message)]

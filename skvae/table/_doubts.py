@@ -33,7 +33,7 @@ def warn_of_doubts(rows: Rows, features: tuple[Feature, ...], known: Any) -> Non
         return
     found: dict[str, list] = {says: [] for says in DOUBTS.values()}
     for feature, column in zip(features, rows.columns(), strict=True):  # one in memory at a time
-        if feature.varies and feature.name not in known:
+        if feature.varies and feature.name not in known and not column.holes.all():
             for holds, says in DOUBTS.items():
                 found[says] += [feature.name] * holds(feature, column)
     texts = [f"{says}: {listed(names)}" for says, names in found.items() if names]
