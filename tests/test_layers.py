@@ -335,6 +335,31 @@ def test_numbers_in_the_names_of_layers_are_those_in_which_they_come():
     assert _keras_stack._renumbered(first) != _keras_stack._renumbered(crossed)
 
 
+def activated(n_inputs, n_outputs):
+    return keras.Sequential(
+        [layers.Dense(8), layers.Activation("tanh"), layers.Dense(n_outputs, activation="linear")]
+    )
+
+
+def test_a_layer_may_be_called_like_one_of_its_parameters():
+    keras.backend.clear_session()
+    vae = small(encoder=activated, decoder=activated).fit(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).transform(X), vae.transform(X))
+
+
+def test_what_layers_leave_is_kept_where_large_arrays_are_apart(monkeypatch):
+    fits = []
+    for large in (10**9, 10):
+        monkeypatch.setattr(_training, "LARGE", large)
+        _training.trainer.cache_clear()
+        fits.append(small(encoder=restless, decoder=restless, early_stopping=False).fit(X))
+    first, second = (vae._model.layout.weights.unpack(vae._model.weights) for vae in fits)
+    moved = keras.tree.flatten(first["encoder"]["state"])
+    assert max(abs(array).max() for array in moved) > 0
+    for own, array in zip(keras.tree.flatten(second), keras.tree.flatten(first), strict=True):
+        np.testing.assert_allclose(own, array, rtol=1e-2, atol=1e-2)
+
+
 def test_the_cost_of_layers_counts_their_places():
     dense, convolved = (
         of_user(build, "encoder")(64, 4).cost for build in (restless, convolutional)

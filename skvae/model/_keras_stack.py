@@ -20,7 +20,7 @@ from skvae._math import keras, ops
 from skvae.model._stack import Mode
 
 SEEDS = 2**24  # whole numbers below are exact in float32, in which all arrays are kept
-STRING = r'"((?:[^"\\]|\\.)*)"'  # in JSON
+STRING = r'"((?:[^"\\]|\\.)*)"(:?)'  # in JSON, and whether it is a key
 ROOMS = "layers", "models", "initializers", "regularizers", "constraints", "src.ops", "src.models"
 NAMES = {"module", "class_name", "registered_name"}
 LITERALS = "__keras_tensor__", "__tuple__", "__numpy__", "__ellipsis__"
@@ -279,12 +279,12 @@ def _is_part(named: dict) -> bool:
 def _renumbered(told: str) -> str:
     """A text in JSON whose strings, such as "dense_7", are numbered as they come."""
     names, seen = {}, Counter[str]()
-    for string in re.findall(STRING, told):
-        if string not in names:
+    for string, is_key in re.findall(STRING, told):
+        if string not in names and not is_key:
             stem = re.sub(r"_\d+$", "", string)
             names[string] = f'"{stem}_{seen[stem]}"'
             seen[stem] += 1
-    return re.sub(STRING, lambda match: names[match[1]], told)
+    return re.sub(STRING, lambda match: match[0] if match[2] else names[match[1]], told)
 
 
 def _leaves(layer: Any) -> Iterator[Any]:
