@@ -194,7 +194,7 @@ class VAETransformer(
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are all strings.
     likelihood_ : dict of {column: Likelihood}
-        By name, or by number in an array.
+        By name, or by number in an array; columns whose likelihoods are equal share one object.
     prior_, posterior_ : Prior, Posterior
         Copies of those in use.
     encoder_, decoder_ : keras.Model

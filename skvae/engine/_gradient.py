@@ -1,8 +1,9 @@
 """Gradients, and the weights that they move: as one vector or array by array."""
 
 from collections.abc import Callable, Iterable
-from itertools import repeat
+from itertools import chain, compress, groupby, repeat
 from math import prod
+from operator import not_
 from typing import Any, NamedTuple, Self
 
 from skvae.engine._tensorflow import tf
@@ -60,39 +61,66 @@ def _half_the_squares(gradient: Any) -> Any:
 
 
 class Groups(NamedTuple):
-    """Arrays in a vector that steps keep apart, or in vectors of their own."""
+    """Arrays in a vector of which steps keep some apart, and the others in one vector."""
 
     shapes: tuple[tuple[int, ...], ...]
-    members: list[list[int]]  # places of the arrays of each group
+    runs: list[list[int]]  # neighbours in the vector that stay together
+    alone: list[bool]  # whether such are one array that is kept apart
 
     @classmethod
     def of(cls, shapes: Any, largest: int | None) -> Self:
-        """Arrays of more numbers alone, the others in one vector; None: all of them there."""
-        sizes = list(map(prod, shapes))
-        alone = [i for i, size in enumerate(sizes) if largest is not None and size > largest]
-        others = [i for i in range(len(sizes)) if i not in alone]
-        return cls(shapes, [[i] for i in alone] + [others] * bool(others))
+        """Arrays of more numbers are kept apart; None: none of them."""
+        alone = [largest is not None and prod(shape) > largest for shape in shapes]
+        runs = groupby(range(len(shapes)), lambda i: i if alone[i] else -1)
+        places = [list(run) for _, run in runs]
+        return cls(shapes, places, [alone[i] for i, *_ in places])
+
+    @property
+    def members(self) -> list[list[int]]:
+        """The arrays of each group: those that are kept apart, and last all others."""
+        others = list(chain(*self._others()))
+        return [*compress(self.runs, self.alone), *filter(None, [others])]
 
     def parted(self, vector: Any) -> list:
         """The array or the vector of each group."""
-        if len(self.members) == 1:
+        if len(self.runs) == 1:
             return [vector]
-        arrays = cut(self.shapes, vector)
-        return [_as_one([arrays[i] for i in own]) for own in self.members]
-
-    def arrays(self, parts: list) -> list:
-        """All arrays in turn."""
-        if len(self.members) == 1:
-            return cut(self.shapes, *parts)
-        found: dict = {}
-        for own, part in zip(self.members, parts, strict=True):
-            arrays = cut([self.shapes[i] for i in own], part) if own[1:] else [part]
-            found.update(zip(own, arrays, strict=True))
-        return [found[i] for i in sorted(found)]
+        parts = tf.split(vector, self._sizes(self.runs))
+        others = list(compress(parts, map(not_, self.alone)))
+        own = zip(compress(parts, self.alone), self.members, strict=False)
+        apart = [tf.reshape(part, self.shapes[i]) for part, (i, *_) in own]
+        return [*apart, joined(others)] if others else apart
 
     def whole(self, parts: list) -> Any:
         """The vector."""
-        return joined(self.arrays(parts)) if parts[1:] else parts[0]
+        if len(self.runs) == 1:
+            return parts[0]
+        runs = self._others()
+        others = iter(tf.split(parts[-1], self._sizes(runs)) if runs else [])
+        apart = iter(parts)
+        return joined(next(apart if alone else others) for alone in self.alone)
+
+    def arrays(self, parts: list) -> list:
+        """All arrays in turn."""
+        if len(self.runs) == 1:
+            return cut(self.shapes, *parts)
+        n, places = sum(self.alone), [i for own in self.members for i in own]
+        arrays = parts[:n] + cut([self.shapes[i] for i in places[n:]], parts[-1])
+        return [arrays[places.index(i)] for i in range(len(places))]
+
+    def holding(self, places: list, arrays: list) -> dict:
+        """The parts of groups that have arrays at these places, by place."""
+        found = {}
+        for k, own in enumerate(self.members):
+            if {*own} & {*places}:
+                found[k] = arrays[own[0]] if k < sum(self.alone) else joined(arrays[i] for i in own)
+        return found
+
+    def _others(self) -> list[list[int]]:
+        return list(compress(self.runs, map(not_, self.alone)))
+
+    def _sizes(self, runs: list) -> list[int]:
+        return [sum(prod(self.shapes[i]) for i in run) for run in runs]
 
     def apart(self, state: State) -> list[State]:
         """The state of each group."""
@@ -110,11 +138,7 @@ class Groups(NamedTuple):
         return State(self.whole([state.weights for state in states]), tuple(own))
 
 
-def _as_one(arrays: list) -> Any:
-    """A single array as it is, several as one vector."""
-    return joined(arrays) if arrays[1:] else arrays[0]
-
-
 def joined(arrays: Iterable) -> Any:
     """Arrays as one vector."""
-    return tf.concat([tf.reshape(array, [-1]) for array in arrays], axis=0)
+    flat = [array if array.shape.rank == 1 else tf.reshape(array, [-1]) for array in arrays]
+    return tf.concat(flat, axis=0)

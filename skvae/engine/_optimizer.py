@@ -65,16 +65,16 @@ def _averaged_step(weights: Any, slots: tuple, gradient: Any, learning_rate: Any
     t = ops.cast(slots[-1], "float32")
     rate = _rising(learning_rate, t)
     weights, slots = adam_step(weights, slots, gradient, rate, AVERAGED_BETA_2)
-    return weights, (_averaged(mean, weights, t), *slots)
+    return weights, (mean + _share(t) * (weights - mean), *slots)
 
 
 def _rising(learning_rate: Any, t: Any) -> Any:
     return learning_rate * ops.minimum(1.0, (t + 1.0) / WARM_UP)
 
 
-def _averaged(mean: Any, weights: Any, t: Any) -> Any:
-    kept = ops.minimum(AVERAGED, (2.0 + t) / (11.0 + t))
-    return mean + (1.0 - kept) * (weights - mean)
+def _share(t: Any) -> Any:
+    """What the mean takes of the weights after step t."""
+    return 1.0 - ops.minimum(AVERAGED, (2.0 + t) / (11.0 + t))
 
 
 def adam_step(
@@ -103,7 +103,7 @@ def _averaged_in_place(
     (weights, mean, *means), t = variables, ops.cast(step - 1, "float32")
     rate = _rising(learning_rate, t)
     _adam_in_place([weights, *means], gradient, rate, step, AVERAGED_BETA_2)
-    mean.assign(_averaged(mean.read(), weights.read(), t))
+    mean.add(_share(t) * (weights.read() - mean.read()))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skvae._memory import uncollected
-from skvae.engine._gradient import Groups, State, clipped, gradients, joined
+from skvae.engine._gradient import Groups, State, clipped, gradients
 from skvae.engine._optimizer import Steps
 from skvae.engine._program import vectors
 from skvae.engine._random import Step, factors, hashed_bits, normal, random_bits, with_holes
@@ -176,8 +176,9 @@ class _Chunk:
             own, new = found(i, data, weights, rates)
             *own, means = averaged(own, self.recipe.workers)
             states = moved(states, own, rates)
-            weights = self._with_states([state.weights for state in states], new)
-            states = [state._replace(weights=w) for state, w in zip(states, weights, strict=True)]
+            left = self._left(new, [state.weights for state in states])
+            for k, weights in left.items():
+                states[k] = states[k]._replace(weights=weights)
             return i + 1, states, sums + means
 
         start = tf.constant(0), states, tf.zeros(3)
@@ -188,24 +189,23 @@ class _Chunk:
     ) -> tuple:
         """The same of steps that change weights and slots where they are."""
         before = states[0].slots[-1]
-        kept = [[Variable(own) for own in (state.weights, *state.slots[:-1])] for state in states]
+        held = [[Variable(own) for own in (state.weights, *state.slots[:-1])] for state in states]
 
         def step(i: Any, sums: Any) -> tuple:
-            own, new = self._found(i, data, [weights.read() for weights, *_ in kept], rates)
+            own, new = self._found(i, data, [weights.read() for weights, *_ in held], rates)
             *own, means = averaged(own, self.recipe.workers)
             own = clipped(own, CLIP * self.network.n_cells**0.5, xla=False)
-            for variables, gradient in zip(kept, own, strict=True):
+            for variables, gradient in zip(held, own, strict=True):
                 update(variables, gradient, rates.learning_rate, before + i + 1)
-            if new:
-                weights = self._with_states([weights.read() for weights, *_ in kept], new)
-                for (variable, *_), value in zip(kept, weights, strict=True):
-                    variable.assign(value)
+            left = self._left(new, [weights.read() for weights, *_ in held] if new else [])
+            for k, weights in left.items():
+                held[k][0].assign(weights)
             return i + 1, sums + means
 
         start = tf.constant(0), tf.zeros(3)
         steps, sums = tf.while_loop(lambda i, _: i < n_steps, step, start, parallel_iterations=1)
-        taken = [[variable.taken() for variable in variables] for variables in kept]
-        return [State(weights, (*slots, before + steps)) for weights, *slots in taken], sums
+        arrays = [[variable.read() for variable in variables] for variables in held]
+        return [State(weights, (*slots, before + steps)) for weights, *slots in arrays], sums
 
     def _found(self, i: Any, data: tuple, weights: list, rates: Any) -> tuple[list, dict]:
         """The gradients of a step and the means of its rows, and what layers leave."""
@@ -248,12 +248,14 @@ class _Chunk:
         draws = self.recipe.n_draws * batch
         return [(batch, width) for width in before] + [(draws, width) for width in after]
 
-    def _with_states(self, weights: list, new: dict) -> list:
-        """Weights of groups with what the layers of some parts have left."""
+    def _left(self, new: dict, weights: list) -> dict:
+        """Weights of the groups with what the layers of some parts have left, by their places."""
         if not new:
-            return weights
-        nest = self.layout.weights
-        own = nest.filled(self.groups.arrays(weights))
-        own |= {part: {**own[part], "state": state} for part, state in new.items()}
-        vector = joined(tf.nest.flatten(own))
-        return self.groups.parted(averaged([vector], self.recipe.workers)[0])
+            return {}
+        arrays, nest = self.groups.arrays(weights), self.layout.weights
+        numbers = nest.filled(list(range(len(arrays))))
+        places = tf.nest.flatten([numbers[part]["state"] for part in new])
+        left = averaged(tf.nest.flatten(list(new.values())), self.recipe.workers)
+        for place, array in zip(places, left, strict=True):
+            arrays[place] = array
+        return self.groups.holding(places, arrays)

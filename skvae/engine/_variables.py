@@ -5,11 +5,12 @@ from typing import Any
 from skvae.engine._tensorflow import tf
 
 raw = tf.raw_ops
-ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"  # TensorFlow makes a name of its own of it
+# TensorFlow makes a name of its own of it, and frees the array after its last use
+ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 
 
 class Variable:
-    """An array that starts as another one; all who made it have to take it in the end."""
+    """An array that starts as another one."""
 
     def __init__(self, start: Any):
         self.dtype = start.dtype
@@ -20,15 +21,13 @@ class Variable:
         """Give it other numbers."""
         raw.AssignVariableOp(resource=self.handle, value=value)
 
+    def add(self, value: Any) -> None:
+        """Add numbers to it."""
+        raw.AssignAddVariableOp(resource=self.handle, value=value)
+
     def read(self) -> Any:
         """Its numbers of now."""
         return raw.ReadVariableOp(resource=self.handle, dtype=self.dtype)
-
-    def taken(self) -> Any:
-        """Its last numbers; it is no more."""
-        value = self.read()
-        raw.DestroyResourceOp(resource=self.handle)
-        return value
 
 
 def apply_adam(
