@@ -252,8 +252,8 @@ class _Chunk:
         """Weights of the groups with what the layers of some parts have left, by their places."""
         if not new:
             return {}
-        arrays, nest = self.groups.arrays(weights), self.layout.weights
-        numbers = nest.filled(list(range(len(arrays))))
+        arrays = self.groups.arrays(weights)
+        numbers = self.layout.weights.filled(list(range(len(arrays))))
         places = tf.nest.flatten([numbers[part]["state"] for part in new])
         left = averaged(tf.nest.flatten(list(new.values())), self.recipe.workers)
         for place, array in zip(places, left, strict=True):
