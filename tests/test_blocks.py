@@ -78,6 +78,7 @@ def test_the_same_seed_gives_the_same_bits(small, streamed):
     np.testing.assert_array_equal(again._model.weights, streamed._model.weights)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_cells_that_see_each_other_are_trained_on_all_rows():
     vae = model(autoregressive=True).fit(cut(mixed()))
@@ -338,7 +339,7 @@ def test_no_row_that_is_held_out_tells_of_all():
     assert not cells & {row.tobytes() for row in plan.data.telling[:]}
 
 
-@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("early_stopping", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("small")
 def test_no_block_stays_in_memory(early_stopping):
     X, taken = pa.Table.from_pandas(mixed()), []

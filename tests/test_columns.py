@@ -86,7 +86,7 @@ def within(back, column):
     return not len(seen) or (back.min() >= seen.min() and back.max() <= seen.max())
 
 
-@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.fixed_dictionaries(COLUMNS))
 def test_a_frame_of_every_dtype_comes_back_as_it_was(columns):
     frame = pd.DataFrame(columns).set_index(np.arange(N) * 3)

@@ -112,14 +112,14 @@ FEW += [
     "time date32[pyarrow]",
     "time pl.Date",
 ]
-FEW += [
+MORE = [
     "number bool",
     "number int64[pyarrow]",
     "text string",
     "text pl.Categorical",
     "time pl.Datetime",
 ]
-FEW += [
+MORE += [
     "span duration[pyarrow]",
     "zoned datetime64[us, Europe/Vienna]",
     "zoned pl.Datetime, UTC",
@@ -203,14 +203,16 @@ def check(vae, meaning, later, column, method):
         assert cells(given) == cells(X)
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize(
+    "name", [*FEW, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE)]
+)
 def test_a_column_works_as_what_it_means_whatever_its_dtype(name, anywhere):
     meaning, _, dtype = name.partition(" ")
     vae = short_fit(table(COLUMNS[meaning, dtype]), warm_start=True)
     for (later, _), column in COLUMNS.items():
         for method in METHODS.keys() - {"fit"}:
             check(vae, meaning, later, column, method)
-    for later, other in (name.split(" ", 1) for name in FEW):
+    for later, other in (name.split(" ", 1) for name in FEW + MORE):
         check(vae, meaning, later, COLUMNS[later, other], "fit")
 
 

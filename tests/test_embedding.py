@@ -52,7 +52,8 @@ def test_few_rows_are_enough(init, n, short_start):
     )
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_curve_is_unrolled_from_a_manifold_embedding(seed):
     X, t = s_curve()
     vae = VAETransformer(1, init="isomap", random_state=seed).fit(X)

@@ -76,9 +76,10 @@ CONFIGURATIONS = [
     pytest.param(VAETransformer(**SHORT), marks=pytest.mark.smoke),
     VAEImputer(VAETransformer(**SHORT)),
     VAEOutlierDetector(VAETransformer(**SHORT)),
-    VAESynthesizer(VAETransformer(autoregressive=True, max_iter=5)),
+    VAESynthesizer(VAETransformer(**SHORT)),
 ]
 MORE = [
+    VAESynthesizer(VAETransformer(autoregressive=True, max_iter=5)),
     VAETransformer(),
     VAETransformer(dropout=0.2, **SHORT),
     VAETransformer(hidden_layer_sizes=(), **SHORT),

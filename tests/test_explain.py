@@ -111,7 +111,7 @@ def test_units_change_no_cost():
 
 
 @pytest.mark.parametrize("method", ["explain", "score_cells"])
-@pytest.mark.parametrize("which", ["mixed", "chained"])
+@pytest.mark.parametrize("which", ["mixed", pytest.param("chained", marks=pytest.mark.slow)])
 def test_a_row_tells_the_same_bits_alone_and_among_others(which, method, request):
     model = request.getfixturevalue(which)
     tell = getattr(model if method == "explain" else model.vae_, method)

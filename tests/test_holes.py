@@ -397,6 +397,7 @@ def test_five_folds_of_a_mixed_table_have_finite_scores_and_trace_once():
     assert (_training.trainer.cache_info().misses, _program.compiled.cache_info().misses) == before
 
 
+@pytest.mark.slow
 def test_thousands_of_levels_cost_little():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(

@@ -196,6 +196,7 @@ def skvae_use(model, rows):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Columns without a part")
 def test_what_wraps_a_model_comes_back_in_another_process_that_loads_without_tensorflow(tmp_path):
     made = {name: (make(), X if name == "pipeline" else MIXED) for name, make in OTHERS.items()}

@@ -199,6 +199,7 @@ def test_more_and_fewer_are_told_apart_by_their_signs():
     assert found(table) == [{"part": 1, "whole": -1, "rest": 1}]
 
 
+@pytest.mark.slow
 def test_a_sum_is_told_by_columns_of_the_finest_numbers_alone():
     random = rng()
     price, discount = random.gamma(9, 10, N).round(2), random.integers(0, 30, N).astype(float)
@@ -223,6 +224,7 @@ def test_sums_of_sparse_columns():
     assert np.isfinite(vae.score_samples(table)).all()
 
 
+@pytest.mark.slow
 def test_sums_are_found_when_a_later_fit_goes_on_to_learn_them():
     vae = small(autoregressive=False, warm_start=True, max_iter=1).fit(VISITS)
     assert sums(vae._codec) == []
