@@ -328,23 +328,22 @@ def test_a_model_is_pickled_with_its_own_function_not_with_that_of_an_equal_one(
 
 
 def test_numbers_in_the_names_of_layers_are_those_in_which_they_come():
-    first = '[{"name": "dense", "of": "input"}, {"name": "dense_1", "of": "dense"}]'
-    second = '[{"name": "dense_7", "of": "input_2"}, {"name": "dense_8", "of": "dense_7"}]'
-    crossed = first.replace('"of": "dense"', '"of": "dense_1"')
+    first = '[{"name": "dense", "of": ["input"]}, {"name": "dense_1", "of": ["dense"]}]'
+    second = '[{"name": "dense_7", "of": ["input_2"]}, {"name": "dense_8", "of": ["dense_7"]}]'
+    crossed = first.replace('"of": ["dense"]', '"of": ["dense_1"]')
     assert _keras_stack._renumbered(first) == _keras_stack._renumbered(second)
     assert _keras_stack._renumbered(first) != _keras_stack._renumbered(crossed)
 
 
-def activated(n_inputs, n_outputs):
-    return keras.Sequential(
-        [layers.Dense(8), layers.Activation("tanh"), layers.Dense(n_outputs, activation="linear")]
-    )
+@pytest.mark.parametrize("layer", [partial(layers.Activation, "tanh"), layers.ELU], ids=str)
+def test_a_layer_may_be_called_like_a_parameter_or_what_one_is(layer):
+    def activated(n_inputs, n_outputs):
+        parts = [layers.Dense(8, activation="elu"), layer(), layers.Dense(n_outputs)]
+        return keras.Sequential(parts)
 
-
-def test_a_layer_may_be_called_like_one_of_its_parameters():
     keras.backend.clear_session()
-    vae = small(encoder=activated, decoder=activated).fit(X)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(vae)).transform(X), vae.transform(X))
+    vae = small(encoder=activated, decoder=activated, max_iter=1).fit(X)
+    assert np.isfinite(vae.fit(X).score(X))
 
 
 def test_what_layers_leave_is_kept_where_large_arrays_are_apart(monkeypatch):
@@ -353,11 +352,14 @@ def test_what_layers_leave_is_kept_where_large_arrays_are_apart(monkeypatch):
         monkeypatch.setattr(_training, "LARGE", large)
         _training.trainer.cache_clear()
         fits.append(small(encoder=restless, decoder=restless, early_stopping=False).fit(X))
+    _training.trainer.cache_clear()
     first, second = (vae._model.layout.weights.unpack(vae._model.weights) for vae in fits)
-    moved = keras.tree.flatten(first["encoder"]["state"])
-    assert max(abs(array).max() for array in moved) > 0
-    for own, array in zip(keras.tree.flatten(second), keras.tree.flatten(first), strict=True):
-        np.testing.assert_allclose(own, array, rtol=1e-2, atol=1e-2)
+    for part in ("encoder", "decoder"):
+        left = keras.tree.flatten(first[part]["state"])
+        assert left[0].any()  # the moving mean, which starts at 0
+        for own, array in zip(keras.tree.flatten(second[part]["state"]), left, strict=True):
+            np.testing.assert_allclose(own, array, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(fits[1].transform(X), fits[0].transform(X), atol=1e-2)
 
 
 def test_the_cost_of_layers_counts_their_places():

@@ -20,7 +20,8 @@ from skvae._math import keras, ops
 from skvae.model._stack import Mode
 
 SEEDS = 2**24  # whole numbers below are exact in float32, in which all arrays are kept
-STRING = r'"((?:[^"\\]|\\.)*)"(:?)'  # in JSON, and whether it is a key
+# In JSON, behind the key that it belongs to unless that is "name", and before what tells a key
+STRING = r'("(?!name")\w+": )?"((?:[^"\\]|\\.)*)"(:?)'
 ROOMS = "layers", "models", "initializers", "regularizers", "constraints", "src.ops", "src.models"
 NAMES = {"module", "class_name", "registered_name"}
 LITERALS = "__keras_tensor__", "__tuple__", "__numpy__", "__ellipsis__"
@@ -277,14 +278,14 @@ def _is_part(named: dict) -> bool:
 
 
 def _renumbered(told: str) -> str:
-    """A text in JSON whose strings, such as "dense_7", are numbered as they come."""
+    """A text in JSON whose names, such as "dense_7", and those in lists are numbered in turn."""
     names, seen = {}, Counter[str]()
-    for string, is_key in re.findall(STRING, told):
-        if string not in names and not is_key:
+    for key, string, is_key in re.findall(STRING, told):
+        if string not in names and not key and not is_key:
             stem = re.sub(r"_\d+$", "", string)
             names[string] = f'"{stem}_{seen[stem]}"'
             seen[stem] += 1
-    return re.sub(STRING, lambda match: match[0] if match[2] else names[match[1]], told)
+    return re.sub(STRING, lambda match: match[0] if match[1] or match[3] else names[match[2]], told)
 
 
 def _leaves(layer: Any) -> Iterator[Any]:
