@@ -179,7 +179,7 @@ def learned(plan: Plan, state: "TrainState", task: "Task | None" = None) -> dict
 def _likelihoods(codec: Codec) -> dict:
     """The likelihood of each column, one object for those that are equal."""
     kinds = list(map(clone, codec.kinds))
-    return dict(zip(codec.names, map(kinds.__getitem__, codec.kind_of), strict=True))
+    return dict(zip(codec.names, [kinds[k] for k in codec.kind_of], strict=True))
 
 
 def _model(

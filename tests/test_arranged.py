@@ -75,7 +75,11 @@ def test_a_weight_is_as_good_as_repeated_rows_in_any_order(X):
     )
 
 
-@pytest.mark.parametrize("parameters", [{"autoregressive": True}, {"init": "pca"}], ids=str)
+@pytest.mark.parametrize(
+    "parameters",
+    [pytest.param({"autoregressive": True}, marks=pytest.mark.slow), {"init": "pca"}],
+    ids=str,
+)
 def test_so_it_is_in_second_stages_and_embeddings(parameters, short_start):
     X = TABLE[["x", "n"]]
     repeated = small(**parameters).fit(X.iloc[np.repeat(np.arange(N), WEIGHT)])

@@ -78,7 +78,6 @@ def test_the_same_seed_gives_the_same_bits(small, streamed):
     np.testing.assert_array_equal(again._model.weights, streamed._model.weights)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_cells_that_see_each_other_are_trained_on_all_rows():
     vae = model(autoregressive=True).fit(cut(mixed()))

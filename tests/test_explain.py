@@ -137,7 +137,7 @@ def test_polars_and_arrays_come_back_as_they_came(numbers):
     np.testing.assert_array_equal(sparse, array)
 
 
-@pytest.mark.parametrize("which", ["mixed", "chained"])
+@pytest.mark.parametrize("which", ["mixed", pytest.param("chained", marks=pytest.mark.slow)])
 def test_what_fit_never_saw_costs_as_much_as_in_the_score(which, request):
     odd = MIXED[:2].assign(kind=["a", "new"], same=[1.5, 2.0])
     costs = request.getfixturevalue(which).explain(odd)

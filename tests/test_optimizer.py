@@ -1,6 +1,7 @@
 """Optimisers take the steps of Keras, with the estimator's learning rate."""
 
 import pickle
+from functools import wraps
 
 import keras
 import numpy as np
@@ -93,28 +94,32 @@ def test_steps_in_place_are_those_that_make_new_weights(optimizer):
 def test_a_fit_is_the_same_where_large_arrays_are_apart_or_no_step_is_in_place(
     parameters, monkeypatch
 ):
+    made, steps = [], {"adam": _optimizer.adam, "averaged_adam": _chain.averaged_adam}
+
+    class Counted(_training.Variable):
+        def __init__(self, start):
+            made.append(start)
+            super().__init__(start)
+
     def fitted():
         _training.trainer.cache_clear()
+        made.clear()
         vae = small(max_iter=2, early_stopping=False, **parameters).fit(X)
+        _training.trainer.cache_clear()
         return vae.history_["loss"], vae._model.weights
 
-    expected = fitted()
+    monkeypatch.setattr(_training, "Variable", Counted)
+    expected, n_whole = fitted(), len(made)
     monkeypatch.setattr(_training, "LARGE", 10)
-    apart = fitted()
-    for name in ("adam", "averaged_adam"):
-        steps = getattr(_optimizer, name)
-        plain = named(name, lambda n, steps=steps: steps(n)._replace(in_place=None))
-        monkeypatch.setattr(_optimizer, name, plain)
-        monkeypatch.setattr(_chain, name, plain, raising=False)
+    apart, n_apart = fitted(), len(made)
+    for module, name in ((_optimizer, "adam"), (_chain, "averaged_adam")):
+        renewing = wraps(steps[name])(lambda n, name=name: steps[name](n)._replace(in_place=None))
+        monkeypatch.setattr(module, name, renewing)
     renewed = fitted()
+    assert n_apart > n_whole >= 3 and not made
     for other in (apart, renewed):
         for own, array in zip(other, expected, strict=True):
             np.testing.assert_allclose(own, array, rtol=1e-3, atol=1e-3)
-
-
-def named(name, function):
-    function.__name__ = name
-    return function
 
 
 @pytest.mark.parametrize("optimizer", [*KERAS, keras.optimizers.Lion(7.0)])

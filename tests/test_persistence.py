@@ -196,10 +196,14 @@ def skvae_use(model, rows):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "names", [["pipeline"], pytest.param(list(OTHERS), marks=pytest.mark.slow)], ids=len
+)
 @pytest.mark.filterwarnings("ignore:Columns without a part")
-def test_what_wraps_a_model_comes_back_in_another_process_that_loads_without_tensorflow(tmp_path):
-    made = {name: (make(), X if name == "pipeline" else MIXED) for name, make in OTHERS.items()}
+def test_what_wraps_a_model_comes_back_in_another_process_that_loads_without_tensorflow(
+    names, tmp_path
+):
+    made = {name: (OTHERS[name](), X if name == "pipeline" else MIXED) for name in names}
     for name, (fitted, _) in made.items():
         skops.io.dump(fitted, tmp_path / f"{name}.skops")
     joblib.dump(made, tmp_path / "models.joblib")

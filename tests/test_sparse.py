@@ -136,6 +136,7 @@ def test_what_a_likelihood_learns_of_a_wide_table_comes_from_all_its_rows(likeli
     )
 
 
+@pytest.mark.slow
 def test_rows_with_holes_are_scored_some_at_a_time_with_the_same_bits(monkeypatch):
     X = COUNTS.astype(float)
     X[::3, 0] = np.nan

@@ -161,9 +161,10 @@ def test_texts_differ_even_where_there_are_few():
     assert len(set(made)) == 50
 
 
+@pytest.mark.parametrize("chained", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore")
-def test_a_second_fit_leaves_nothing_of_the_first():
-    vae = VAETransformer(2, hidden_layer_sizes=4, max_iter=2)
+def test_a_second_fit_leaves_nothing_of_the_first(chained):
+    vae = VAETransformer(2, hidden_layer_sizes=4, max_iter=2, autoregressive=chained)
     first = pd.DataFrame({"a": range(60), "b": np.arange(60) % 2, "c": 1.5})
     second = pd.DataFrame({"x": np.arange(60) % 3, "y": list("uvw") * 20})
     synthesizer = VAESynthesizer(vae, random_state=0).fit(first).fit(second)

@@ -83,17 +83,17 @@ class Groups(NamedTuple):
 
     def parted(self, vector: Any) -> list:
         """The array or the vector of each group."""
-        if len(self.runs) == 1:
+        if not any(self.alone):
             return [vector]
         parts = tf.split(vector, self._sizes(self.runs))
         others = list(compress(parts, map(not_, self.alone)))
-        own = zip(compress(parts, self.alone), self.members, strict=False)
-        apart = [tf.reshape(part, self.shapes[i]) for part, (i, *_) in own]
+        own = (compress(places, self.alone) for places in (parts, self.runs))
+        apart = [tf.reshape(part, self.shapes[i]) for part, (i,) in zip(*own, strict=True)]
         return [*apart, joined(others)] if others else apart
 
     def whole(self, parts: list) -> Any:
         """The vector."""
-        if len(self.runs) == 1:
+        if not any(self.alone):
             return parts[0]
         runs = self._others()
         others = iter(tf.split(parts[-1], self._sizes(runs)) if runs else [])
@@ -102,18 +102,18 @@ class Groups(NamedTuple):
 
     def arrays(self, parts: list) -> list:
         """All arrays in turn."""
-        if len(self.runs) == 1:
+        if not any(self.alone):
             return cut(self.shapes, *parts)
         n, places = sum(self.alone), [i for own in self.members for i in own]
         arrays = parts[:n] + cut([self.shapes[i] for i in places[n:]], parts[-1])
         return [arrays[places.index(i)] for i in range(len(places))]
 
     def holding(self, places: list, arrays: list) -> dict:
-        """The parts of groups that have arrays at these places, by place."""
-        found = {}
+        """The parts of the groups that have arrays at these places, by the group's number."""
+        found, n = {}, sum(self.alone)
         for k, own in enumerate(self.members):
             if {*own} & {*places}:
-                found[k] = arrays[own[0]] if k < sum(self.alone) else joined(arrays[i] for i in own)
+                found[k] = arrays[own[0]] if k < n else joined(arrays[i] for i in own)
         return found
 
     def _others(self) -> list[list[int]]:

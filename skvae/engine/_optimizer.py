@@ -26,10 +26,11 @@ class Steps(NamedTuple):
     start: Callable  # weights to the optimiser's own arrays, its slots, as it starts
     update: Callable  # pure: weights, slots, gradient and learning rate to new weights and slots
     guard: AbstractContextManager = nullcontext()  # held while it runs
-    elementwise: bool = False  # whether arrays of weights may be updated one by one
+    elementwise: bool = False  # whether steps by XLA update arrays of weights one by one
     kept: Callable = itemgetter(0)  # weights and slots to the weights that are judged and kept
     # The same on variables, of weights and of slots but for the last, which counts steps: given
-    # gradient, learning rate and that number as it will be. None where no operation does it at once
+    # gradient, learning rate and that number as it will be. It works array by array; None where no
+    # operation does it at once
     in_place: Callable | None = None
 
 

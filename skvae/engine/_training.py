@@ -197,7 +197,7 @@ class _Chunk:
             own = clipped(own, CLIP * self.network.n_cells**0.5, xla=False)
             for variables, gradient in zip(held, own, strict=True):
                 update(variables, gradient, rates.learning_rate, before + i + 1)
-            left = self._left(new, [weights.read() for weights, *_ in held] if new else [])
+            left = self._left(new, [weights.read() for weights, *_ in held])
             for k, weights in left.items():
                 held[k][0].assign(weights)
             return i + 1, sums + means
@@ -249,7 +249,7 @@ class _Chunk:
         return [(batch, width) for width in before] + [(draws, width) for width in after]
 
     def _left(self, new: dict, weights: list) -> dict:
-        """Weights of the groups with what the layers of some parts have left, by their places."""
+        """Weights of the groups in which layers of some parts have left states, by number."""
         if not new:
             return {}
         arrays = self.groups.arrays(weights)
