@@ -104,8 +104,6 @@ FEW = [
     "number category of numbers",
     "number pl.Decimal",
     "text str",
-]
-FEW += [
     "text ordered",
     "text pl.Enum",
     "time datetime64[ns]",
@@ -118,8 +116,6 @@ MORE = [
     "text string",
     "text pl.Categorical",
     "time pl.Datetime",
-]
-MORE += [
     "span duration[pyarrow]",
     "zoned datetime64[us, Europe/Vienna]",
     "zoned pl.Datetime, UTC",

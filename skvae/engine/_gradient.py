@@ -116,12 +116,6 @@ class Groups(NamedTuple):
                 found[k] = arrays[own[0]] if k < n else joined(arrays[i] for i in own)
         return found
 
-    def _others(self) -> list[list[int]]:
-        return list(compress(self.runs, map(not_, self.alone)))
-
-    def _sizes(self, runs: list) -> list[int]:
-        return [sum(prod(self.shapes[i]) for i in run) for run in runs]
-
     def apart(self, state: State) -> list[State]:
         """The state of each group."""
         slots = [self.parted(slot) if slot.shape.rank else repeat(slot) for slot in state.slots]
@@ -136,6 +130,12 @@ class Groups(NamedTuple):
             for slot, column in zip(slots, columns, strict=True)
         ]
         return State(self.whole([state.weights for state in states]), tuple(own))
+
+    def _others(self) -> list[list[int]]:
+        return list(compress(self.runs, map(not_, self.alone)))
+
+    def _sizes(self, runs: list) -> list[int]:
+        return [sum(prod(self.shapes[i]) for i in run) for run in runs]
 
 
 def joined(arrays: Iterable) -> Any:
